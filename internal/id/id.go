@@ -1,0 +1,213 @@
+// Package id makes and spells the identifiers of everything that a merchant can
+// name. An identifier is a positive 63-bit integer that rises with time, made by
+// the program itself, so that bulk inserts need no round trip and no sequence is
+// shared between nodes. Its public spelling is a prefix and 13 characters of
+// Crockford's base 32, for example "cus_01k8x4w0zq2r3". Each kind is a Go type of its own:
+// a customer's identifier cannot be passed where a subscription's is meant.
+package id
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"strings"
+	"sync"
+	"time"
+
+	"perennial/internal/clock"
+	"perennial/internal/fault"
+)
+
+// Kind is what an identifier identifies.
+type Kind interface{ prefix() string }
+
+// ID is an identifier of kind K. Zero means none.
+type ID[K Kind] int64
+
+type (
+	account      struct{}
+	member       struct{}
+	apiKey       struct{}
+	campaign     struct{}
+	product      struct{}
+	price        struct{}
+	customer     struct{}
+	method       struct{}
+	payment      struct{}
+	refund       struct{}
+	subscription struct{}
+	invoice      struct{}
+	line         struct{}
+	order        struct{}
+	entry        struct{}
+	event        struct{}
+	delivery     struct{}
+	endpoint     struct{}
+)
+
+func (account) prefix() string      { return "acc" }
+func (member) prefix() string       { return "mem" }
+func (apiKey) prefix() string       { return "key" }
+func (campaign) prefix() string     { return "cam" }
+func (product) prefix() string      { return "prd" }
+func (price) prefix() string        { return "prc" }
+func (customer) prefix() string     { return "cus" }
+func (method) prefix() string       { return "pm" }
+func (payment) prefix() string      { return "pay" }
+func (refund) prefix() string       { return "ref" }
+func (subscription) prefix() string { return "sub" }
+func (invoice) prefix() string      { return "inv" }
+func (line) prefix() string         { return "lin" }
+func (order) prefix() string        { return "ord" }
+func (entry) prefix() string        { return "ent" }
+func (event) prefix() string        { return "evt" }
+func (delivery) prefix() string     { return "dlv" }
+func (endpoint) prefix() string     { return "end" }
+
+// The kinds of identifiers.
+type (
+	Account      = ID[account]
+	Member       = ID[member]
+	APIKey       = ID[apiKey]
+	Campaign     = ID[campaign]
+	Product      = ID[product]
+	Price        = ID[price]
+	Customer     = ID[customer]
+	Method       = ID[method] // a payment method
+	Payment      = ID[payment]
+	Refund       = ID[refund]
+	Subscription = ID[subscription]
+	Invoice      = ID[invoice]
+	Line         = ID[line] // an invoice line
+	Order        = ID[order]
+	Entry        = ID[entry] // a ledger entry
+	Event        = ID[event]
+	Delivery     = ID[delivery] // an outbox delivery
+	Endpoint     = ID[endpoint] // a webhook endpoint
+)
+
+// Crockford's alphabet in lower case: no i, l, o, u.
+const alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+
+const digits = 13 // 13 x 5 = 65 bits hold 63
+
+// String is the public spelling; the zero identifier is spelt "".
+func (i ID[K]) String() string {
+	if i == 0 {
+		return ""
+	}
+	var k K
+	p := k.prefix()
+	b := make([]byte, len(p)+1+digits)
+	copy(b, p)
+	b[len(p)] = '_'
+	v := uint64(i)
+	for n := len(b) - 1; n > len(p); n-- {
+		b[n] = alphabet[v&31]
+		v >>= 5
+	}
+	return string(b)
+}
+
+// MarshalText is the public spelling.
+func (i ID[K]) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
+
+// UnmarshalText reads the public spelling; empty text is the zero identifier.
+func (i *ID[K]) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*i = 0
+		return nil
+	}
+	v, err := Parse[K](string(text))
+	*i = v
+	return err
+}
+
+// Prefix is the word before the underscore.
+func Prefix[K Kind]() string {
+	var k K
+	return k.prefix()
+}
+
+// Parse reads a public spelling. A text of another kind or shape is refused with
+// NotFound: an identifier that cannot exist names nothing.
+func Parse[K Kind](s string) (ID[K], error) {
+	var k K
+	rest, ok := strings.CutPrefix(s, k.prefix()+"_")
+	if !ok || len(rest) != digits {
+		return 0, fault.New(fault.NotFound, "there is no %s with that id", Name[K]())
+	}
+	var v uint64
+	for n := 0; n < digits; n++ {
+		d := strings.IndexByte(alphabet, rest[n])
+		if d < 0 || (n == 0 && d > 7) { // the first of 13 digits holds 3 bits of 63
+			return 0, fault.New(fault.NotFound, "there is no %s with that id", Name[K]())
+		}
+		v = v<<5 | uint64(d)
+	}
+	if v == 0 {
+		return 0, fault.New(fault.NotFound, "there is no %s with that id", Name[K]())
+	}
+	return ID[K](v), nil
+}
+
+var names = map[string]string{"acc": "account", "mem": "team member", "key": "API key", "cam": "campaign",
+	"prd": "product", "prc": "price", "cus": "customer", "pm": "payment method", "pay": "payment", "ref": "refund",
+	"sub": "subscription", "inv": "invoice", "lin": "invoice line", "ord": "order", "ent": "ledger entry",
+	"evt": "event", "dlv": "delivery", "end": "webhook endpoint"}
+
+// Name is the word for people, for example "customer".
+func Name[K Kind]() string { return names[Prefix[K]()] }
+
+// The layout of an identifier: 41 bits of milliseconds since 2020 (enough until
+// 2089), 9 bits that differ between processes, 13 bits that count inside the
+// millisecond. A process that needs more than 8,192 in one millisecond borrows
+// from the next.
+const (
+	countBits = 13
+	nodeBits  = 9
+)
+
+var epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+
+type maker struct {
+	mu   sync.Mutex
+	node int64
+	last int64 // milliseconds << countBits | count
+}
+
+var process = newMaker()
+
+func newMaker() *maker {
+	var b [2]byte
+	_, _ = rand.Read(b[:]) // never fails since Go 1.24
+	return &maker{node: int64(binary.BigEndian.Uint16(b[:])) & (1<<nodeBits - 1)}
+}
+
+// reserve returns the first of n consecutive ticks, all later than any before.
+func (m *maker) reserve(n int, milli int64) int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	first := (milli - epoch) << countBits
+	if first <= m.last {
+		first = m.last + 1
+	}
+	m.last = first + int64(n) - 1
+	return first
+}
+
+func (m *maker) spell(tick int64) int64 {
+	return tick>>countBits<<(countBits+nodeBits) | m.node<<countBits | tick&(1<<countBits-1)
+}
+
+// New makes an identifier that is greater than all that this process made before.
+func New[K Kind]() ID[K] { return ID[K](process.spell(process.reserve(1, clock.System{}.Now().UnixMilli()))) }
+
+// NewList makes n rising identifiers with one reservation.
+func NewList[K Kind](n int) []ID[K] {
+	list := make([]ID[K], n)
+	first := process.reserve(n, clock.System{}.Now().UnixMilli())
+	for i := range list {
+		list[i] = ID[K](process.spell(first + int64(i)))
+	}
+	return list
+}
