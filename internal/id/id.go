@@ -199,15 +199,18 @@ func (m *maker) spell(tick int64) int64 {
 	return tick>>countBits<<(countBits+nodeBits) | m.node<<countBits | tick&(1<<countBits-1)
 }
 
-// New makes an identifier that is greater than all that this process made before.
-func New[K Kind]() ID[K] { return ID[K](process.spell(process.reserve(1, clock.System{}.Now().UnixMilli()))) }
+// New makes an identifier of the type asked for, greater than all that this
+// process made before: id.New[id.Customer]().
+func New[I interface{ ~int64 }]() I {
+	return I(process.spell(process.reserve(1, clock.System{}.Now().UnixMilli())))
+}
 
 // NewList makes n rising identifiers with one reservation.
-func NewList[K Kind](n int) []ID[K] {
-	list := make([]ID[K], n)
+func NewList[I interface{ ~int64 }](n int) []I {
+	list := make([]I, n)
 	first := process.reserve(n, clock.System{}.Now().UnixMilli())
 	for i := range list {
-		list[i] = ID[K](process.spell(first + int64(i)))
+		list[i] = I(process.spell(first + int64(i)))
 	}
 	return list
 }

@@ -1,0 +1,111 @@
+package customer
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"perennial/internal/fault"
+	"perennial/internal/id"
+)
+
+// Customer is who buys from a merchant.
+type Customer struct {
+	ID        id.Customer
+	Account   id.Account
+	Email     string // lower case; may be empty for customers that came by import
+	Buyer     Buyer
+	Language  string            // BCP 47, for example "de"; "" means the account's
+	Metadata  map[string]string // the merchant's own notes, at most MaxMetadata
+	CreatedAt time.Time
+	Version   int64
+}
+
+// Buyer is who an invoice is made out to, as printed on it.
+type Buyer struct {
+	Name    string
+	Company string
+	Address string // lines separated by \n
+	Country string // ISO 3166-1 alpha-2, "" when unknown
+	TaxID   string
+}
+
+// Printed is what a document shows of its buyer.
+type Printed struct {
+	Email string `json:"email"`
+	Buyer
+}
+
+// Printed is what a document issued now shows of its buyer.
+func (c Customer) Printed() Printed { return Printed{Email: c.Email, Buyer: c.Buyer} }
+
+// Limits of a customer's facts.
+const (
+	MaxMetadata      = 50
+	MaxMetadataKey   = 40
+	MaxMetadataValue = 500
+	maxName          = 200
+	maxAddress       = 500
+)
+
+// Label is what people call the customer: name, company, address or id, whichever
+// is known first.
+func (c Customer) Label() string {
+	for _, s := range []string{c.Buyer.Name, c.Buyer.Company, c.Email} {
+		if s != "" {
+			return s
+		}
+	}
+	return c.ID.String()
+}
+
+func plain(s string, lines bool) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
+		return r < ' ' && !(lines && r == '\n') || r == 0x7f || r == 0x2028 || r == 0x2029
+	})
+}
+
+// Check refuses a customer that cannot be. The e-mail address has been read by the
+// caller already (account.ParseEmail).
+func (c Customer) Check() error {
+	var f fault.Fields
+	text := func(field, s string, most int, lines bool) {
+		f.Check(len(s) <= most, field, "must be at most %d bytes", most)
+		f.Check(plain(s, lines), field, "must be plain text without control characters")
+	}
+	f.Check(c.Email != "" || c.Buyer.Name != "" || c.Buyer.Company != "", "email", "must be given when there is no name")
+	text("name", c.Buyer.Name, maxName, false)
+	text("company", c.Buyer.Company, maxName, false)
+	text("address", c.Buyer.Address, maxAddress, true)
+	text("tax_id", c.Buyer.TaxID, 40, false)
+	f.Check(c.Buyer.Country == "" || isCountry(c.Buyer.Country), "country", "must be two capital letters of ISO 3166, for example DE")
+	f.Check(c.Language == "" || isLanguage(c.Language), "language", "must be a language tag, for example en or de-AT")
+	f.Check(len(c.Metadata) <= MaxMetadata, "metadata", "must have at most %d entries", MaxMetadata)
+	for k, v := range c.Metadata {
+		f.Check(k != "" && len(k) <= MaxMetadataKey && plain(k, false), "metadata", "has a key that is empty, longer than %d bytes or not plain text", MaxMetadataKey)
+		f.Check(len(v) <= MaxMetadataValue && plain(v, true), "metadata."+k, "must be plain text of at most %d bytes", MaxMetadataValue)
+	}
+	return f.Err()
+}
+
+func isCountry(s string) bool {
+	return len(s) == 2 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'A' && s[1] <= 'Z'
+}
+
+func isLanguage(s string) bool {
+	if len(s) < 2 || len(s) > 35 {
+		return false
+	}
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-'
+	})
+}
+
+func metadataText(m map[string]string) string {
+	if len(m) == 0 {
+		return "{}"
+	}
+	b, _ := json.Marshal(m) // strings always marshal
+	return string(b)
+}

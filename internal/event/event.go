@@ -1,0 +1,229 @@
+// Package event keeps the append-only record of everything that happened: what,
+// when, to whom, and who did it. Every change that any door makes ends here, so
+// the audit log comes free. Append also writes, in the same transaction, what is
+// owed to the outside because of it.
+//
+// It does not own what an event means: the stories in commerce choose kinds and
+// data. Events are never changed or removed; a correction is a new event.
+package event
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"perennial/internal/db"
+	"perennial/internal/fault"
+	"perennial/internal/id"
+	"perennial/internal/outbox"
+)
+
+// ActorKind is who or what did something.
+type ActorKind string
+
+// The kinds of actors.
+const (
+	ByKey      ActorKind = "api_key"  // a program with an API key
+	ByMember   ActorKind = "member"   // a member of the merchant's team
+	ByCustomer ActorKind = "customer" // the buyer
+	ByClock    ActorKind = "clock"    // something fell due
+	ByOperator ActorKind = "operator" // the person at the machine, through the command line
+)
+
+// Actor is who did something: a kind, and a name that people recognise.
+type Actor struct {
+	Kind ActorKind
+	Name string
+}
+
+// Clock is the actor of everything that falls due.
+var Clock = Actor{Kind: ByClock, Name: "clock"}
+
+// Kind is a dotted word: the thing, then what happened to it.
+type Kind string
+
+// The kinds of events.
+const (
+	AccountCreated       Kind = "account.created"
+	AccountUpdated       Kind = "account.updated"
+	ClockAdvanced        Kind = "account.clock_advanced"
+	APIKeyCreated        Kind = "api_key.created"
+	APIKeyRevoked        Kind = "api_key.revoked"
+	MemberAdded          Kind = "member.added"
+	MemberRemoved        Kind = "member.removed"
+	EndpointCreated      Kind = "endpoint.created"
+	EndpointRemoved      Kind = "endpoint.removed"
+	CampaignCreated      Kind = "campaign.created"
+	CampaignUpdated      Kind = "campaign.updated"
+	ProductCreated       Kind = "product.created"
+	ProductUpdated       Kind = "product.updated"
+	PriceCreated         Kind = "price.created"
+	PriceUpdated         Kind = "price.updated"
+	CustomerCreated      Kind = "customer.created"
+	CustomerUpdated      Kind = "customer.updated"
+	CustomerImported     Kind = "customer.imported"
+	MethodAttached       Kind = "payment_method.attached"
+	MethodDetached       Kind = "payment_method.detached"
+	OrderCompleted       Kind = "order.completed"
+	OrderFailed          Kind = "order.failed"
+	SubscriptionCreated  Kind = "subscription.created"
+	SubscriptionImported Kind = "subscription.imported"
+	SubscriptionUpdated  Kind = "subscription.updated"
+	SubscriptionStarted  Kind = "subscription.trial_ended"
+	SubscriptionRenewed  Kind = "subscription.renewed"
+	SubscriptionPastDue  Kind = "subscription.past_due"
+	SubscriptionResumed  Kind = "subscription.recovered"
+	CancelScheduled      Kind = "subscription.cancel_scheduled"
+	CancelUndone         Kind = "subscription.cancel_undone"
+	SubscriptionCanceled Kind = "subscription.canceled"
+	InvoiceIssued        Kind = "invoice.issued"
+	InvoicePaid          Kind = "invoice.paid"
+	InvoiceVoided        Kind = "invoice.voided"
+	PaymentDeclined      Kind = "payment.declined"
+	PaymentUnknown       Kind = "payment.unknown"
+	RefundCreated        Kind = "refund.created"
+	RefundSucceeded      Kind = "refund.succeeded"
+	RefundFailed         Kind = "refund.failed"
+)
+
+// Event is one thing that happened.
+type Event struct {
+	ID       id.Event
+	Account  id.Account
+	At       time.Time // on the account's own clock
+	Kind     Kind
+	Subject  int64       // the id of the thing that Kind names
+	Customer id.Customer // whose story it belongs to; 0 when nobody's
+	Actor    Actor
+	Data     string // a JSON object with the facts of that kind
+}
+
+// SubjectID is the public spelling of the event's subject.
+func (e Event) SubjectID() string {
+	thing, _, _ := strings.Cut(string(e.Kind), ".")
+	switch thing {
+	case "account":
+		return id.Account(e.Subject).String()
+	case "api_key":
+		return id.APIKey(e.Subject).String()
+	case "member":
+		return id.Member(e.Subject).String()
+	case "endpoint":
+		return id.Endpoint(e.Subject).String()
+	case "campaign":
+		return id.Campaign(e.Subject).String()
+	case "product":
+		return id.Product(e.Subject).String()
+	case "price":
+		return id.Price(e.Subject).String()
+	case "customer":
+		return id.Customer(e.Subject).String()
+	case "payment_method":
+		return id.Method(e.Subject).String()
+	case "order":
+		return id.Order(e.Subject).String()
+	case "subscription":
+		return id.Subscription(e.Subject).String()
+	case "invoice":
+		return id.Invoice(e.Subject).String()
+	case "payment":
+		return id.Payment(e.Subject).String()
+	case "refund":
+		return id.Refund(e.Subject).String()
+	}
+	return ""
+}
+
+// Data spells the facts of an event as JSON. The values are ours (strings,
+// numbers, public ids), so it cannot fail; a value that JSON does not know is a
+// defect and panics.
+func Data(facts map[string]any) string {
+	b, err := json.Marshal(facts)
+	if err != nil {
+		panic("event: " + err.Error())
+	}
+	return string(b)
+}
+
+// New makes an event with an id of its own.
+func New(account id.Account, at time.Time, by Actor, kind Kind, subject int64, customer id.Customer, data string) Event {
+	return Event{ID: id.New[id.Event](), Account: account, At: at, Kind: kind, Subject: subject, Customer: customer, Actor: by, Data: data}
+}
+
+var table = db.NewTable("event", db.Int("account_id"), db.Int("id"), db.Int("at"), db.Text("kind"), db.Int("subject_id"),
+	db.NullInt("customer_id"), db.Text("actor_kind"), db.Text("actor"), db.Text("data"))
+
+// Append writes events of one account, in order, and what is owed to the account's
+// endpoints because of them.
+func Append(tx *db.Tx, account id.Account, events ...Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	err := tx.Insert(table, len(events), func(i int, r *db.Row) {
+		e := &events[i]
+		r.Int(int64(account))
+		r.Int(int64(e.ID))
+		r.Time(e.At)
+		r.Text(string(e.Kind))
+		r.Int(e.Subject)
+		r.NullInt(int64(e.Customer), e.Customer != 0)
+		r.Text(string(e.Actor.Kind))
+		r.Text(e.Actor.Name)
+		r.Text(e.Data)
+	})
+	if err != nil {
+		return err
+	}
+	return outbox.Owe(tx, account, len(events), func(i int) (id.Event, string, time.Time) {
+		return events[i].ID, string(events[i].Kind), events[i].At
+	})
+}
+
+const columns = "id, at, kind, subject_id, customer_id, actor_kind, actor, data"
+
+func scan(row db.Scan, account id.Account, list *[]Event) error {
+	e := Event{Account: account}
+	err := row(&e.ID, db.ScanTime(&e.At), &e.Kind, &e.Subject, db.ScanNull(&e.Customer), &e.Actor.Kind, &e.Actor.Name, &e.Data)
+	*list = append(*list, e)
+	return err
+}
+
+// Filter narrows a list of events.
+type Filter struct {
+	Customer id.Customer // only that customer's story; 0 for all
+	Before   id.Event    // only older ones; 0 for all
+	Kind     Kind        // only that kind; "" for all
+	Limit    int         // at most so many, newest first
+}
+
+// List is the account's events, newest first.
+func List(tx *db.Tx, account id.Account, f Filter) ([]Event, error) {
+	before := int64(f.Before)
+	if before == 0 {
+		before = 1<<63 - 1
+	}
+	var list []Event
+	each := func(row db.Scan) error { return scan(row, account, &list) }
+	if f.Customer != 0 {
+		err := tx.Each(each, "select "+columns+` from event where account_id = $1 and customer_id = $2 and id < $3
+			and ($4 = '' or kind = $4) order by id desc limit $5`, account, f.Customer, before, f.Kind, f.Limit)
+		return list, err
+	}
+	err := tx.Each(each, "select "+columns+` from event where account_id = $1 and id < $2
+		and ($3 = '' or kind = $3) order by id desc limit $4`, account, before, f.Kind, f.Limit)
+	return list, err
+}
+
+// Load is one event; NotFound when the account has none with that id.
+func Load(tx *db.Tx, account id.Account, event id.Event) (Event, error) {
+	var list []Event
+	err := tx.Each(func(row db.Scan) error { return scan(row, account, &list) },
+		"select "+columns+" from event where account_id = $1 and id = $2", account, event)
+	if err != nil {
+		return Event{}, err
+	}
+	if len(list) == 0 {
+		return Event{}, fault.New(fault.NotFound, "there is no event with that id")
+	}
+	return list[0], nil
+}

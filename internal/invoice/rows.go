@@ -1,0 +1,235 @@
+package invoice
+
+import (
+	"perennial/internal/db"
+	"perennial/internal/fault"
+	"perennial/internal/id"
+	"perennial/internal/money"
+)
+
+// Numbers reserves n numbers of a series and returns the first. They are given
+// back when the transaction is undone, so a series has no gap.
+func Numbers(tx *db.Tx, account id.Account, series string, n int) (int64, error) {
+	var next int64
+	err := tx.One([]any{&next}, `insert into invoice_series (account_id, series, next) values ($1, $2, cast($3 as bigint) + 1)
+		on conflict (account_id, series) do update set next = invoice_series.next + cast($3 as bigint) returning next`, account, series, n)
+	return next - int64(n), err
+}
+
+var table = db.NewTable("invoice", db.Int("account_id"), db.Int("id"), db.Int("customer_id"), db.NullInt("subscription_id"), db.NullInt("order_id"),
+	db.Text("series"), db.NullInt("number"), db.Text("state"), db.Text("reason"), db.Int("period"), db.NullInt("period_from"), db.NullInt("period_to"),
+	db.Text("currency"), db.Int("net"), db.Int("tax"), db.Int("total"), db.Int("refunded"), db.Int("seller_profile"), db.Int("buyer_version"),
+	db.NullInt("issued_at"), db.NullInt("paid_at"), db.NullInt("voided_at"), db.Int("created_at"), db.Int("version"))
+
+const columns = `id, customer_id, subscription_id, order_id, series, number, state, reason, period, period_from, period_to, currency,
+	net, tax, total, refunded, seller_profile, buyer_version, issued_at, paid_at, voided_at, created_at, version`
+
+// Insert writes new invoices. A second one for a (subscription, period, reason) is
+// a unique violation.
+func Insert(tx *db.Tx, list []Invoice) error {
+	return tx.Insert(table, len(list), func(i int, r *db.Row) {
+		v := &list[i]
+		r.Int(int64(v.Account))
+		r.Int(int64(v.ID))
+		r.Int(int64(v.Customer))
+		r.NullInt(int64(v.Subscription), v.Subscription != 0)
+		r.NullInt(int64(v.Order), v.Order != 0)
+		r.Text(v.Series)
+		r.NullInt(v.Number, v.Number != 0)
+		r.Text(string(v.State))
+		r.Text(string(v.Reason))
+		r.Int(int64(v.Period))
+		r.Time(v.Span.From)
+		r.Time(v.Span.To)
+		r.Text(string(v.Total.Currency))
+		r.Int(v.Net.Minor)
+		r.Int(v.Tax.Minor)
+		r.Int(v.Total.Minor)
+		r.Int(v.Refunded)
+		r.Int(v.Seller)
+		r.Int(v.Buyer)
+		r.Time(v.IssuedAt)
+		r.Time(v.PaidAt)
+		r.Time(v.VoidedAt)
+		r.Time(v.CreatedAt)
+		r.Int(1)
+		v.Version = 1
+	})
+}
+
+var changing = []string{"series", "number", "state", "issued_at", "paid_at", "voided_at"}
+
+// Save writes what happened to invoices, each over the version that was loaded,
+// raises their versions, and returns the places of those that had another one.
+func Save(tx *db.Tx, list []*Invoice) ([]int, error) {
+	conflicts, err := tx.Update(table, changing, len(list), func(i int, r *db.Row) {
+		v := list[i]
+		r.Int(int64(v.Account))
+		r.Int(int64(v.ID))
+		r.Int(v.Version)
+		r.Text(v.Series)
+		r.NullInt(v.Number, v.Number != 0)
+		r.Text(string(v.State))
+		r.Time(v.IssuedAt)
+		r.Time(v.PaidAt)
+		r.Time(v.VoidedAt)
+	})
+	for _, v := range list {
+		v.Version++
+	}
+	return conflicts, err
+}
+
+// AddRefunded notes that minor units of a paid invoice went back.
+func AddRefunded(tx *db.Tx, account id.Account, invoice id.Invoice, minor int64) error {
+	_, err := tx.Exec("update invoice set refunded = refunded + $3, version = version + 1 where account_id = $1 and id = $2", account, invoice, minor)
+	return err
+}
+
+func load(tx *db.Tx, account id.Account, where string, args ...any) ([]Invoice, error) {
+	var list []Invoice
+	err := tx.Each(func(row db.Scan) error {
+		v := Invoice{Account: account}
+		err := row(&v.ID, &v.Customer, db.ScanNull(&v.Subscription), db.ScanNull(&v.Order), &v.Series, db.ScanNull(&v.Number), &v.State, &v.Reason,
+			&v.Period, db.ScanTime(&v.Span.From), db.ScanTime(&v.Span.To), &v.Total.Currency, &v.Net.Minor, &v.Tax.Minor, &v.Total.Minor, &v.Refunded,
+			&v.Seller, &v.Buyer, db.ScanTime(&v.IssuedAt), db.ScanTime(&v.PaidAt), db.ScanTime(&v.VoidedAt), db.ScanTime(&v.CreatedAt), &v.Version)
+		v.Net.Currency, v.Tax.Currency = v.Total.Currency, v.Total.Currency
+		list = append(list, v)
+		return err
+	}, "select "+columns+" from invoice where account_id = $1 "+where, append([]any{account}, args...)...)
+	return list, err
+}
+
+// Load is one invoice of the account, or NotFound.
+func Load(tx *db.Tx, account id.Account, invoice id.Invoice) (Invoice, error) {
+	list, err := load(tx, account, "and id = $2"+tx.Lock(), invoice)
+	if err == nil && len(list) == 0 {
+		return Invoice{}, fault.New(fault.NotFound, "there is no invoice with that id")
+	}
+	if err != nil {
+		return Invoice{}, err
+	}
+	return list[0], nil
+}
+
+// ByID are those of the invoices that the account has.
+func ByID(tx *db.Tx, account id.Account, ids []int64) (map[id.Invoice]Invoice, error) {
+	list, err := load(tx, account, "and "+tx.AnyOf("id", 2), tx.List(ids))
+	found := make(map[id.Invoice]Invoice, len(list))
+	for _, v := range list {
+		found[v.ID] = v
+	}
+	return found, err
+}
+
+// Filter narrows a list of invoices.
+type Filter struct {
+	Customer     id.Customer     // only of that customer; 0 for all
+	Subscription id.Subscription // only of that subscription; 0 for all
+	State        State           // only in that state; "" for all
+	Before       id.Invoice      // only older ones; 0 for all
+	Limit        int
+}
+
+// List is the account's invoices, newest first.
+func List(tx *db.Tx, account id.Account, f Filter) ([]Invoice, error) {
+	last := int64(f.Before)
+	if last == 0 {
+		last = 1<<63 - 1
+	}
+	switch {
+	case f.Subscription != 0:
+		return load(tx, account, "and subscription_id = $2 and subscription_id is not null and id < $3 and ($4 = '' or state = $4) order by id desc limit $5",
+			f.Subscription, last, f.State, f.Limit)
+	case f.Customer != 0:
+		return load(tx, account, "and customer_id = $2 and id < $3 and ($4 = '' or state = $4) order by id desc limit $5", f.Customer, last, f.State, f.Limit)
+	case f.State != "" && f.State != Paid:
+		return load(tx, account, "and state <> 'paid' and state = $2 and id < $3 order by id desc limit $4", f.State, last, f.Limit)
+	case f.State == Paid:
+		return load(tx, account, "and id < $2 and state = 'paid' order by id desc limit $3", last, f.Limit)
+	default:
+		return load(tx, account, "and id < $2 order by id desc limit $3", last, f.Limit)
+	}
+}
+
+// LatestOf is the newest invoice of each of the subscriptions that has one.
+func LatestOf(tx *db.Tx, account id.Account, subscriptions []int64) (map[id.Subscription]Invoice, error) {
+	found := make(map[id.Subscription]Invoice, len(subscriptions))
+	for _, sub := range subscriptions {
+		list, err := load(tx, account, "and subscription_id = $2 and subscription_id is not null order by period desc, id desc limit 1", sub)
+		if err != nil {
+			return nil, err
+		}
+		if len(list) > 0 {
+			found[id.Subscription(sub)] = list[0]
+		}
+	}
+	return found, nil
+}
+
+var lineTable = db.NewTable("invoice_line", db.Int("account_id"), db.Int("invoice_id"), db.Int("position"), db.Text("kind"), db.Text("description"),
+	db.NullInt("price_id"), db.Int("quantity"), db.Int("unit_amount"), db.Int("amount"), db.Text("tax_rate"), db.Int("tax"), db.NullInt("period_from"), db.NullInt("period_to"))
+
+// InsertLines writes the lines of new invoices.
+func InsertLines(tx *db.Tx, list []Line) error {
+	return tx.Insert(lineTable, len(list), func(i int, r *db.Row) {
+		l := &list[i]
+		r.Int(int64(l.Account))
+		r.Int(int64(l.Invoice))
+		r.Int(int64(l.Position))
+		r.Text(string(l.Kind))
+		r.Text(l.Description)
+		r.NullInt(int64(l.Price), l.Price != 0)
+		r.Int(l.Quantity)
+		r.Int(l.UnitAmount.Minor)
+		r.Int(l.Amount.Minor)
+		r.Text(l.Rate.String())
+		r.Int(l.Tax.Minor)
+		r.Time(l.Span.From)
+		r.Time(l.Span.To)
+	})
+}
+
+// Lines are the lines of an invoice, in order.
+func Lines(tx *db.Tx, v Invoice) ([]Line, error) {
+	var list []Line
+	err := tx.Each(func(row db.Scan) error {
+		l := Line{Account: v.Account, Invoice: v.ID}
+		var rate string
+		err := row(&l.Position, &l.Kind, &l.Description, db.ScanNull(&l.Price), &l.Quantity, &l.UnitAmount.Minor, &l.Amount.Minor, &rate, &l.Tax.Minor,
+			db.ScanTime(&l.Span.From), db.ScanTime(&l.Span.To))
+		if err != nil {
+			return err
+		}
+		l.UnitAmount.Currency, l.Amount.Currency, l.Tax.Currency = v.Total.Currency, v.Total.Currency, v.Total.Currency
+		l.Rate, err = money.ParseRate(rate)
+		list = append(list, l)
+		return err
+	}, `select position, kind, description, price_id, quantity, unit_amount, amount, tax_rate, tax, period_from, period_to
+		from invoice_line where account_id = $1 and invoice_id = $2 order by position`, v.Account, v.ID)
+	return list, err
+}
+
+// Totals are sums over the account's invoices in one state and currency.
+type Totals struct {
+	State    State
+	Currency money.Currency
+	Count    int64
+	Net      int64 // minor units
+	Tax      int64
+	Total    int64
+	Refunded int64
+}
+
+// Sum is the totals of all the account's invoices by state and currency.
+func Sum(tx *db.Tx, account id.Account) ([]Totals, error) {
+	var list []Totals
+	err := tx.Each(func(row db.Scan) error {
+		var t Totals
+		err := row(&t.State, &t.Currency, &t.Count, &t.Net, &t.Tax, &t.Total, &t.Refunded)
+		list = append(list, t)
+		return err
+	}, `select state, currency, count(*), cast(sum(net) as bigint), cast(sum(tax) as bigint), cast(sum(total) as bigint), cast(sum(refunded) as bigint)
+		from invoice where account_id = $1 group by state, currency order by state, currency`, account)
+	return list, err
+}

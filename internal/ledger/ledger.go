@@ -1,0 +1,137 @@
+package ledger
+
+import (
+	"time"
+
+	"perennial/internal/db"
+	"perennial/internal/id"
+	"perennial/internal/money"
+)
+
+// Book is an account of the double-entry books.
+type Book string
+
+// The books.
+const (
+	Receivable Book = "receivable" // what customers owe on issued invoices
+	Revenue    Book = "revenue"    // what was sold, without tax
+	Tax        Book = "tax"        // owed to the tax office
+	Cash       Book = "cash"       // held by the gateways for the merchant
+	Refunds    Book = "refunds"    // what was sold and given back, without tax
+)
+
+// Reason says which money fact an entry records.
+type Reason string
+
+// The reasons.
+const (
+	Issue    Reason = "issue"   // an invoice was issued
+	Collect  Reason = "collect" // a payment went through
+	Void     Reason = "void"    // an invoice was voided
+	GiveBack Reason = "refund"  // a refund went through
+)
+
+// Entry moves an amount from the book it credits to the book it debits.
+type Entry struct {
+	ID      id.Entry
+	Account id.Account
+	Invoice id.Invoice
+	At      time.Time
+	Debit   Book
+	Credit  Book
+	Amount  money.Amount // above zero
+	Reason  Reason
+	Source  int64 // id of the invoice, payment or refund that it records
+}
+
+// Issued are the entries of an issued invoice with net and tax.
+func Issued(account id.Account, invoice id.Invoice, at time.Time, net, tax money.Amount) []Entry {
+	return pair(Entry{Account: account, Invoice: invoice, At: at, Debit: Receivable, Reason: Issue, Source: int64(invoice)}, net, tax, func(e *Entry, book Book) { e.Credit = book }, Revenue)
+}
+
+// Voided are the entries that take an issued invoice back.
+func Voided(account id.Account, invoice id.Invoice, at time.Time, net, tax money.Amount) []Entry {
+	return pair(Entry{Account: account, Invoice: invoice, At: at, Credit: Receivable, Reason: Void, Source: int64(invoice)}, net, tax, func(e *Entry, book Book) { e.Debit = book }, Revenue)
+}
+
+// Refunded are the entries of a refund of net and tax.
+func Refunded(account id.Account, invoice id.Invoice, refund id.Refund, at time.Time, net, tax money.Amount) []Entry {
+	return pair(Entry{Account: account, Invoice: invoice, At: at, Credit: Cash, Reason: GiveBack, Source: int64(refund)}, net, tax, func(e *Entry, book Book) { e.Debit = book }, Refunds)
+}
+
+// pair is one entry for net against sales and one for tax, without those of zero.
+func pair(e Entry, net, tax money.Amount, against func(*Entry, Book), sales Book) []Entry {
+	list := make([]Entry, 0, 2)
+	for _, part := range []struct {
+		amount money.Amount
+		book   Book
+	}{{net, sales}, {tax, Tax}} {
+		if part.amount.IsZero() {
+			continue
+		}
+		e.ID, e.Amount = id.New[id.Entry](), part.amount
+		against(&e, part.book)
+		list = append(list, e)
+	}
+	return list
+}
+
+// Collected is the entry of a payment that went through.
+func Collected(account id.Account, invoice id.Invoice, payment id.Payment, at time.Time, amount money.Amount) Entry {
+	return Entry{ID: id.New[id.Entry](), Account: account, Invoice: invoice, At: at, Debit: Cash, Credit: Receivable, Amount: amount, Reason: Collect, Source: int64(payment)}
+}
+
+var table = db.NewTable("ledger_entry", db.Int("account_id"), db.Int("invoice_id"), db.Int("id"), db.Int("at"), db.Text("debit"), db.Text("credit"),
+	db.Int("amount"), db.Text("currency"), db.Text("reason"), db.Int("source_id"))
+
+// Post writes entries.
+func Post(tx *db.Tx, list []Entry) error {
+	return tx.Insert(table, len(list), func(i int, r *db.Row) {
+		e := &list[i]
+		r.Int(int64(e.Account))
+		r.Int(int64(e.Invoice))
+		r.Int(int64(e.ID))
+		r.Time(e.At)
+		r.Text(string(e.Debit))
+		r.Text(string(e.Credit))
+		r.Int(e.Amount.Minor)
+		r.Text(string(e.Amount.Currency))
+		r.Text(string(e.Reason))
+		r.Int(e.Source)
+	})
+}
+
+// OfInvoice are the entries that an invoice caused, in order.
+func OfInvoice(tx *db.Tx, account id.Account, invoice id.Invoice) ([]Entry, error) {
+	var list []Entry
+	err := tx.Each(func(row db.Scan) error {
+		e := Entry{Account: account, Invoice: invoice}
+		err := row(&e.ID, db.ScanTime(&e.At), &e.Debit, &e.Credit, &e.Amount.Minor, &e.Amount.Currency, &e.Reason, &e.Source)
+		list = append(list, e)
+		return err
+	}, "select id, at, debit, credit, amount, currency, reason, source_id from ledger_entry where account_id = $1 and invoice_id = $2 order by id", account, invoice)
+	return list, err
+}
+
+// Balance is what stands on one book in one currency, debits less credits, in minor
+// units.
+type Balance struct {
+	Book     Book
+	Currency money.Currency
+	Minor    int64
+}
+
+// Balances are the balances of all books of the account.
+func Balances(tx *db.Tx, account id.Account) ([]Balance, error) {
+	var list []Balance
+	err := tx.Each(func(row db.Scan) error {
+		var b Balance
+		err := row(&b.Book, &b.Currency, &b.Minor)
+		list = append(list, b)
+		return err
+	}, `select book, currency, cast(sum(minor) as bigint) from (
+			select debit as book, currency, amount as minor from ledger_entry where account_id = $1
+			union all select credit, currency, -amount from ledger_entry where account_id = $1
+		) as side group by book, currency order by book, currency`, account)
+	return list, err
+}

@@ -1,0 +1,281 @@
+package payment
+
+import (
+	"perennial/internal/clock"
+	"perennial/internal/db"
+	"perennial/internal/fault"
+	"perennial/internal/id"
+	"perennial/internal/money"
+)
+
+var methodTable = db.NewTable("payment_method", db.Int("account_id"), db.Int("id"), db.Int("customer_id"), db.Text("gateway"), db.Text("token"),
+	db.Text("kind"), db.Text("brand"), db.Text("last_four"), db.Int("expires"), db.Text("state"), db.Int("created_at"), db.Int("version"))
+
+const methodColumns = "id, customer_id, gateway, token, kind, brand, last_four, expires, state, created_at, version"
+
+// InsertMethods writes new payment methods.
+func InsertMethods(tx *db.Tx, list []Method) error {
+	return tx.Insert(methodTable, len(list), func(i int, r *db.Row) {
+		m := &list[i]
+		r.Int(int64(m.Account))
+		r.Int(int64(m.ID))
+		r.Int(int64(m.Customer))
+		r.Text(m.Gateway)
+		r.Text(m.Token)
+		r.Text(m.Kind)
+		r.Text(m.Brand)
+		r.Text(m.LastFour)
+		r.Int(m.Expires)
+		r.Text(string(m.State))
+		r.Time(m.CreatedAt)
+		r.Int(1)
+	})
+}
+
+// DetachMethod makes a method unusable over the version that was loaded.
+func DetachMethod(tx *db.Tx, m Method) error {
+	n, err := tx.Exec("update payment_method set state = 'detached', version = version + 1 where account_id = $1 and id = $2 and version = $3",
+		m.Account, m.ID, m.Version)
+	if err == nil && n == 0 {
+		return db.VersionConflict()
+	}
+	return err
+}
+
+func methods(tx *db.Tx, account id.Account, where string, args ...any) ([]Method, error) {
+	var list []Method
+	err := tx.Each(func(row db.Scan) error {
+		m := Method{Account: account}
+		err := row(&m.ID, &m.Customer, &m.Gateway, &m.Token, &m.Kind, &m.Brand, &m.LastFour, &m.Expires, &m.State, db.ScanTime(&m.CreatedAt), &m.Version)
+		list = append(list, m)
+		return err
+	}, "select "+methodColumns+" from payment_method where account_id = $1 "+where, append([]any{account}, args...)...)
+	return list, err
+}
+
+// LoadMethod is one payment method of the account, or NotFound.
+func LoadMethod(tx *db.Tx, account id.Account, method id.Method) (Method, error) {
+	list, err := methods(tx, account, "and id = $2"+tx.Lock(), method)
+	if err == nil && len(list) == 0 {
+		return Method{}, fault.New(fault.NotFound, "there is no payment method with that id")
+	}
+	if err != nil {
+		return Method{}, err
+	}
+	return list[0], nil
+}
+
+// Methods are a customer's payment methods, newest first.
+func Methods(tx *db.Tx, account id.Account, customer id.Customer) ([]Method, error) {
+	return methods(tx, account, "and customer_id = $2 order by id desc limit 100", customer)
+}
+
+// MethodsByID are those of the methods that the account has.
+func MethodsByID(tx *db.Tx, account id.Account, ids []int64) (map[id.Method]Method, error) {
+	list, err := methods(tx, account, "and "+tx.AnyOf("id", 2), tx.List(ids))
+	found := make(map[id.Method]Method, len(list))
+	for _, m := range list {
+		found[m.ID] = m
+	}
+	return found, err
+}
+
+var paymentTable = db.NewTable("payment", db.Int("account_id"), db.Int("id"), db.Int("invoice_id"), db.Int("customer_id"), db.Int("method_id"),
+	db.Text("gateway"), db.Int("attempt"), db.Text("state"), db.Int("amount"), db.Text("currency"), db.Int("refunded"), db.Text("gateway_ref"),
+	db.Text("decline_code"), db.Text("decline_class"), db.NullInt("ask_at"), db.Int("created_at"), db.NullInt("settled_at"), db.Int("version"))
+
+const paymentColumns = `id, invoice_id, customer_id, method_id, gateway, attempt, state, amount, currency, refunded, gateway_ref,
+	decline_code, decline_class, ask_at, created_at, settled_at, version`
+
+// Insert writes new payments. A second one that is pending or succeeded for the
+// same invoice is a unique violation.
+func Insert(tx *db.Tx, list []Payment) error {
+	return tx.Insert(paymentTable, len(list), func(i int, r *db.Row) {
+		p := &list[i]
+		r.Int(int64(p.Account))
+		r.Int(int64(p.ID))
+		r.Int(int64(p.Invoice))
+		r.Int(int64(p.Customer))
+		r.Int(int64(p.Method))
+		r.Text(p.Gateway)
+		r.Int(int64(p.Attempt))
+		r.Text(string(p.State))
+		r.Int(p.Amount.Minor)
+		r.Text(string(p.Amount.Currency))
+		r.Int(p.Refunded)
+		r.Text(p.Reference)
+		r.Text(p.DeclineCode)
+		r.Text(string(p.Class))
+		r.Time(p.AskAt)
+		r.Time(p.CreatedAt)
+		r.Time(p.SettledAt)
+		r.Int(1)
+		p.Version = 1
+	})
+}
+
+var paymentSettled = []string{"state", "gateway_ref", "decline_code", "decline_class", "ask_at", "settled_at"}
+
+// Save writes what a settlement changed, each over the version that was loaded,
+// and returns the places of those that had another version.
+func Save(tx *db.Tx, list []Payment) ([]int, error) {
+	return tx.Update(paymentTable, paymentSettled, len(list), func(i int, r *db.Row) {
+		p := &list[i]
+		r.Int(int64(p.Account))
+		r.Int(int64(p.ID))
+		r.Int(p.Version)
+		r.Text(string(p.State))
+		r.Text(p.Reference)
+		r.Text(p.DeclineCode)
+		r.Text(string(p.Class))
+		r.Time(p.AskAt)
+		r.Time(p.SettledAt)
+	})
+}
+
+func payments(tx *db.Tx, account id.Account, query string, args ...any) ([]Payment, error) {
+	var list []Payment
+	err := tx.Each(func(row db.Scan) error {
+		p := Payment{Account: account}
+		err := row(&p.ID, &p.Invoice, &p.Customer, &p.Method, &p.Gateway, &p.Attempt, &p.State, &p.Amount.Minor, &p.Amount.Currency, &p.Refunded,
+			&p.Reference, &p.DeclineCode, &p.Class, db.ScanTime(&p.AskAt), db.ScanTime(&p.CreatedAt), db.ScanTime(&p.SettledAt), &p.Version)
+		list = append(list, p)
+		return err
+	}, query, append([]any{account}, args...)...)
+	return list, err
+}
+
+// Load is one payment of the account, or NotFound.
+func Load(tx *db.Tx, account id.Account, payment id.Payment) (Payment, error) {
+	list, err := payments(tx, account, "select "+paymentColumns+" from payment where account_id = $1 and id = $2"+tx.Lock(), payment)
+	if err == nil && len(list) == 0 {
+		return Payment{}, fault.New(fault.NotFound, "there is no payment with that id")
+	}
+	if err != nil {
+		return Payment{}, err
+	}
+	return list[0], nil
+}
+
+// List is the account's payments older than before, newest first.
+func List(tx *db.Tx, account id.Account, before id.Payment, limit int) ([]Payment, error) {
+	last := int64(before)
+	if last == 0 {
+		last = 1<<63 - 1
+	}
+	return payments(tx, account, "select "+paymentColumns+" from payment where account_id = $1 and id < $2 order by id desc limit $3", last, limit)
+}
+
+// OfInvoices are all payments of invoices, oldest first within each.
+func OfInvoices(tx *db.Tx, account id.Account, invoices []int64) (map[id.Invoice][]Payment, error) {
+	list, err := payments(tx, account, "select "+paymentColumns+" from payment where account_id = $1 and state in ('pending', 'succeeded') and "+tx.AnyOf("invoice_id", 2)+
+		" union all select "+paymentColumns+" from payment where account_id = $1 and state = 'declined' and "+tx.AnyOf("invoice_id", 2)+" order by 1", tx.List(invoices))
+	found := make(map[id.Invoice][]Payment, len(invoices))
+	for _, p := range list {
+		found[p.Invoice] = append(found[p.Invoice], p)
+	}
+	return found, err
+}
+
+// ToAsk are payments and their due instants whose outcome must be asked for by
+// now, the longest due first.
+func ToAsk(tx *db.Tx, account id.Account, now int64, limit int) ([]Payment, error) {
+	return payments(tx, account, "select "+paymentColumns+" from payment where account_id = $1 and ask_at is not null and ask_at <= $2 order by ask_at, id limit $3"+tx.Claim(), now, limit)
+}
+
+// PromiseRefund takes amount off what a payment can still give back, and reports
+// whether it could.
+func PromiseRefund(tx *db.Tx, p Payment, amount int64) (bool, error) {
+	n, err := tx.Exec(`update payment set refunded = refunded + $3, version = version + 1
+		where account_id = $1 and id = $2 and state = 'succeeded' and refunded + $3 <= amount`, p.Account, p.ID, amount)
+	return n == 1, err
+}
+
+// ReturnRefund gives back what a failed refund had taken.
+func ReturnRefund(tx *db.Tx, account id.Account, payment id.Payment, amount int64) error {
+	_, err := tx.Exec("update payment set refunded = refunded - $3, version = version + 1 where account_id = $1 and id = $2", account, payment, amount)
+	return err
+}
+
+const refundColumns = "id, payment_id, invoice_id, amount, currency, state, reason, gateway_ref, failure, ask_at, created_at, settled_at, version"
+
+// InsertRefund writes a new refund.
+func InsertRefund(tx *db.Tx, r Refund) error {
+	_, err := tx.Exec(`insert into refund (account_id, id, payment_id, invoice_id, amount, currency, state, reason, gateway_ref, failure, ask_at, created_at, settled_at, version)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, null, 1)`,
+		r.Account, r.ID, r.Payment, r.Invoice, r.Amount.Minor, r.Amount.Currency, r.State, r.Reason, r.Reference, r.Failure, db.Time(r.AskAt), clock.Micros(r.CreatedAt))
+	return err
+}
+
+// SaveRefund writes what a settlement changed over the version that was loaded.
+func SaveRefund(tx *db.Tx, r Refund) error {
+	n, err := tx.Exec(`update refund set state = $4, gateway_ref = $5, failure = $6, ask_at = $7, settled_at = $8, version = version + 1
+		where account_id = $1 and id = $2 and version = $3`, r.Account, r.ID, r.Version, r.State, r.Reference, r.Failure, db.Time(r.AskAt), db.Time(r.SettledAt))
+	if err == nil && n == 0 {
+		return db.VersionConflict()
+	}
+	return err
+}
+
+func refunds(tx *db.Tx, account id.Account, where string, args ...any) ([]Refund, error) {
+	var list []Refund
+	err := tx.Each(func(row db.Scan) error {
+		r := Refund{Account: account}
+		err := row(&r.ID, &r.Payment, &r.Invoice, &r.Amount.Minor, &r.Amount.Currency, &r.State, &r.Reason, &r.Reference, &r.Failure,
+			db.ScanTime(&r.AskAt), db.ScanTime(&r.CreatedAt), db.ScanTime(&r.SettledAt), &r.Version)
+		list = append(list, r)
+		return err
+	}, "select "+refundColumns+" from refund where account_id = $1 "+where, append([]any{account}, args...)...)
+	return list, err
+}
+
+// LoadRefund is one refund of the account, or NotFound.
+func LoadRefund(tx *db.Tx, account id.Account, refund id.Refund) (Refund, error) {
+	list, err := refunds(tx, account, "and id = $2"+tx.Lock(), refund)
+	if err == nil && len(list) == 0 {
+		return Refund{}, fault.New(fault.NotFound, "there is no refund with that id")
+	}
+	if err != nil {
+		return Refund{}, err
+	}
+	return list[0], nil
+}
+
+// Refunds are the account's refunds older than before, newest first.
+func Refunds(tx *db.Tx, account id.Account, before id.Refund, limit int) ([]Refund, error) {
+	last := int64(before)
+	if last == 0 {
+		last = 1<<63 - 1
+	}
+	return refunds(tx, account, "and id < $2 order by id desc limit $3", last, limit)
+}
+
+// RefundsOf are the refunds of a payment, oldest first.
+func RefundsOf(tx *db.Tx, account id.Account, payment id.Payment) ([]Refund, error) {
+	return refunds(tx, account, "and payment_id = $2 order by id", payment)
+}
+
+// RefundsToAsk are refunds whose outcome must be asked for by now.
+func RefundsToAsk(tx *db.Tx, account id.Account, now int64, limit int) ([]Refund, error) {
+	return refunds(tx, account, "and ask_at is not null and ask_at <= $2 order by ask_at, id limit $3"+tx.Claim(), now, limit)
+}
+
+// Totals are sums of what went through, by currency: the payments and the refunds.
+func Totals(tx *db.Tx, account id.Account) (paid, refunded map[money.Currency]int64, err error) {
+	paid, refunded = map[money.Currency]int64{}, map[money.Currency]int64{}
+	add := func(into map[money.Currency]int64) func(db.Scan) error {
+		return func(row db.Scan) error {
+			var c money.Currency
+			var sum int64
+			err := row(&c, &sum)
+			into[c] = sum
+			return err
+		}
+	}
+	err = tx.Each(add(paid), "select currency, cast(sum(amount) as bigint) from payment where account_id = $1 and state = 'succeeded' group by currency", account)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = tx.Each(add(refunded), "select currency, cast(sum(amount) as bigint) from refund where account_id = $1 and state = 'succeeded' group by currency", account)
+	return paid, refunded, err
+}

@@ -1,0 +1,194 @@
+package subscription
+
+import (
+	"time"
+
+	"perennial/internal/clock"
+	"perennial/internal/db"
+	"perennial/internal/fault"
+	"perennial/internal/id"
+)
+
+var table = db.NewTable("subscription", db.Int("account_id"), db.Int("id"), db.Int("customer_id"), db.Int("product_id"), db.Int("price_id"), db.NullInt("method_id"),
+	db.Text("state"), db.Text("currency"), db.Int("unit_amount"), db.Int("quantity"), db.Text("interval_unit"), db.Int("interval_count"), db.Text("zone"),
+	db.Int("anchor_at"), db.Int("period"), db.Int("period_from"), db.Int("period_to"), db.NullInt("trial_to"), db.NullInt("cancel_at"), db.NullInt("ended_at"),
+	db.Text("end_reason"), db.NullInt("invoice_id"), db.Int("failures"), db.NullInt("next_action_at"), db.Int("lease_until"), db.Int("created_at"), db.Int("version"))
+
+const columns = `id, customer_id, product_id, price_id, method_id, state, currency, unit_amount, quantity, interval_unit, interval_count, zone,
+	anchor_at, period, period_from, period_to, trial_to, cancel_at, ended_at, end_reason, invoice_id, failures, next_action_at, lease_until, created_at, version`
+
+// Insert writes new subscriptions.
+func Insert(tx *db.Tx, list []Subscription) error {
+	return tx.Insert(table, len(list), func(i int, r *db.Row) {
+		s := &list[i]
+		r.Int(int64(s.Account))
+		r.Int(int64(s.ID))
+		r.Int(int64(s.Customer))
+		r.Int(int64(s.Product))
+		r.Int(int64(s.Price))
+		r.NullInt(int64(s.Method), s.Method != 0)
+		r.Text(string(s.State))
+		r.Text(string(s.UnitAmount.Currency))
+		r.Int(s.UnitAmount.Minor)
+		r.Int(s.Quantity)
+		r.Text(s.Interval.Unit.String())
+		r.Int(int64(s.Interval.Count))
+		r.Text(s.Zone)
+		r.Time(s.AnchorAt)
+		r.Int(int64(s.Period))
+		r.Time(s.Span.From)
+		r.Time(s.Span.To)
+		r.Time(s.TrialTo)
+		r.Time(s.CancelAt)
+		r.Time(s.EndedAt)
+		r.Text(string(s.EndReason))
+		r.NullInt(int64(s.Invoice), s.Invoice != 0)
+		r.Int(int64(s.Failures))
+		r.Time(s.NextActionAt)
+		r.Time(s.LeaseUntil)
+		r.Time(s.CreatedAt)
+		r.Int(1)
+		s.Version = 1
+	})
+}
+
+// What a story may change of a subscription.
+var changing = []string{"method_id", "state", "period", "period_from", "period_to", "cancel_at", "ended_at", "end_reason", "invoice_id", "failures",
+	"next_action_at", "lease_until"}
+
+// Save writes subscriptions, each over the version that was loaded, raises their
+// versions, and returns the places of those that had another one.
+func Save(tx *db.Tx, list []*Subscription) ([]int, error) {
+	conflicts, err := tx.Update(table, changing, len(list), func(i int, r *db.Row) {
+		s := list[i]
+		r.Int(int64(s.Account))
+		r.Int(int64(s.ID))
+		r.Int(s.Version)
+		r.NullInt(int64(s.Method), s.Method != 0)
+		r.Text(string(s.State))
+		r.Int(int64(s.Period))
+		r.Time(s.Span.From)
+		r.Time(s.Span.To)
+		r.Time(s.CancelAt)
+		r.Time(s.EndedAt)
+		r.Text(string(s.EndReason))
+		r.NullInt(int64(s.Invoice), s.Invoice != 0)
+		r.Int(int64(s.Failures))
+		r.Time(s.NextActionAt)
+		r.Time(s.LeaseUntil)
+	})
+	for _, s := range list {
+		s.Version++ // of those that conflicted the caller loads anew
+	}
+	return conflicts, err
+}
+
+// SaveOne writes one subscription, or is a version conflict.
+func SaveOne(tx *db.Tx, s *Subscription) error {
+	conflicts, err := Save(tx, []*Subscription{s})
+	if err == nil && len(conflicts) > 0 {
+		return db.VersionConflict()
+	}
+	return err
+}
+
+func load(tx *db.Tx, account id.Account, where string, args ...any) ([]Subscription, error) {
+	var list []Subscription
+	err := tx.Each(func(row db.Scan) error {
+		s := Subscription{Account: account}
+		var unit string
+		err := row(&s.ID, &s.Customer, &s.Product, &s.Price, db.ScanNull(&s.Method), &s.State, &s.UnitAmount.Currency, &s.UnitAmount.Minor, &s.Quantity,
+			&unit, &s.Interval.Count, &s.Zone, db.ScanTime(&s.AnchorAt), &s.Period, db.ScanTime(&s.Span.From), db.ScanTime(&s.Span.To),
+			db.ScanTime(&s.TrialTo), db.ScanTime(&s.CancelAt), db.ScanTime(&s.EndedAt), &s.EndReason, db.ScanNull(&s.Invoice), &s.Failures,
+			db.ScanTime(&s.NextActionAt), db.ScanTime(&s.LeaseUntil), db.ScanTime(&s.CreatedAt), &s.Version)
+		if err != nil {
+			return err
+		}
+		err = s.Interval.Unit.UnmarshalText([]byte(unit))
+		list = append(list, s)
+		return err
+	}, "select "+columns+" from subscription where account_id = $1 "+where, append([]any{account}, args...)...)
+	return list, err
+}
+
+// Load is one subscription of the account, or NotFound.
+func Load(tx *db.Tx, account id.Account, sub id.Subscription) (Subscription, error) {
+	list, err := load(tx, account, "and id = $2"+tx.Lock(), sub)
+	if err == nil && len(list) == 0 {
+		return Subscription{}, fault.New(fault.NotFound, "there is no subscription with that id")
+	}
+	if err != nil {
+		return Subscription{}, err
+	}
+	return list[0], nil
+}
+
+// ByID are those of the subscriptions that the account has.
+func ByID(tx *db.Tx, account id.Account, ids []int64) (map[id.Subscription]Subscription, error) {
+	list, err := load(tx, account, "and "+tx.AnyOf("id", 2), tx.List(ids))
+	found := make(map[id.Subscription]Subscription, len(list))
+	for _, s := range list {
+		found[s.ID] = s
+	}
+	return found, err
+}
+
+// Claim is up to limit subscriptions on which something is due at now (the account's
+// time) and nobody acts at machine (the machine's time), the longest due first.
+// The caller marks them with a lease in the same transaction.
+func Claim(tx *db.Tx, account id.Account, now, machine time.Time, limit int) ([]Subscription, error) {
+	return load(tx, account, "and next_action_at is not null and next_action_at <= $2 and lease_until <= $3 order by next_action_at, id limit $4"+tx.Claim(),
+		clock.Micros(now), clock.Micros(machine), limit)
+}
+
+// NextDue is the earliest instant at which something falls due, zero when nothing
+// ever will.
+func NextDue(tx *db.Tx, account id.Account) (time.Time, error) {
+	var at time.Time
+	err := tx.Each(func(row db.Scan) error { return row(db.ScanTime(&at)) },
+		"select next_action_at from subscription where account_id = $1 and next_action_at is not null order by next_action_at, id limit 1", account)
+	return at, err
+}
+
+// Filter narrows a list of subscriptions.
+type Filter struct {
+	Customer id.Customer     // only of that customer; 0 for all
+	State    State           // only in that state; "" for all
+	Before   id.Subscription // only older ones; 0 for all
+	Limit    int
+}
+
+// List is the account's subscriptions, newest first.
+func List(tx *db.Tx, account id.Account, f Filter) ([]Subscription, error) {
+	last := int64(f.Before)
+	if last == 0 {
+		last = 1<<63 - 1
+	}
+	switch {
+	case f.Customer != 0:
+		return load(tx, account, "and customer_id = $2 and id < $3 and ($4 = '' or state = $4) order by id desc limit $5", f.Customer, last, f.State, f.Limit)
+	case f.State != "":
+		return load(tx, account, "and state = $2 and id < $3 order by id desc limit $4", f.State, last, f.Limit)
+	default:
+		return load(tx, account, "and id < $2 order by id desc limit $3", last, f.Limit)
+	}
+}
+
+// Upcoming are the subscriptions on which something falls due up to an instant,
+// soonest first.
+func Upcoming(tx *db.Tx, account id.Account, to time.Time, limit int) ([]Subscription, error) {
+	return load(tx, account, "and next_action_at is not null and next_action_at <= $2 order by next_action_at, id limit $3", clock.Micros(to), limit)
+}
+
+// CountByState is how many subscriptions the account has in each state.
+func CountByState(tx *db.Tx, account id.Account) (map[State]int64, error) {
+	counts := map[State]int64{}
+	err := tx.Each(func(row db.Scan) error {
+		var s State
+		var n int64
+		err := row(&s, &n)
+		counts[s] = n
+		return err
+	}, "select state, count(*) from subscription where account_id = $1 group by state", account)
+	return counts, err
+}
