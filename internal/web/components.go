@@ -33,7 +33,7 @@ const (
 // Row is one row of a DataTable.
 type Row struct {
 	Href  string            // opens the row from a real link around its first cell
-	Cells []templ.Component // one for each column; nil shows "–"
+	Cells []templ.Component // one for each column; nil shows "–", and nothing in Foot
 }
 
 // Table is a list. Caption names it for screen readers and names the scroll
