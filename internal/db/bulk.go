@@ -118,7 +118,7 @@ func (t *Tx) updateLite(tb *Table, cols []Col, set []string, r *Row) (lost []int
 }
 
 func (t *Tx) updatePG(tb *Table, cols []Col, set []string, r *Row) (lost []int, err error) {
-	q := tb.text("update "+strings.Join(set, ","), func() string {
+	q := tb.text("pg update "+strings.Join(set, ","), func() string {
 		return "update " + tb.name + " t set " + join(cols[3:], "", func(_ int, c Col) string { return c.name + " = u." + c.name + ", " }) +
 			"version = t.version + 1 from " + unnest(cols) +
 			" where t.account_id = u.account_id and t.id = u.id and t.version = u.version returning t.account_id, t.id"

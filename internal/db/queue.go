@@ -63,10 +63,11 @@ type queue struct {
 	interactive []*request
 	background  []*request
 	closed      bool
+	patience    time.Duration
 	wake        chan struct{} // holds one token when something may have changed
 }
 
-func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
+func newQueue() *queue { return &queue{patience: patience, wake: make(chan struct{}, 1)} }
 
 func (q *queue) push(r *request) error {
 	q.mu.Lock()
@@ -98,7 +99,7 @@ func (q *queue) pop() *request {
 	defer q.mu.Unlock()
 	for {
 		line := &q.interactive
-		if len(q.background) > 0 && (len(q.interactive) == 0 || (clock.System{}).Now().Sub(q.background[0].since) > patience) {
+		if len(q.background) > 0 && (len(q.interactive) == 0 || (clock.System{}).Now().Sub(q.background[0].since) > q.patience) {
 			line = &q.background
 		}
 		if len(*line) == 0 {

@@ -30,6 +30,8 @@ type liteStore struct {
 	lock    *os.File
 	pool    *sql.DB    // of the readers
 	readers chan *conn // nil where a connection was not made yet
+	ended   chan struct{}
+	running bool
 	w       *writer
 }
 
@@ -67,18 +69,44 @@ func (s *liteStore) start(ctx context.Context) error {
 	s.w = w
 	n := defaultConns()
 	if s.pool, err = sql.Open("sqlite", s.dsn(readerPragmas)); err != nil {
+		w.stop() //nolint:errcheck // the first error is the one to tell
 		return err
 	}
 	s.pool.SetMaxOpenConns(n)
 	s.pool.SetMaxIdleConns(n)
-	s.readers = make(chan *conn, n)
-	for range n {
+	s.readers, s.ended, s.running = make(chan *conn, n), make(chan struct{}), true
+	for range n - 1 {
 		s.readers <- nil
+	}
+	return s.anchor(ctx)
+}
+
+// anchor makes the first reader and lets it read. While it is there the writer's
+// connection is never the last one: dropping the last one on a failing disk would
+// take the log's index away, and nobody could read any more.
+func (s *liteStore) anchor(ctx context.Context) error {
+	c, err := newConn(ctx, s.pool)
+	if err == nil {
+		if err = c.command("select 1 from sqlite_schema"); err != nil {
+			c.drop()
+			c = nil
+		}
+	}
+	s.readers <- c
+	if err != nil {
+		s.stop() //nolint:errcheck // the first error is the one to tell
+		return fault.Wrap(fault.Unavailable, err, "the database file cannot be opened")
 	}
 	return nil
 }
 
+// stop ends the connections, waiting for what they do.
 func (s *liteStore) stop() error {
+	if !s.running {
+		return nil
+	}
+	s.running = false
+	close(s.ended)
 	err := s.w.stop()
 	for range cap(s.readers) {
 		if c := <-s.readers; c != nil {
@@ -138,10 +166,17 @@ func sound(version string) bool {
 // reader takes a connection from the pool.
 func (s *liteStore) reader(ctx context.Context) (*conn, error) {
 	select {
+	case <-s.ended: // a closed database answers so even while connections are left
+		return nil, errClosed
+	default:
+	}
+	select {
 	case c := <-s.readers:
 		if c != nil {
 			return c, nil
 		}
+	case <-s.ended:
+		return nil, errClosed
 	case <-ctx.Done():
 		return nil, stopped(ctx)
 	}

@@ -48,7 +48,10 @@ func writeStatistics(ctx context.Context, pool *sql.DB) error {
 	}
 	for _, ix := range indexes {
 		name := any(ix.name)
-		if ix.rowless && ix.main {
+		switch {
+		case ix.name == "":
+			name = nil // a table whose key is the row's own number
+		case ix.rowless && ix.main:
 			name = ix.table // the key of a table without rowid goes by the table's name
 		}
 		if _, err := tx.ExecContext(ctx, "insert into sqlite_stat1 (tbl, idx, stat) values (?, ?, ?)", ix.table, name, ix.shape()); err != nil {
@@ -86,10 +89,11 @@ func (ix liteIndex) shape() string {
 }
 
 func liteIndexes(ctx context.Context, pool *sql.DB) ([]liteIndex, error) {
-	rows, err := pool.QueryContext(ctx, `select t.name, t.wr, i.name, i."unique", i.partial, i.origin = 'pk', x.name
-		from pragma_table_list t, pragma_index_list(t.name) i, pragma_index_xinfo(i.name) x
+	rows, err := pool.QueryContext(ctx, `select t.name, t.wr, coalesce(i.name, ''), coalesce(i."unique", 0), coalesce(i.partial, 0),
+		coalesce(i.origin = 'pk', 0), x.name
+		from pragma_table_list t left join pragma_index_list(t.name) i left join pragma_index_xinfo(i.name) x
 		where t.schema = 'main' and t.type = 'table' and t.name not like 'sqlite_%' and t.name <> 'goose_db_version'
-		and x.key = 1 order by t.name, i.name, x.seqno`)
+		and coalesce(x.key, 1) = 1 order by t.name, i.name, x.seqno`)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +109,9 @@ func liteIndexes(ctx context.Context, pool *sql.DB) ([]liteIndex, error) {
 			list = append(list, ix)
 		}
 		last := &list[len(list)-1]
-		last.cols = append(last.cols, col.String)
+		if ix.name != "" {
+			last.cols = append(last.cols, col.String)
+		}
 	}
 	return list, rows.Err()
 }

@@ -40,7 +40,8 @@ type writer struct {
 	open    bool       // a transaction is open
 	began   time.Time
 	count   int
-	written bool // since the log was last looked at
+	budget  time.Duration // of one group
+	written bool          // since the log was last looked at
 
 	sick    atomic.Pointer[failure] // nil when writes are taken
 	id      atomic.Int64            // of the goroutine
@@ -55,7 +56,7 @@ func startWriter(ctx context.Context, s *liteStore) (*writer, error) {
 		return nil, err
 	}
 	pool.SetMaxOpenConns(1)
-	w := &writer{s: s, pool: pool, queue: newQueue(), stopped: make(chan struct{})}
+	w := &writer{s: s, pool: pool, queue: newQueue(), budget: groupBudget, stopped: make(chan struct{})}
 	if err := w.connect(ctx); err != nil {
 		pool.Close() //nolint:errcheck // the first error is the one to tell
 		return nil, err
@@ -244,7 +245,7 @@ func (w *writer) begin() error {
 
 // fill runs the closures that have come meanwhile.
 func (w *writer) fill() {
-	for w.open && w.count < groupLimit && w.running() < groupBudget {
+	for w.open && w.count < groupLimit && w.running() < w.budget {
 		r := w.queue.pop()
 		if r == nil {
 			return
