@@ -15,8 +15,8 @@ demo: ## Live three years of a sample business and serve it (nothing to install)
 
 test: ## Run every test; first installs what they drive (PostgreSQL, Chromium, poppler-utils)
 	@scripts/install-test-tools
-	$(GO) vet ./...
 	scripts/with-postgres $(GO) test -count=1 -timeout=14m ./...
+	$(GO) vet ./...
 
 quick: ## Run the tests that are quick: no browser, no long stories
 	@scripts/install-test-tools
