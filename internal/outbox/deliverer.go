@@ -1,0 +1,328 @@
+package outbox
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"perennial/internal/clock"
+	"perennial/internal/db"
+	"perennial/internal/fault"
+	"perennial/internal/id"
+)
+
+// The bounds of the work. An endpoint that fails is tried with one delivery a
+// second until one succeeds, among at most lane others like it: it costs those
+// that work nothing but its first slow answers.
+const (
+	every       = time.Second // between looks for work
+	page        = 200         // endpoints a look reads at once
+	batch       = 40          // deliveries of one claim; with perEndpoint and 15 s a try they fit the lease
+	perEndpoint = 4           // deliveries under way to one endpoint
+	lane        = 64          // endpoints served at once, of those that work and of those that fail
+)
+
+// The fault points of a delivery. A failure there ends the work on the claimed
+// batch as a crash would.
+const (
+	FaultClaimed = "outbox.claimed" // claimed and rendered, nothing sent
+	FaultSent    = "outbox.sent"    // sent and answered, nothing stored
+)
+
+// Work is what a Deliverer does for its deliveries.
+type Work struct {
+	// Render spells the body of a delivery from its event. It runs in the
+	// transaction of the claim and only reads. NotFound gives the delivery up.
+	Render func(tx *db.Tx, e Endpoint, d Delivery) (string, error)
+	// Deliver makes one try outside of any transaction. It bounds its own time
+	// and may be called after ctx of Run has ended, for none but what had begun.
+	Deliver func(ctx context.Context, e Endpoint, d Delivery) Answer
+	// Disabled is told, in the transaction that does it, that the program
+	// disabled an endpoint.
+	Disabled func(tx *db.Tx, e Endpoint) error
+	// Faults is for tests; nil never fails.
+	Faults *db.Faults
+}
+
+// Deliverer brings due deliveries to their endpoints. Several processes may run
+// one each on the same database.
+type Deliverer struct {
+	db    *db.DB
+	clock clock.Clock // the machine's, not an account's
+	log   *slog.Logger
+	work  Work
+
+	wake    chan struct{}
+	working chan struct{} // a slot for each endpoint that works and is being served
+	failing chan struct{} // a slot for each endpoint that fails and is being served
+	runs    sync.WaitGroup
+	mu      sync.Mutex
+	busy    map[id.Endpoint]bool
+}
+
+// NewDeliverer makes a Deliverer that does nothing until Run.
+func NewDeliverer(d *db.DB, c clock.Clock, log *slog.Logger, work Work) *Deliverer {
+	return &Deliverer{db: d, clock: c, log: log, work: work, wake: make(chan struct{}, 1),
+		working: make(chan struct{}, lane), failing: make(chan struct{}, lane), busy: map[id.Endpoint]bool{}}
+}
+
+// Wake makes Run look for work now instead of within a second. It never blocks.
+func (d *Deliverer) Wake() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run delivers until ctx ends. Then it begins nothing more, waits for the tries
+// that are under way, stores what came of them, and returns.
+func (d *Deliverer) Run(ctx context.Context) {
+	defer d.runs.Wait()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for all := true; ; {
+		if err := d.look(ctx, all); err != nil && ctx.Err() == nil {
+			d.log.ErrorContext(ctx, "looking for due deliveries failed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			all = true
+		case <-d.wake:
+			all = false
+		}
+	}
+}
+
+// look begins to serve every endpoint that has something due, is not being served
+// and finds a free slot. Without all it leaves out those that fail.
+func (d *Deliverer) look(ctx context.Context, all bool) error {
+	var last Endpoint
+	for {
+		var found []Endpoint
+		err := d.db.Read(ctx, func(tx *db.Tx) error {
+			var err error
+			found, err = Due(tx, d.clock.Now(), last.Account, last.ID, page)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, e := range found {
+			if all || e.FailingSince.IsZero() {
+				d.begin(ctx, e)
+			}
+		}
+		if len(found) < page {
+			return nil
+		}
+		last = found[page-1]
+	}
+}
+
+func (d *Deliverer) begin(ctx context.Context, e Endpoint) {
+	slot, limit := d.working, batch
+	if !e.FailingSince.IsZero() {
+		slot, limit = d.failing, 1
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.busy[e.ID] {
+		return
+	}
+	select {
+	case slot <- struct{}{}:
+	default:
+		return // the next one to end wakes Run
+	}
+	d.busy[e.ID] = true
+	d.runs.Go(func() {
+		again := d.serve(ctx, e, limit)
+		d.mu.Lock()
+		delete(d.busy, e.ID)
+		full := len(slot) == cap(slot)
+		d.mu.Unlock()
+		<-slot
+		if again || full {
+			d.Wake()
+		}
+	})
+}
+
+// serve claims one batch for an endpoint, sends it and stores the answers. It
+// reports whether the endpoint took all and may have more due.
+func (d *Deliverer) serve(ctx context.Context, e Endpoint, limit int) (again bool) {
+	log := d.log.With("account", e.Account.String(), "endpoint", e.ID.String())
+	e, claimed, err := d.claim(ctx, e, limit)
+	if err == nil {
+		err = d.work.Faults.Hit(FaultClaimed)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			log.ErrorContext(ctx, "claiming deliveries failed", "error", err)
+		}
+		return false
+	}
+	again = len(claimed) > 0
+	answers := d.send(ctx, e, claimed)
+	for first := range answers {
+		got := append([]answered{first}, waiting(answers)...)
+		err := d.work.Faults.Hit(FaultSent)
+		if err == nil {
+			// What was sent is stored even when the program is stopping.
+			e, err = d.settle(context.WithoutCancel(ctx), e, got)
+		}
+		if err != nil {
+			// The lease ends, and they are sent again.
+			log.ErrorContext(ctx, "storing the answers to deliveries failed", "deliveries", len(got), "error", err)
+			again = false
+		}
+		for _, a := range got {
+			again = again && (a.answer.Verdict == Accepted || a.answer.Verdict == Aborted)
+		}
+	}
+	return again
+}
+
+// claim takes due deliveries and renders those that were never sent.
+func (d *Deliverer) claim(ctx context.Context, e Endpoint, limit int) (Endpoint, []Delivery, error) {
+	var claimed []Delivery
+	now := d.clock.Now()
+	err := d.db.Background(ctx, func(tx *db.Tx) error {
+		var err error
+		claimed = nil
+		e, err = LoadEndpoint(tx, e.Account, e.ID)
+		if fault.Is(err, fault.NotFound) || err == nil && e.State != Enabled {
+			return nil // removed or disabled since the look
+		}
+		if err != nil {
+			return err
+		}
+		if claimed, err = Claim(tx, e, limit, now); err != nil {
+			return err
+		}
+		claimed, err = d.render(tx, e, claimed, now)
+		return err
+	})
+	return e, claimed, err
+}
+
+// render gives the claimed deliveries their bodies and returns those that have one.
+func (d *Deliverer) render(tx *db.Tx, e Endpoint, claimed []Delivery, now time.Time) ([]Delivery, error) {
+	var fresh []*Delivery
+	var lost []Delivery
+	ready := make([]Delivery, 0, len(claimed))
+	for _, c := range claimed {
+		if c.Body != "" {
+			ready = append(ready, c)
+			continue
+		}
+		body, err := d.work.Render(tx, e, c)
+		switch {
+		case fault.Is(err, fault.NotFound):
+			lost = append(lost, c.Settle(Answer{Verdict: Aborted, Failure: "the event is no longer there"}, now))
+		case err != nil:
+			return nil, err
+		default:
+			c.Body = body
+			ready = append(ready, c)
+			fresh = append(fresh, &ready[len(ready)-1])
+		}
+	}
+	if err := Save(tx, lost); err != nil {
+		return nil, err
+	}
+	return ready, keepBodies(tx, fresh)
+}
+
+// answered is a claimed delivery and what its try came to.
+type answered struct {
+	delivery Delivery
+	answer   Answer
+}
+
+// send tries the deliveries, a few at a time. After the first failure, and once
+// ctx has ended, the rest comes back untried. The channel closes after the last.
+func (d *Deliverer) send(ctx context.Context, e Endpoint, claimed []Delivery) <-chan answered {
+	answers := make(chan answered, len(claimed)) // never blocks: a try is not held up by the database
+	next := make(chan Delivery, len(claimed))
+	for _, c := range claimed {
+		next <- c
+	}
+	close(next)
+	var stop atomic.Bool
+	var workers sync.WaitGroup
+	for range min(perEndpoint, len(claimed)) {
+		workers.Go(func() {
+			for c := range next {
+				a := Answer{Verdict: Untried}
+				if !stop.Load() && ctx.Err() == nil {
+					a = d.work.Deliver(context.WithoutCancel(ctx), e, c)
+				}
+				if a.Verdict == Failed || a.Verdict == Gone {
+					stop.Store(true)
+				}
+				answers <- answered{c, a}
+			}
+		})
+	}
+	go func() {
+		workers.Wait()
+		close(answers)
+	}()
+	return answers
+}
+
+// waiting is what can be had from answers without waiting.
+func waiting(answers <-chan answered) []answered {
+	var got []answered
+	for {
+		select {
+		case a, ok := <-answers:
+			if !ok {
+				return got
+			}
+			got = append(got, a)
+		default:
+			return got
+		}
+	}
+}
+
+// settle stores answers, and what they teach about the endpoint, which it returns.
+func (d *Deliverer) settle(ctx context.Context, e Endpoint, got []answered) (Endpoint, error) {
+	now := d.clock.Now()
+	settled := make([]Delivery, len(got))
+	answers := make([]Answer, len(got))
+	for i, g := range got {
+		settled[i], answers[i] = g.delivery.Settle(g.answer, now), g.answer
+	}
+	after, news := e.Learn(answers, now)
+	err := d.db.Background(ctx, func(tx *db.Tx) error {
+		if err := Save(tx, settled); err != nil || !news {
+			return err
+		}
+		fresh, err := LoadEndpoint(tx, e.Account, e.ID)
+		if fault.Is(err, fault.NotFound) {
+			return nil // removed while it was being served
+		}
+		if err != nil {
+			return err
+		}
+		var changed bool
+		if after, changed = fresh.Learn(answers, now); !changed {
+			return nil
+		}
+		if err := SaveEndpoint(tx, &after); err != nil {
+			return err
+		}
+		if after.State == Disabled && fresh.State == Enabled {
+			return d.work.Disabled(tx, after)
+		}
+		return nil
+	})
+	return after, err
+}

@@ -1,0 +1,474 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"perennial/internal/clock"
+	"perennial/internal/db"
+	"perennial/internal/db/dbtest"
+	"perennial/internal/fault"
+	"perennial/internal/id"
+)
+
+// outside plays every endpoint of a test and writes down what reached it.
+type outside struct {
+	mu       sync.Mutex
+	bodies   map[id.Delivery][]string // each try of each delivery
+	order    []id.Delivery
+	renders  int
+	disabled []Endpoint
+	answer   func(e Endpoint, d Delivery) Answer // nil takes everything
+	faults   db.Faults
+}
+
+func (o *outside) work() Work {
+	return Work{
+		Render: func(_ *db.Tx, e Endpoint, d Delivery) (string, error) {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.renders++
+			return fmt.Sprintf("rendering %d of %s for %s", o.renders, d.Event, e.Address), nil
+		},
+		Deliver: func(_ context.Context, e Endpoint, d Delivery) Answer {
+			o.mu.Lock()
+			if o.bodies == nil {
+				o.bodies = map[id.Delivery][]string{}
+			}
+			o.bodies[d.ID] = append(o.bodies[d.ID], d.Body)
+			o.order = append(o.order, d.ID)
+			answer := o.answer
+			o.mu.Unlock()
+			if answer == nil {
+				return Answer{Verdict: Accepted, Status: 200}
+			}
+			return answer(e, d)
+		},
+		Disabled: func(_ *db.Tx, e Endpoint) error {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.disabled = append(o.disabled, e)
+			return nil
+		},
+		Faults: &o.faults,
+	}
+}
+
+func (o *outside) tries(d id.Delivery) []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.bodies[d]
+}
+
+func (o *outside) say(answer func(e Endpoint, d Delivery) Answer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.answer = answer
+}
+
+func refuse(Endpoint, Delivery) Answer {
+	return Answer{Verdict: Failed, Status: 500, Failure: "500 Internal Server Error"}
+}
+
+// bench is a Deliverer on a database, moved by the test.
+type bench struct {
+	*outside
+	db      *db.DB
+	clock   *clock.Manual
+	account id.Account
+	d       *Deliverer
+}
+
+func newBench(t *testing.T, d *db.DB) *bench {
+	t.Helper()
+	b := &bench{outside: &outside{}, db: d, clock: clock.NewManual(start), account: newAccount(t, d)}
+	b.d = NewDeliverer(d, b.clock, slog.New(slog.DiscardHandler), b.work())
+	return b
+}
+
+// step looks once and waits until everything begun has been stored.
+func (b *bench) step(t *testing.T) {
+	t.Helper()
+	if err := b.d.look(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	b.d.runs.Wait()
+}
+
+func TestDeliver(t *testing.T) {
+	t.Parallel()
+	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+		b := newBench(t, open())
+		newEndpoint(t, b.db, b.account, "one")
+		newEndpoint(t, b.db, b.account, "two", "refund.*")
+		owe(t, b.db, b.account, "invoice.paid", batch+5)
+		owe(t, b.db, b.account, "refund.created", 1)
+		b.step(t)
+		b.step(t)
+		got := list(t, b.db, b.account, Query{})
+		if len(got) != batch+7 {
+			t.Fatalf("%d owed", len(got))
+		}
+		for _, d := range got {
+			if d.State != Delivered || d.Answer != 200 || d.Attempts != 1 || !d.TriedAt.Equal(start) || len(b.tries(d.ID)) != 1 {
+				t.Errorf("%+v, %d tries", d, len(b.tries(d.ID)))
+			}
+		}
+		b.step(t)
+		if len(b.order) != batch+7 {
+			t.Errorf("%d tries in all", len(b.order))
+		}
+	})
+}
+
+// A delivery that always fails is tried by the schedule, each time with the same
+// bytes, then is dead; a replay sends the same bytes again.
+func TestRetriesSendTheSameBytes(t *testing.T) {
+	t.Parallel()
+	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+		b := newBench(t, open())
+		newEndpoint(t, b.db, b.account, "one")
+		owe(t, b.db, b.account, "invoice.paid", 1)
+		b.say(refuse)
+		b.step(t)
+		one := list(t, b.db, b.account, Query{})[0]
+		for i, wait := range schedule {
+			b.clock.Add(wait - time.Microsecond)
+			b.step(t)
+			if n := len(b.tries(one.ID)); n != i+1 {
+				t.Fatalf("%d tries before wait %d was over", n, i)
+			}
+			b.clock.Add(time.Microsecond)
+			b.step(t)
+			if n := len(b.tries(one.ID)); n != i+2 {
+				t.Fatalf("%d tries after wait %d", n, i)
+			}
+		}
+		one = list(t, b.db, b.account, Query{})[0]
+		if one.State != Dead || one.Attempts != MaxAttempts || one.Answer != 500 || one.Failure != "500 Internal Server Error" {
+			t.Errorf("%+v", one)
+		}
+		b.clock.Add(100 * 24 * time.Hour)
+		b.step(t)
+		if n := len(b.tries(one.ID)); n != MaxAttempts {
+			t.Errorf("a dead delivery was tried: %d", n)
+		}
+		b.say(nil)
+		update(t, b.db, func(tx *db.Tx) error { return Replay(tx, b.account, one.ID) })
+		b.step(t)
+		tries := b.tries(one.ID)
+		if len(tries) != MaxAttempts+1 || b.renders != 1 {
+			t.Fatalf("%d tries, %d renderings", len(tries), b.renders)
+		}
+		for _, body := range tries {
+			if body != tries[0] || body == "" {
+				t.Errorf("%q and %q were sent for one delivery", tries[0], body)
+			}
+		}
+		if one = list(t, b.db, b.account, Query{})[0]; one.State != Delivered || one.Attempts != 1 {
+			t.Errorf("%+v", one)
+		}
+	})
+}
+
+// The program dies at each point between claim and stored answer.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		point string
+		sent  int // tries that reached the endpoint before the crash
+	}{{FaultClaimed, 0}, {FaultSent, 1}} {
+		t.Run(c.point, func(t *testing.T) {
+			t.Parallel()
+			dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+				b := newBench(t, open())
+				newEndpoint(t, b.db, b.account, "one")
+				owe(t, b.db, b.account, "invoice.paid", 1)
+				one := list(t, b.db, b.account, Query{})[0]
+				b.faults.Arm(c.point, 1, errBroken)
+				b.step(t)
+				if n := len(b.tries(one.ID)); n != c.sent {
+					t.Fatalf("%d tries before the crash", n)
+				}
+				// A new program on the same data.
+				b.d = NewDeliverer(b.db, b.clock, slog.New(slog.DiscardHandler), b.work())
+				b.clock.Add(Lease - time.Microsecond)
+				b.step(t)
+				if n := len(b.tries(one.ID)); n != c.sent {
+					t.Fatalf("%d tries within the lease", n)
+				}
+				b.clock.Add(time.Microsecond)
+				b.step(t)
+				tries := b.tries(one.ID)
+				if len(tries) != c.sent+1 || tries[0] != tries[len(tries)-1] || b.renders != 1 {
+					t.Errorf("%q after %d renderings", tries, b.renders)
+				}
+				if one = list(t, b.db, b.account, Query{})[0]; one.State != Delivered || one.Attempts != 2 {
+					t.Errorf("%+v", one)
+				}
+			})
+		})
+	}
+}
+
+// A failure holds the rest of the batch back: one try a second, until one succeeds.
+func TestFailingEndpointIsHeldBack(t *testing.T) {
+	t.Parallel()
+	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+		b := newBench(t, open())
+		e := newEndpoint(t, b.db, b.account, "one")
+		owe(t, b.db, b.account, "invoice.paid", batch)
+		b.say(refuse)
+		b.step(t)
+		if n := len(b.order); n < 1 || n > perEndpoint {
+			t.Fatalf("%d tries of the first batch", n)
+		}
+		first := len(b.order)
+		if got := endpoint(t, b.db, e); !got.FailingSince.Equal(start) {
+			t.Errorf("%+v", got)
+		}
+		for _, d := range list(t, b.db, b.account, Query{}) {
+			if want := len(b.tries(d.ID)); d.Attempts != want || d.State != Waiting {
+				t.Errorf("tried %d times: %+v", want, d)
+			}
+		}
+		b.step(t)
+		if n := len(b.order); n != first+1 {
+			t.Errorf("%d tries of the second look", n-first)
+		}
+		// A hint leaves it out.
+		if err := b.d.look(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		b.d.runs.Wait()
+		if n := len(b.order); n != first+1 {
+			t.Errorf("%d tries because of a hint", n-first-1)
+		}
+		b.say(nil)
+		b.clock.Add(10 * time.Second)
+		for range 3 {
+			b.step(t)
+		}
+		for _, d := range list(t, b.db, b.account, Query{}) {
+			if d.State != Delivered {
+				t.Errorf("%+v", d)
+			}
+		}
+		if got := endpoint(t, b.db, e); !got.FailingSince.IsZero() {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestDisabling(t *testing.T) {
+	t.Parallel()
+	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+		b := newBench(t, open())
+		gone, silent := newEndpoint(t, b.db, b.account, "gone"), newEndpoint(t, b.db, b.account, "silent")
+		owe(t, b.db, b.account, "invoice.paid", 1)
+		b.say(func(e Endpoint, _ Delivery) Answer {
+			if e.ID == gone.ID {
+				return Answer{Verdict: Gone, Status: 410, Failure: "410 Gone"}
+			}
+			return refuse(e, Delivery{})
+		})
+		b.step(t)
+		if got := endpoint(t, b.db, gone); got.State != Disabled || got.Failure == "" {
+			t.Errorf("%+v", got)
+		}
+		if got := list(t, b.db, b.account, Query{Endpoint: gone.ID}); got[0].State != Dead {
+			t.Errorf("%+v", got)
+		}
+		if len(b.disabled) != 1 || b.disabled[0].ID != gone.ID {
+			t.Fatalf("told: %+v", b.disabled)
+		}
+		owe(t, b.db, b.account, "invoice.paid", 2) // the gone one is owed nothing more
+		b.clock.Add(GivenUpAfter)
+		b.step(t)
+		if got := endpoint(t, b.db, silent); got.State != Disabled || len(b.disabled) != 2 {
+			t.Errorf("%+v, told %d", got, len(b.disabled))
+		}
+		before := len(b.order)
+		b.clock.Add(time.Hour)
+		b.step(t)
+		if len(b.order) != before {
+			t.Error("a disabled endpoint was tried")
+		}
+		// Enabled again, it gets what it is still owed.
+		b.say(nil)
+		again := endpoint(t, b.db, silent)
+		again.Enable()
+		update(t, b.db, func(tx *db.Tx) error { return SaveEndpoint(tx, &again) })
+		b.clock.Add(GivenUpAfter)
+		b.step(t)
+		for _, d := range list(t, b.db, b.account, Query{Endpoint: silent.ID}) {
+			if d.State != Delivered {
+				t.Errorf("%+v", d)
+			}
+		}
+		if n := len(list(t, b.db, b.account, Query{Endpoint: gone.ID})); n != 1 {
+			t.Errorf("the disabled endpoint is owed %d", n)
+		}
+	})
+}
+
+func TestRenderFailure(t *testing.T) {
+	t.Parallel()
+	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+		b := newBench(t, open())
+		newEndpoint(t, b.db, b.account, "one")
+		events := owe(t, b.db, b.account, "invoice.paid", 3)
+		broken := true
+		b.d.work.Render = func(_ *db.Tx, _ Endpoint, d Delivery) (string, error) {
+			switch {
+			case d.Event == events[1]:
+				return "", fault.New(fault.NotFound, "no such event")
+			case broken:
+				return "", errBroken
+			}
+			return "body", nil
+		}
+		b.step(t)
+		for _, d := range list(t, b.db, b.account, Query{}) {
+			if d.State != Waiting || d.Attempts != 0 {
+				t.Errorf("after a defect: %+v", d)
+			}
+		}
+		broken = false
+		b.step(t)
+		for _, d := range list(t, b.db, b.account, Query{}) {
+			if want := map[bool]State{true: Dead, false: Delivered}[d.Event == events[1]]; d.State != want {
+				t.Errorf("%+v", d)
+			}
+		}
+	})
+}
+
+// One endpoint answers nothing; the other gets all of its deliveries meanwhile,
+// also those of the same account and those that come later.
+func TestHangingEndpointLeavesTheOthersAlone(t *testing.T) {
+	t.Parallel()
+	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+		b := newBench(t, open())
+		tarpit := newEndpoint(t, b.db, b.account, "tar pit")
+		newEndpoint(t, b.db, b.account, "good")
+		const n = 3 * batch
+		owe(t, b.db, b.account, "invoice.paid", n)
+		release := make(chan struct{})
+		stuck := make(chan struct{}, n)
+		good := make(chan id.Delivery, 2*n)
+		b.say(func(e Endpoint, d Delivery) Answer {
+			if e.ID == tarpit.ID {
+				stuck <- struct{}{}
+				<-release
+				return refuse(e, d)
+			}
+			good <- d.ID
+			return Answer{Verdict: Accepted, Status: 200}
+		})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			b.d.Run(ctx)
+		}()
+		for range perEndpoint {
+			<-stuck
+		}
+		for range n {
+			<-good
+		}
+		owe(t, b.db, b.account, "invoice.paid", 1)
+		b.d.Wake()
+		<-good
+		if len(stuck) != 0 {
+			t.Errorf("%d more tries to an endpoint that answers none", len(stuck))
+		}
+		// Stopping waits for the tries under way and stores what came of them.
+		stop()
+		close(release)
+		<-done
+		tried := 0
+		for _, d := range list(t, b.db, b.account, Query{Endpoint: tarpit.ID}) {
+			if d.State != Waiting || d.Attempts > 1 {
+				t.Errorf("%+v", d)
+			}
+			tried += d.Attempts
+		}
+		if tried != perEndpoint {
+			t.Errorf("%d tries are stored", tried)
+		}
+	})
+}
+
+// Two programs on one database share the work and send nothing twice.
+func TestTwoDeliverers(t *testing.T) {
+	t.Parallel()
+	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+		b := newBench(t, open())
+		for i := range 4 {
+			newEndpoint(t, b.db, b.account, fmt.Sprint(i))
+		}
+		const n = 100
+		owe(t, b.db, b.account, "invoice.paid", n)
+		arrived := make(chan struct{}, 8*n)
+		b.say(func(Endpoint, Delivery) Answer {
+			arrived <- struct{}{}
+			return Answer{Verdict: Accepted, Status: 200}
+		})
+		ctx, stop := context.WithCancel(t.Context())
+		var both sync.WaitGroup
+		for range 2 {
+			d := NewDeliverer(b.db, b.clock, slog.New(slog.DiscardHandler), b.work())
+			both.Go(func() { d.Run(ctx) })
+		}
+		for range 4 * n {
+			<-arrived
+		}
+		stop()
+		both.Wait()
+		for _, d := range list(t, b.db, b.account, Query{}) {
+			if d.State != Delivered || d.Attempts != 1 || len(b.tries(d.ID)) != 1 {
+				t.Errorf("%d tries: %+v", len(b.tries(d.ID)), d)
+			}
+		}
+	})
+}
+
+// A delivery is not lost when the commit that stores its answer fails.
+func TestSettleFails(t *testing.T) {
+	t.Parallel()
+	for point, tries := range map[string]int{db.FaultBeforeCommit: 2, db.FaultAfterCommit: 1} {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+				var faults db.Faults
+				d := dbtest.Again(t, open(), dbtest.Faults(&faults))
+				b := newBench(t, d)
+				newEndpoint(t, b.db, b.account, "one")
+				owe(t, b.db, b.account, "invoice.paid", 1)
+				one := list(t, b.db, b.account, Query{})[0]
+				b.say(func(Endpoint, Delivery) Answer {
+					faults.Arm(point, 1, errBroken)
+					return Answer{Verdict: Accepted, Status: 200}
+				})
+				b.step(t)
+				faults.Disarm()
+				b.say(nil)
+				b.clock.Add(Lease)
+				b.step(t)
+				one = list(t, b.db, b.account, Query{})[0]
+				if one.State != Delivered {
+					t.Errorf("%+v", one)
+				}
+				if n := len(b.tries(one.ID)); n != tries {
+					t.Errorf("%d tries", n)
+				}
+			})
+		})
+	}
+}

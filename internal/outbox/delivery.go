@@ -1,0 +1,140 @@
+package outbox
+
+import (
+	"time"
+
+	"perennial/internal/id"
+)
+
+// State says what became of a delivery.
+type State string
+
+// The states of a delivery.
+const (
+	Waiting   State = "waiting"   // owed: due now or later, or being tried
+	Delivered State = "delivered" // the endpoint took it
+	Dead      State = "dead"      // given up; a replay makes it wait again
+)
+
+// Delivery is one event owed to one endpoint.
+type Delivery struct {
+	ID        id.Delivery
+	Account   id.Account
+	Endpoint  id.Endpoint
+	Event     id.Event
+	State     State
+	Attempts  int       // tries begun since it was owed or replayed
+	NextAt    time.Time // machine time from which it is due; zero is at once
+	TriedAt   time.Time // machine time of the last try; zero when there was none
+	Body      string    // "" until the first claim renders it
+	Answer    int       // what the endpoint answered last, for a webhook the HTTP status; 0 when nothing
+	Failure   string    // why the last try failed, at most MaxFailure bytes; "" when it did not
+	CreatedAt time.Time // when the event happened, on its account's clock
+	SettledAt time.Time // machine time at which it was delivered or given up
+	Version   int64
+}
+
+// Lease is how long a claim holds: longer than a claimed batch can take.
+const Lease = 5 * time.Minute
+
+// MaxFailure is how many bytes of a failure are kept.
+const MaxFailure = 1200
+
+// GivenUpAfter is how long an endpoint may do nothing but fail before it is disabled.
+const GivenUpAfter = 5 * 24 * time.Hour
+
+// schedule is the wait after the first, second … failed try. Together the tries
+// span nearly five days.
+var schedule = [...]time.Duration{
+	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour,
+	24 * time.Hour, 24 * time.Hour, 24 * time.Hour, 24 * time.Hour,
+}
+
+// MaxAttempts is how often a delivery is tried before it is dead.
+const MaxAttempts = len(schedule) + 1
+
+// maxRetryAfter bounds what an endpoint may ask for.
+const maxRetryAfter = 24 * time.Hour
+
+// Verdict is what a try came to.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Failed   Verdict = iota // try again later
+	Accepted                // the endpoint has it
+	Aborted                 // the endpoint asks that this delivery be given up
+	Gone                    // the endpoint asks for nothing ever again
+	Untried                 // it was claimed, but not sent
+)
+
+// Answer is what a try came to, and what was said.
+type Answer struct {
+	Verdict    Verdict
+	Status     int           // for a webhook the HTTP status; 0 when there was none
+	Failure    string        // why it failed; without secrets
+	RetryAfter time.Duration // the endpoint asks not to be tried before; 0 when it does not
+}
+
+// Settle is the delivery after a claimed try ended at now.
+func (d Delivery) Settle(a Answer, now time.Time) Delivery {
+	if a.Verdict == Untried {
+		d.Attempts--
+		d.NextAt = now
+		return d
+	}
+	d.TriedAt, d.Answer, d.Failure = now, a.Status, cut(a.Failure, MaxFailure)
+	switch {
+	case a.Verdict == Accepted:
+		d.State, d.SettledAt, d.Failure = Delivered, now, ""
+	case a.Verdict == Aborted, a.Verdict == Gone, d.Attempts >= MaxAttempts:
+		d.State, d.SettledAt = Dead, now
+	default:
+		wait := schedule[max(d.Attempts, 1)-1]
+		d.NextAt = now.Add(max(wait, min(a.RetryAfter, maxRetryAfter)))
+	}
+	return d
+}
+
+// cut shortens s to at most n bytes without breaking a character.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xc0 == 0x80 {
+		n--
+	}
+	return s[:n]
+}
+
+// Learn is the endpoint after tries of one batch ended at now, and whether that
+// changed it. One success clears its failures; nothing but failures for
+// GivenUpAfter disables it, and so does its own wish.
+func (e Endpoint) Learn(answers []Answer, now time.Time) (after Endpoint, changed bool) {
+	accepted, failed := false, false
+	for _, a := range answers {
+		switch a.Verdict {
+		case Accepted, Aborted:
+			accepted = true
+		case Gone:
+			if e.State == Enabled {
+				e.Disable("the endpoint answered that it is gone")
+				return e, true
+			}
+		case Failed:
+			failed = true
+		}
+	}
+	switch {
+	case accepted:
+		changed = !e.FailingSince.IsZero()
+		e.FailingSince = time.Time{}
+	case !failed:
+	case e.FailingSince.IsZero():
+		e.FailingSince, changed = now, true
+	case e.State == Enabled && now.Sub(e.FailingSince) >= GivenUpAfter:
+		e.Disable("every delivery failed for five days")
+		changed = true
+	}
+	return e, changed
+}

@@ -1,0 +1,140 @@
+package outbox
+
+import (
+	"strings"
+	"time"
+
+	"perennial/internal/fault"
+	"perennial/internal/id"
+)
+
+// Kind is the sort of an endpoint, which says who delivers to it.
+type Kind string
+
+// Webhook is an HTTP address that receives signed JSON.
+const Webhook Kind = "webhook"
+
+// EndpointState says whether an endpoint receives anything.
+type EndpointState string
+
+// The states of an endpoint. A disabled endpoint is owed no new events; what it
+// was owed before waits until it is enabled again.
+const (
+	Enabled  EndpointState = "enabled"
+	Disabled EndpointState = "disabled"
+)
+
+// Limits on what a merchant may set up.
+const (
+	MaxEndpoints = 32 // of one account: each event costs a row for each of them
+	MaxFilters   = 64 // of one endpoint
+)
+
+// Endpoint is a place outside that receives events of one account.
+type Endpoint struct {
+	ID      id.Endpoint
+	Account id.Account
+	Kind    Kind
+	Address string
+	Secret  string // sealed; what deliveries are signed with
+
+	OldSecret      string    // sealed; signs too until OldSecretUntil, "" when there is none
+	OldSecretUntil time.Time // machine time
+
+	Events       Filter
+	State        EndpointState
+	FailingSince time.Time // machine time of the first failure since the last success; zero while it works
+	Failure      string    // why the program disabled it; "" when it did not
+	CreatedAt    time.Time
+	Version      int64
+}
+
+// NewEndpoint makes an enabled endpoint with a sealed secret.
+func NewEndpoint(account id.Account, kind Kind, address, secret string, events Filter, now time.Time) Endpoint {
+	return Endpoint{ID: id.New[id.Endpoint](), Account: account, Kind: kind, Address: address, Secret: secret,
+		Events: events, State: Enabled, CreatedAt: now, Version: 1}
+}
+
+// Rotate gives the endpoint a new sealed secret. The old one goes on signing
+// beside it for the span given, so that the receiver can change over.
+func (e *Endpoint) Rotate(secret string, now time.Time, span time.Duration) {
+	e.OldSecret, e.OldSecretUntil = e.Secret, now.Add(span)
+	e.Secret = secret
+}
+
+// Secrets are the sealed secrets that sign at an instant, the newest first.
+func (e *Endpoint) Secrets(now time.Time) []string {
+	if e.OldSecret != "" && now.Before(e.OldSecretUntil) {
+		return []string{e.Secret, e.OldSecret}
+	}
+	return []string{e.Secret}
+}
+
+// Enable lets the endpoint receive again and forgets its failures.
+func (e *Endpoint) Enable() {
+	e.State, e.FailingSince, e.Failure = Enabled, time.Time{}, ""
+}
+
+// Disable stops the endpoint; reason is "" when a person did it.
+func (e *Endpoint) Disable(reason string) {
+	e.State, e.Failure = Disabled, reason
+}
+
+// Filter is the kinds of events that an endpoint wants: exact kinds
+// ("invoice.paid") and whole groups ("invoice.*"). Empty wants all.
+type Filter []string
+
+// Wants reports whether an event of that kind passes.
+func (f Filter) Wants(kind string) bool {
+	if len(f) == 0 {
+		return true
+	}
+	for _, w := range f {
+		if w == kind {
+			return true
+		}
+		if group, ok := strings.CutSuffix(w, "*"); ok && strings.HasPrefix(kind, group) {
+			return true
+		}
+	}
+	return false
+}
+
+// Check refuses a filter that is too long or holds a word that is neither a kind
+// nor a group. Whether such a kind exists is not checked: endpoints outlive the
+// list of kinds.
+func (f Filter) Check() error {
+	var bad fault.Fields
+	bad.Check(len(f) <= MaxFilters, "events", "can hold at most %d kinds", MaxFilters)
+	for _, w := range f {
+		if !validKind(w) {
+			bad.Bad("events", "%.80q is neither an event kind such as \"invoice.paid\" nor a group such as \"invoice.*\"", w)
+			break
+		}
+	}
+	return bad.Err()
+}
+
+func validKind(w string) bool {
+	group, rest, ok := strings.Cut(w, ".")
+	return ok && len(w) <= 80 && word(group) && (rest == "*" || word(rest))
+}
+
+func word(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; (c < 'a' || c > 'z') && c != '_' && c != '.' && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// text is the stored form of a filter. Kinds hold no spaces.
+func (f Filter) text() string { return strings.Join(f, " ") }
+
+func parseFilter(s string) Filter {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, " ")
+}

@@ -1,0 +1,112 @@
+package outbox
+
+import (
+	"time"
+
+	"perennial/internal/clock"
+	"perennial/internal/db"
+	"perennial/internal/fault"
+	"perennial/internal/id"
+)
+
+var endpointTable = db.NewTable("endpoint", db.Int("account_id"), db.Int("id"), db.Text("kind"), db.Text("address"), db.Text("secret"),
+	db.Text("old_secret"), db.NullInt("old_secret_until"), db.Text("events"), db.Text("state"), db.NullInt("failing_since"), db.Text("failure"),
+	db.Int("created_at"), db.Int("version"))
+
+const endpointColumns = "account_id, id, kind, address, secret, old_secret, old_secret_until, events, state, failing_since, failure, created_at, version"
+
+func scanEndpoint(row db.Scan, list *[]Endpoint) error {
+	var e Endpoint
+	var events string
+	err := row(&e.Account, &e.ID, &e.Kind, &e.Address, &e.Secret, &e.OldSecret, db.ScanTime(&e.OldSecretUntil), &events, &e.State,
+		db.ScanTime(&e.FailingSince), &e.Failure, db.ScanTime(&e.CreatedAt), &e.Version)
+	e.Events = parseFilter(events)
+	*list = append(*list, e)
+	return err
+}
+
+// InsertEndpoint writes a new endpoint. An account that has MaxEndpoints already
+// is refused with Conflict, and so is a filter that Check refuses.
+func InsertEndpoint(tx *db.Tx, e Endpoint) error {
+	if err := e.Events.Check(); err != nil {
+		return err
+	}
+	var n int
+	if err := tx.One([]any{&n}, "select count(*) from endpoint where account_id = $1", e.Account); err != nil {
+		return err
+	}
+	if n >= MaxEndpoints {
+		return fault.New(fault.Conflict, "an account can have at most %d endpoints; remove one first", MaxEndpoints)
+	}
+	return tx.Insert(endpointTable, 1, func(_ int, r *db.Row) {
+		r.Int(int64(e.Account))
+		r.Int(int64(e.ID))
+		r.Text(string(e.Kind))
+		r.Text(e.Address)
+		r.Text(e.Secret)
+		r.Text(e.OldSecret)
+		r.Time(e.OldSecretUntil)
+		r.Text(e.Events.text())
+		r.Text(string(e.State))
+		r.Time(e.FailingSince)
+		r.Text(e.Failure)
+		r.Time(e.CreatedAt)
+		r.Int(e.Version)
+	})
+}
+
+// LoadEndpoint is one endpoint; NotFound when the account has none with that id.
+func LoadEndpoint(tx *db.Tx, account id.Account, endpoint id.Endpoint) (Endpoint, error) {
+	var list []Endpoint
+	err := tx.Each(func(row db.Scan) error { return scanEndpoint(row, &list) },
+		"select "+endpointColumns+" from endpoint where account_id = $1 and id = $2"+tx.Lock(), account, endpoint)
+	if err != nil {
+		return Endpoint{}, err
+	}
+	if len(list) == 0 {
+		return Endpoint{}, fault.New(fault.NotFound, "there is no webhook endpoint with that id")
+	}
+	return list[0], nil
+}
+
+// Endpoints is every endpoint of the account, oldest first; they are at most MaxEndpoints.
+func Endpoints(tx *db.Tx, account id.Account) ([]Endpoint, error) {
+	var list []Endpoint
+	err := tx.Each(func(row db.Scan) error { return scanEndpoint(row, &list) },
+		"select "+endpointColumns+" from endpoint where account_id = $1 order by id", account)
+	return list, err
+}
+
+// SaveEndpoint writes the endpoint over the version that was loaded.
+func SaveEndpoint(tx *db.Tx, e *Endpoint) error {
+	if err := e.Events.Check(); err != nil {
+		return err
+	}
+	n, err := tx.Exec(`update endpoint set address = $4, secret = $5, old_secret = $6, old_secret_until = $7, events = $8, state = $9,
+		failing_since = $10, failure = $11, version = version + 1 where account_id = $1 and id = $2 and version = $3`,
+		e.Account, e.ID, e.Version, e.Address, e.Secret, e.OldSecret, db.Time(e.OldSecretUntil), e.Events.text(), e.State,
+		db.Time(e.FailingSince), e.Failure)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return db.VersionConflict()
+	}
+	e.Version++
+	return nil
+}
+
+// RemoveEndpoint deletes the endpoint and gives up what it is still owed; its part
+// of the delivery log stays. NotFound when there is none with that id.
+func RemoveEndpoint(tx *db.Tx, account id.Account, endpoint id.Endpoint, now time.Time) error {
+	n, err := tx.Exec("delete from endpoint where account_id = $1 and id = $2", account, endpoint)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return fault.New(fault.NotFound, "there is no webhook endpoint with that id")
+	}
+	_, err = tx.Exec(`update outbox set state = 'dead', settled_at = $3, failure = 'the endpoint was removed', version = version + 1
+		where account_id = $1 and endpoint_id = $2 and state = 'waiting'`, account, endpoint, clock.Micros(now))
+	return err
+}

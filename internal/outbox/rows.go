@@ -1,0 +1,281 @@
+package outbox
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"perennial/internal/clock"
+	"perennial/internal/db"
+	"perennial/internal/fault"
+	"perennial/internal/id"
+)
+
+var table = db.NewTable("outbox", db.Int("account_id"), db.Int("id"), db.Int("endpoint_id"), db.Int("event_id"), db.Text("state"),
+	db.Int("attempts"), db.Int("next_at"), db.NullInt("tried_at"), db.NullText("body"), db.Int("answer"), db.Text("failure"),
+	db.Int("created_at"), db.NullInt("settled_at"), db.Int("version"))
+
+// Owe writes what the account's enabled endpoints are owed because of n events,
+// number i being described by event: its id, its kind and when it happened. It is
+// called in the transaction that writes the events, and costs one read where
+// nobody listens.
+func Owe(tx *db.Tx, account id.Account, n int, event func(i int) (id.Event, string, time.Time)) error {
+	var listeners []Endpoint
+	err := tx.Each(func(row db.Scan) error {
+		e := Endpoint{Account: account}
+		var events string
+		err := row(&e.ID, &events)
+		e.Events = parseFilter(events)
+		listeners = append(listeners, e)
+		return err
+	}, "select id, events from endpoint where account_id = $1 and state = 'enabled' order by id", account)
+	if err != nil || len(listeners) == 0 {
+		return err
+	}
+	owed := due(listeners, n, event)
+	return tx.Insert(table, len(owed), func(i int, r *db.Row) { owed[i].append(r) })
+}
+
+// OweTo writes what one endpoint is owed because of n events, whether or not they
+// happened before it was set up, and tells how many of those were new to it. An
+// integration is filled again by it.
+func OweTo(tx *db.Tx, e Endpoint, n int, event func(i int) (id.Event, string, time.Time)) (int, error) {
+	owed := due([]Endpoint{e}, n, event)
+	return tx.InsertIgnore(table, len(owed), func(i int, r *db.Row) { owed[i].append(r) })
+}
+
+// due is one waiting delivery for each event and each endpoint that wants it.
+func due(listeners []Endpoint, n int, event func(i int) (id.Event, string, time.Time)) []Delivery {
+	var owed []Delivery
+	for i := range n {
+		ev, kind, at := event(i)
+		for _, e := range listeners {
+			if e.Events.Wants(kind) {
+				owed = append(owed, Delivery{Account: e.Account, Endpoint: e.ID, Event: ev, State: Waiting, CreatedAt: at, Version: 1})
+			}
+		}
+	}
+	for i, v := range id.NewList[id.Delivery](len(owed)) {
+		owed[i].ID = v
+	}
+	return owed
+}
+
+func (d *Delivery) append(r *db.Row) {
+	r.Int(int64(d.Account))
+	r.Int(int64(d.ID))
+	r.Int(int64(d.Endpoint))
+	r.Int(int64(d.Event))
+	r.Text(string(d.State))
+	r.Int(int64(d.Attempts))
+	r.Time(d.NextAt)
+	r.Time(d.TriedAt)
+	r.NullText(d.Body, d.Body != "")
+	r.Int(int64(d.Answer))
+	r.Text(d.Failure)
+	r.Time(d.CreatedAt)
+	r.Time(d.SettledAt)
+	r.Int(d.Version)
+}
+
+const columns = "id, endpoint_id, event_id, state, attempts, next_at, tried_at, answer, failure, created_at, settled_at, version"
+
+func scan(row db.Scan, account id.Account, list *[]Delivery, more ...any) error {
+	d := Delivery{Account: account}
+	var body string
+	dst := []any{&d.ID, &d.Endpoint, &d.Event, &d.State, &d.Attempts, db.ScanTime(&d.NextAt), db.ScanTime(&d.TriedAt), &d.Answer,
+		&d.Failure, db.ScanTime(&d.CreatedAt), db.ScanTime(&d.SettledAt), &d.Version}
+	if len(more) > 0 {
+		dst = append(dst, db.ScanText(&body))
+	}
+	err := row(dst...)
+	d.Body = body
+	*list = append(*list, d)
+	return err
+}
+
+func scanWithBody(account id.Account, list *[]Delivery) func(db.Scan) error {
+	return func(row db.Scan) error { return scan(row, account, list, "body") }
+}
+
+// Due is the enabled endpoints that have a delivery due at now, in the order of
+// account and id, at most limit, beginning after one account's endpoint. It is
+// the only statement that looks over all merchants: it probes the index once for
+// each endpoint, however much is owed to it.
+func Due(tx *db.Tx, now time.Time, afterAccount id.Account, after id.Endpoint, limit int) ([]Endpoint, error) {
+	var list []Endpoint
+	err := tx.Each(func(row db.Scan) error { return scanEndpoint(row, &list) }, "select "+endpointColumns+` from endpoint e
+		where e.state = 'enabled' and (e.account_id, e.id) > ($1, $2)
+		and (select min(o.next_at) from outbox o where o.account_id = e.account_id and o.endpoint_id = e.id and o.state = 'waiting') <= $3
+		order by e.account_id, e.id limit $4`, afterAccount, after, clock.Micros(now), limit)
+	return list, err
+}
+
+// Claim takes up to limit deliveries that are due at now for one endpoint, the
+// longest due first. Each counts a try and is out of everybody's reach until its
+// lease ends.
+func Claim(tx *db.Tx, e Endpoint, limit int, now time.Time) ([]Delivery, error) {
+	var list []Delivery
+	err := tx.Each(scanWithBody(e.Account, &list), `update outbox set attempts = attempts + 1, next_at = $4, version = version + 1
+		where account_id = $1 and id in (select id from outbox where account_id = $1 and endpoint_id = $2 and state = 'waiting'
+		and next_at <= $3 order by next_at, id limit $5`+tx.Claim()+`) returning `+columns+", body",
+		e.Account, e.ID, clock.Micros(now), clock.Micros(now.Add(Lease)), limit)
+	slices.SortFunc(list, func(a, b Delivery) int { return cmp.Compare(a.Event, b.Event) })
+	return list, err
+}
+
+// keepBodies stores the bodies that claimed deliveries were given.
+func keepBodies(tx *db.Tx, list []*Delivery) error {
+	lost, err := tx.Update(table, []string{"body"}, len(list), func(i int, r *db.Row) {
+		key(r, list[i])
+		r.NullText(list[i].Body, true)
+	})
+	if err != nil {
+		return err
+	}
+	if len(lost) > 0 {
+		return db.VersionConflict()
+	}
+	for _, d := range list {
+		d.Version++
+	}
+	return nil
+}
+
+// Save writes what became of claimed deliveries. One that meanwhile belongs to
+// somebody else is left alone: its lease had ended, or it was replayed.
+func Save(tx *db.Tx, list []Delivery) error {
+	_, err := tx.Update(table, []string{"state", "attempts", "next_at", "tried_at", "answer", "failure", "settled_at"}, len(list),
+		func(i int, r *db.Row) {
+			d := &list[i]
+			key(r, d)
+			r.Text(string(d.State))
+			r.Int(int64(d.Attempts))
+			r.Time(d.NextAt)
+			r.Time(d.TriedAt)
+			r.Int(int64(d.Answer))
+			r.Text(d.Failure)
+			r.Time(d.SettledAt)
+		})
+	return err
+}
+
+func key(r *db.Row, d *Delivery) {
+	r.Int(int64(d.Account))
+	r.Int(int64(d.ID))
+	r.Int(d.Version)
+}
+
+// Load is one delivery with its body; NotFound when the account has none with that id.
+func Load(tx *db.Tx, account id.Account, delivery id.Delivery) (Delivery, error) {
+	var list []Delivery
+	err := tx.Each(scanWithBody(account, &list), "select "+columns+", body from outbox where account_id = $1 and id = $2"+tx.Lock(), account, delivery)
+	if err != nil {
+		return Delivery{}, err
+	}
+	if len(list) == 0 {
+		return Delivery{}, fault.New(fault.NotFound, "there is no delivery with that id")
+	}
+	return list[0], nil
+}
+
+// Query narrows the delivery log.
+type Query struct {
+	Endpoint id.Endpoint // only what that endpoint is owed; 0 for all
+	State    State       // only in that state; "" for all
+	Before   id.Delivery // only what comes after that delivery in the list; 0 for all
+	Limit    int         // at most so many
+}
+
+// List is the delivery log without bodies, newest first: of one endpoint in the
+// order of the events, of the whole account in the order in which they were owed.
+func List(tx *db.Tx, account id.Account, q Query) ([]Delivery, error) {
+	before := int64(1<<63 - 1)
+	var list []Delivery
+	each := func(row db.Scan) error { return scan(row, account, &list) }
+	if q.Endpoint == 0 {
+		if q.Before != 0 {
+			before = int64(q.Before)
+		}
+		err := tx.Each(each, "select "+columns+` from outbox where account_id = $1 and id < $2 and ($3 = '' or state = $3)
+			order by id desc limit $4`, account, before, q.State, q.Limit)
+		return list, err
+	}
+	if q.Before != 0 {
+		d, err := Load(tx, account, q.Before)
+		if err != nil {
+			return nil, err
+		}
+		before = int64(d.Event)
+	}
+	err := tx.Each(each, "select "+columns+` from outbox where account_id = $1 and endpoint_id = $2 and event_id < $3
+		and ($4 = '' or state = $4) order by event_id desc limit $5`, account, q.Endpoint, before, q.State, q.Limit)
+	return list, err
+}
+
+// OfEvent is what is owed because of one event, without bodies.
+func OfEvent(tx *db.Tx, account id.Account, event id.Event) ([]Delivery, error) {
+	var list []Delivery
+	err := tx.Each(func(row db.Scan) error { return scan(row, account, &list) }, "select "+columns+` from outbox where account_id = $1
+		and endpoint_id in (select id from endpoint where account_id = $1) and event_id = $2 order by id`, account, event)
+	return list, err
+}
+
+// Replay makes a delivery wait again, due at once, with all its tries before it.
+// It sends the bytes that were sent before. NotFound when the delivery or its
+// endpoint is gone, Conflict when the endpoint is disabled.
+func Replay(tx *db.Tx, account id.Account, delivery id.Delivery) error {
+	d, err := Load(tx, account, delivery)
+	if err != nil {
+		return err
+	}
+	if err := listening(tx, account, d.Endpoint); err != nil {
+		return err
+	}
+	d.State, d.Attempts, d.NextAt, d.SettledAt = Waiting, 0, time.Time{}, time.Time{}
+	return Save(tx, []Delivery{d})
+}
+
+// Range is what a replay of many takes: what one endpoint was owed because of
+// events that happened at From or later and before To, on the account's clock.
+type Range struct {
+	Endpoint id.Endpoint
+	From, To time.Time // the zero time does not bound
+	State    State     // Dead or Delivered alone; "" for both
+}
+
+// ReplayRange makes up to limit settled deliveries of a range wait again, in the
+// order of their events, beginning after one event. It tells how many they were
+// and the last event; fewer than limit means that the range is done.
+func ReplayRange(tx *db.Tx, account id.Account, r Range, after id.Event, limit int) (n int, last id.Event, err error) {
+	if err := listening(tx, account, r.Endpoint); err != nil {
+		return 0, 0, err
+	}
+	to := int64(1<<63 - 1)
+	if !r.To.IsZero() {
+		to = clock.Micros(r.To)
+	}
+	last = after
+	err = tx.Each(func(row db.Scan) error {
+		var event id.Event
+		err := row(&event)
+		n++
+		last = max(last, event)
+		return err
+	}, `update outbox set state = 'waiting', attempts = 0, next_at = 0, settled_at = null, version = version + 1
+		where account_id = $1 and id in (select id from outbox where account_id = $1 and endpoint_id = $2 and event_id > $3
+		and created_at >= $4 and created_at < $5 and state <> 'waiting' and ($6 = '' or state = $6) order by event_id limit $7)
+		returning event_id`, account, r.Endpoint, after, clock.Micros(r.From), to, r.State, limit)
+	return n, last, err
+}
+
+func listening(tx *db.Tx, account id.Account, endpoint id.Endpoint) error {
+	e, err := LoadEndpoint(tx, account, endpoint)
+	if err != nil {
+		return err
+	}
+	if e.State != Enabled {
+		return fault.New(fault.Conflict, "the endpoint is disabled; enable it first")
+	}
+	return nil
+}
