@@ -51,6 +51,28 @@ func TestGalleryIsAccessible(t *testing.T) {
 	}
 }
 
+// Right to left, nothing leaves the screen and the checker stays content.
+func TestGalleryReadsRightToLeft(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(gallery())
+	t.Cleanup(server.Close)
+	b := webtest.Open(t)
+	for _, width := range []int{360, 1280} {
+		b.Viewport(width, 800, false)
+		for _, name := range []string{"home", "list", "detail", "form"} {
+			b.Goto(server.URL + "/" + name + "?lang=ar")
+			b.WaitFor(`html[dir="rtl"] main`)
+			if wide := webtest.Eval[int](b, `document.documentElement.scrollWidth`); wide > width {
+				t.Errorf("%s is %d px wide on a screen of %d px", name, wide, width)
+			}
+			b.Axe()
+			if dir := os.Getenv("GALLERY"); dir != "" {
+				b.Screenshot(filepath.Join(dir, name+"-rtl.png"))
+			}
+		}
+	}
+}
+
 func TestKeysMenusAndPreferences(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(gallery())
@@ -73,6 +95,9 @@ func TestKeysMenusAndPreferences(t *testing.T) {
 
 	b.Click("Mara Lindqvist, menu")
 	b.WaitFor(".menu-panel-wide")
+	if dir := os.Getenv("GALLERY"); dir != "" {
+		b.Screenshot(filepath.Join(dir, "menu.png"))
+	}
 	b.Click("Dark")
 	b.WaitFor(`[data-theme="perennial-dark"]`)
 	b.Press(kb.Escape)

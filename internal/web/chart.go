@@ -224,9 +224,20 @@ func (c Chart) labelClass(i int) string {
 	return "axis-none"
 }
 
+// labelX is where the label of a period stands. The last one, which is longer
+// while the period runs, ends at the edge.
+func (c Chart) labelX(i int, slots bool) float64 {
+	if slots && c.SoFar && i == len(c.X)-1 {
+		return 100
+	}
+	return c.x(i, slots)
+}
+
 // anchor keeps the outermost labels of a line inside the drawing.
 func (c Chart) anchor(i int, slots bool) string {
 	switch {
+	case slots && c.SoFar && i == len(c.X)-1:
+		return "end"
 	case slots:
 		return "middle"
 	case i == 0:

@@ -41,7 +41,7 @@ func samplePage(r *http.Request, title string) web.Page {
 		return web.NavItem{Label: label, Href: href, Icon: icon, Key: key, Current: href == current}
 	}
 	return web.Page{
-		Title: title, AccountName: "Green Press", AccountHref: "/home", Sandbox: true, Clock: "5 Dec 2026, 14:03", ClockHref: "/job",
+		Title: title, Lang: r.URL.Query().Get("lang"), AccountName: "Green Press", AccountHref: "/home", Sandbox: true, Clock: "5 Dec 2026, 14:03", ClockHref: "/job",
 		Nav: []web.NavGroup{
 			{Items: []web.NavItem{item("Home", "/home", "home", "h"), item("Customers", "/list", "people", "c"),
 				item("Subscriptions", "/detail", "repeat", "s")}},

@@ -103,7 +103,9 @@
   };
 
   // Keys: only outside of fields, and only while the person wants them.
-  let going = 0;
+  // "g" waits for its second key without a time limit; a click ends the waiting.
+  let going = false;
+  doc.addEventListener("pointerdown", () => { going = false; });
   doc.addEventListener("keydown", (e) => {
     if (e.key === "Escape") {
       const menu = e.target.closest?.("details[data-menu][open]") || $("details[data-menu][open]");
@@ -112,14 +114,14 @@
     }
     if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing || root.dataset.shortcuts === "off") return;
     if (e.target.closest?.("input, select, textarea, [contenteditable], dialog")) return;
-    if (going && e.timeStamp - going < 1500) {
-      going = 0;
+    if (["Shift", "CapsLock"].includes(e.key)) return;
+    if (going) {
+      going = false;
       const link = $(`a[data-key="${CSS.escape(e.key)}"]`);
       if (link) { e.preventDefault(); link.click(); }
       return;
     }
-    going = 0;
-    if (e.key === "g") going = e.timeStamp;
+    if (e.key === "g") going = true;
     else if (e.key === "/") { const f = $("#search"); if (f) { e.preventDefault(); f.focus(); f.select(); } }
     else if (e.key === "?") openDialog("shortcuts", doc.activeElement);
   });
