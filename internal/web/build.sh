@@ -21,7 +21,9 @@ tailwind() {
 }
 
 styles() {
-	(cd style && npm ci --ignore-scripts --no-audit --no-fund --silent)
+	if [ ! style/node_modules/.package-lock.json -nt style/package-lock.json ]; then
+		(cd style && npm ci --ignore-scripts --no-audit --no-fund --silent)
+	fi
 	cp style/node_modules/htmx.org/dist/htmx.min.js assets/htmx.js
 	cp style/node_modules/axe-core/axe.min.js webtest/axe.js
 	sed -i '/^\/\/# sourceMappingURL=/d' assets/htmx.js
