@@ -2,6 +2,7 @@ package db
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -120,7 +121,7 @@ func (t *Tx) updateLite(tb *Table, cols []Col, set []string, r *Row) (lost []int
 func (t *Tx) updatePG(tb *Table, cols []Col, set []string, r *Row) (lost []int, err error) {
 	q := tb.text("pg update "+strings.Join(set, ","), func() string {
 		return "update " + tb.name + " t set " + join(cols[3:], "", func(_ int, c Col) string { return c.name + " = u." + c.name + ", " }) +
-			"version = t.version + 1 from " + unnest(cols) +
+			"version = t.version + 1 from " + unnest(cols, 1) +
 			" where t.account_id = u.account_id and t.id = u.id and t.version = u.version returning t.account_id, t.id"
 	})
 	missing := make(map[key]int, len(r.keys))
@@ -187,11 +188,26 @@ func (t *Tx) bulk(tb *Table, n int, row func(i int, r *Row), tail string, ids *[
 	return count, nil
 }
 
+// insert runs one statement for n rows. On PostgreSQL the rows of one merchant
+// are joined to his account row: on a sharded database that makes it one task on
+// one shard, and it costs nothing on a plain one. When that stores nothing, all
+// rows collided or the account is not there, and the plain form decides.
 func (t *Tx) insert(tb *Table, n int, r *Row, tail string, ids *[]int64) (int64, error) {
-	q, args := t.insertText(tb, n, tail), r.flat
-	if t.pg {
-		args = arrays(r)
+	if !t.pg {
+		return t.store(tb, liteInsert(tb, n, tail), r.flat, n, r, ids)
 	}
+	args := arrays(r)
+	if account, ok := oneAccount(tb, r); ok {
+		joined := append([]any{account}, slices.Delete(slices.Clone(args), tb.account, tb.account+1)...)
+		done, err := t.store(tb, joinedInsert(tb, tail), joined, n, r, ids)
+		if err != nil || done > 0 {
+			return done, err
+		}
+	}
+	return t.store(tb, plainInsert(tb, tail), args, n, r, ids)
+}
+
+func (t *Tx) store(tb *Table, q string, args []any, n int, r *Row, ids *[]int64) (int64, error) {
 	if err := t.ready(q); err != nil {
 		return 0, err
 	}
@@ -213,21 +229,51 @@ func (t *Tx) insert(tb *Table, n int, r *Row, tail string, ids *[]int64) (int64,
 	return int64(len(*ids) - before), err
 }
 
-func (t *Tx) insertText(tb *Table, n int, tail string) string {
-	if t.pg {
-		return tb.text("pg"+tail, func() string {
-			return "insert into " + tb.name + " (" + tb.names() + ") select " + tb.names() + " from " + unnest(tb.cols) + tail
-		})
+// oneAccount is the merchant of all rows, if the table is one of the merchants'.
+func oneAccount(tb *Table, r *Row) (int64, bool) {
+	if !tb.merchant || len(tb.cols) < 2 {
+		return 0, false
 	}
+	list := r.lists[tb.account].ints
+	for _, v := range list {
+		if v != list[0] {
+			return 0, false
+		}
+	}
+	return list[0], true
+}
+
+func liteInsert(tb *Table, n int, tail string) string {
 	return tb.text(strconv.Itoa(n)+tail, func() string {
 		one := "(" + join(tb.cols, ", ", func(int, Col) string { return "?" }) + ")"
 		return "insert into " + tb.name + " (" + tb.names() + ") values " + strings.Repeat(one+", ", n-1) + one + tail
 	})
 }
 
-// unnest is a row set named u of one array bind for each column.
-func unnest(cols []Col) string {
-	return "unnest(" + join(cols, ", ", func(i int, c Col) string { return "$" + strconv.Itoa(i+1) + "::" + arrayTypes[c.kind] }) +
+func plainInsert(tb *Table, tail string) string {
+	return tb.text("pg"+tail, func() string {
+		return "insert into " + tb.name + " (" + tb.names() + ") select " + tb.names() + " from " + unnest(tb.cols, 1) + tail
+	})
+}
+
+func joinedInsert(tb *Table, tail string) string {
+	return tb.text("pg account"+tail, func() string {
+		others := slices.Delete(slices.Clone(tb.cols), tb.account, tb.account+1)
+		values := join(tb.cols, ", ", func(i int, c Col) string {
+			if i == tb.account {
+				return "a.id"
+			}
+			return "u." + c.name
+		})
+		return "insert into " + tb.name + " (" + tb.names() + ") select " + values + " from account a cross join " +
+			unnest(others, 2) + " where a.id = $1" + tail
+	})
+}
+
+// unnest is a row set named u of one array bind for each column, the first of
+// them being number bind.
+func unnest(cols []Col, bind int) string {
+	return "unnest(" + join(cols, ", ", func(i int, c Col) string { return "$" + strconv.Itoa(i+bind) + "::" + arrayTypes[c.kind] }) +
 		") as u(" + join(cols, ", ", func(_ int, c Col) string { return c.name }) + ")"
 }
 

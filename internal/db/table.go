@@ -2,6 +2,7 @@ package db
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -45,11 +46,12 @@ func NullText(name string) Col { return Col{name, nullTextCol} }
 // Table describes the rows that the bulk statements of a Tx write. It is made
 // once, in a package variable, and is safe for concurrent use.
 type Table struct {
-	name    string
-	cols    []Col
-	account int // position of account_id, or -1
-	id      int // position of id, or -1
-	texts   sync.Map
+	name     string
+	cols     []Col
+	account  int  // position of account_id, or -1
+	id       int  // position of id, or -1
+	merchant bool // it is a table of the merchants
+	texts    sync.Map
 }
 
 // NewTable describes the columns that are written to a table, in the order in
@@ -64,6 +66,7 @@ func NewTable(name string, cols ...Col) *Table {
 			t.id = i
 		}
 	}
+	t.merchant = t.account >= 0 && slices.ContainsFunc(Tables, func(k TableKind) bool { return k.Name == name && k.Kind == Merchant })
 	return t
 }
 
