@@ -175,11 +175,19 @@ func RevokeAPIKey(tx *db.Tx, account id.Account, key id.APIKey, now time.Time) e
 	return err
 }
 
-// Login is the person with that address; NotFound when there is none.
+// LoginByEmail is the person with that address; NotFound when there is none.
 func LoginByEmail(tx *db.Tx, email string) (Login, error) {
 	l := Login{Email: email}
 	err := tx.One([]any{&l.Member, &l.Name, &l.Password, db.ScanTime(&l.CreatedAt), &l.Version},
 		"select member_id, name, password, created_at, version from login where email = $1", email)
+	return l, err
+}
+
+// LoginByMember is a person by their id; NotFound when there is none.
+func LoginByMember(tx *db.Tx, member id.Member) (Login, error) {
+	l := Login{Member: member}
+	err := tx.One([]any{&l.Email, &l.Name, &l.Password, db.ScanTime(&l.CreatedAt), &l.Version},
+		"select email, name, password, created_at, version from login where member_id = $1", member)
 	return l, err
 }
 

@@ -1,7 +1,7 @@
 // Package idempotency remembers the answers to requests that may be sent again.
 // The answer is kept in the same transaction as the effect: a repeated request
 // gets the first answer, an answer that never left is found again, and a request
-// that failed on our side leaves its key free. A request that only failed
+// that failed on our side leaves its key free, because the claim is undone with it. A request that only failed
 // validation is not remembered.
 //
 // The scope of a key is the account (which is live or sandbox), the route and the
@@ -125,13 +125,6 @@ func Hold(tx *db.Tx, account id.Account, r Request, subject int64) error {
 func Finish(tx *db.Tx, account id.Account, r Request, status int, body string) error {
 	_, err := tx.Exec(`update idempotency set state = 'done', status = $4, answer = $5, lease_until = 0
 		where account_id = $1 and key = $2 and route = $3`, account, r.Key, r.Route, status, body)
-	return err
-}
-
-// Release frees a key whose work failed on our side before anything happened.
-func Release(tx *db.Tx, account id.Account, r Request) error {
-	_, err := tx.Exec("delete from idempotency where account_id = $1 and key = $2 and route = $3 and state = 'working' and subject_id = 0",
-		account, r.Key, r.Route)
 	return err
 }
 

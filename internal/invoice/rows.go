@@ -80,9 +80,13 @@ func Save(tx *db.Tx, list []*Invoice) ([]int, error) {
 	return conflicts, err
 }
 
-// AddRefunded notes that minor units of a paid invoice went back.
-func AddRefunded(tx *db.Tx, account id.Account, invoice id.Invoice, minor int64) error {
-	_, err := tx.Exec("update invoice set refunded = refunded + $3, version = version + 1 where account_id = $1 and id = $2", account, invoice, minor)
+// AddRefunded notes that minor units of a paid invoice went back, over the version
+// that was loaded.
+func AddRefunded(tx *db.Tx, v Invoice, minor int64) error {
+	n, err := tx.Exec("update invoice set refunded = refunded + $4, version = version + 1 where account_id = $1 and id = $2 and version = $3", v.Account, v.ID, v.Version, minor)
+	if err == nil && n == 0 {
+		return db.VersionConflict()
+	}
 	return err
 }
 

@@ -152,6 +152,9 @@ func (r Rate) Percent() string {
 // IsZero reports whether the rate is 0.
 func (r Rate) IsZero() bool { return r.d.IsZero() }
 
+// Cmp compares two rates: -1, 0 or +1.
+func (r Rate) Cmp(o Rate) int { return r.d.Cmp(o.d) }
+
 // Sign is -1, 0 or +1.
 func (r Rate) Sign() int { return r.d.Sign() }
 

@@ -1,6 +1,8 @@
 package payment
 
 import (
+	"time"
+
 	"perennial/internal/clock"
 	"perennial/internal/db"
 	"perennial/internal/fault"
@@ -278,4 +280,23 @@ func Totals(tx *db.Tx, account id.Account) (paid, refunded map[money.Currency]in
 	}
 	err = tx.Each(add(refunded), "select currency, cast(sum(amount) as bigint) from refund where account_id = $1 and state = 'succeeded' group by currency", account)
 	return paid, refunded, err
+}
+
+// NextAskDue is the earliest instant at which the outcome of a payment or refund
+// must be asked for, zero when none.
+func NextAskDue(tx *db.Tx, account id.Account) (time.Time, error) {
+	var first time.Time
+	for _, query := range []string{
+		"select ask_at from payment where account_id = $1 and ask_at is not null order by ask_at, id limit 1",
+		"select ask_at from refund where account_id = $1 and ask_at is not null order by ask_at, id limit 1",
+	} {
+		var at time.Time
+		if err := tx.Each(func(row db.Scan) error { return row(db.ScanTime(&at)) }, query, account); err != nil {
+			return at, err
+		}
+		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first, nil
 }

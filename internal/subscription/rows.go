@@ -7,6 +7,8 @@ import (
 	"perennial/internal/db"
 	"perennial/internal/fault"
 	"perennial/internal/id"
+	"perennial/internal/money"
+	"perennial/internal/period"
 )
 
 var table = db.NewTable("subscription", db.Int("account_id"), db.Int("id"), db.Int("customer_id"), db.Int("product_id"), db.Int("price_id"), db.NullInt("method_id"),
@@ -191,4 +193,44 @@ func CountByState(tx *db.Tx, account id.Account) (map[State]int64, error) {
 		return err
 	}, "select state, count(*) from subscription where account_id = $1 group by state", account)
 	return counts, err
+}
+
+// EndLeases frees every subscription of the account that a dead process held.
+func EndLeases(tx *db.Tx, account id.Account) error {
+	_, err := tx.Exec("update subscription set lease_until = 0 where account_id = $1 and next_action_at is not null and lease_until > 0", account)
+	return err
+}
+
+// SwitchMethod makes method the one that a customer's running subscriptions are
+// charged with.
+func SwitchMethod(tx *db.Tx, account id.Account, customer id.Customer, method id.Method) error {
+	_, err := tx.Exec("update subscription set method_id = $3, version = version + 1 where account_id = $1 and customer_id = $2 and state <> 'canceled'",
+		account, customer, method)
+	return err
+}
+
+// Group is the sum of running subscriptions with one interval and currency.
+type Group struct {
+	Interval period.Interval
+	Amount   money.Amount // of all of them, for one interval
+	Count    int64
+}
+
+// Running sums the account's paying subscriptions (active and past due) by interval
+// and currency.
+func Running(tx *db.Tx, account id.Account) ([]Group, error) {
+	var list []Group
+	err := tx.Each(func(row db.Scan) error {
+		var g Group
+		var unit string
+		err := row(&unit, &g.Interval.Count, &g.Amount.Currency, &g.Amount.Minor, &g.Count)
+		if err != nil {
+			return err
+		}
+		err = g.Interval.Unit.UnmarshalText([]byte(unit))
+		list = append(list, g)
+		return err
+	}, `select interval_unit, interval_count, currency, cast(sum(unit_amount * quantity) as bigint), count(*) from subscription
+		where account_id = $1 and state in ('active', 'past_due') group by interval_unit, interval_count, currency order by currency, interval_unit, interval_count`, account)
+	return list, err
 }

@@ -66,6 +66,7 @@ create table login (
   version {int} not null,
   constraint login_pk primary key (email)
 ){strict};
+create index login_member_ix on login (member_id);
 
 create table membership (
   member_id {int} not null,
@@ -454,12 +455,11 @@ create table sandbox_card (
   charges {int} not null,
   created_at {int} not null,
   constraint sandbox_card_pk primary key (account_id, token)
-){strict};
+){rowless};
 
 create table sandbox_charge (
   account_id {int} not null,
   key text not null,
-  reference text not null,
   token text not null,
   amount {int} not null,
   currency text not null,
@@ -469,17 +469,16 @@ create table sandbox_charge (
   created_at {int} not null,
   constraint sandbox_charge_pk primary key (account_id, key),
   constraint sandbox_charge_refunded_ck check (refunded >= 0 and refunded <= amount)
-){strict};
-create unique index sandbox_charge_reference_ux on sandbox_charge (account_id, reference);
+){rowless};
 
 create table sandbox_refund (
   account_id {int} not null,
   key text not null,
   charge_key text not null,
   amount {int} not null,
+  currency text not null,
   outcome text not null,
   code text not null,
-  reference text not null,
   created_at {int} not null,
   constraint sandbox_refund_pk primary key (account_id, key)
-){strict};
+){rowless};

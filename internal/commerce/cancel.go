@@ -1,0 +1,136 @@
+package commerce
+
+import (
+	"context"
+	"time"
+
+	"perennial/internal/account"
+	"perennial/internal/db"
+	"perennial/internal/event"
+	"perennial/internal/fault"
+	"perennial/internal/id"
+	"perennial/internal/invoice"
+	"perennial/internal/ledger"
+	"perennial/internal/payment"
+	"perennial/internal/subscription"
+)
+
+// Cancel ends a subscription.
+type Cancel struct {
+	Call
+	Subscription id.Subscription
+	When         subscription.When
+	Reason       string // the canceler's own words, at most 500 bytes
+}
+
+// Cancel ends a subscription now or schedules its end for the end of its period.
+// An open invoice stays owed.
+func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscription, error) {
+	if len(c.Reason) > 500 {
+		return subscription.Subscription{}, fault.BadField("reason", "must be at most 500 bytes")
+	}
+	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (subscription.Subscription, error) {
+		sub, err := subscription.Load(tx, a.ID, c.Subscription)
+		if err != nil {
+			return sub, err
+		}
+		if err := sub.Cancel(c.When, now); err != nil {
+			return sub, err
+		}
+		if err := subscription.SaveOne(tx, &sub); err != nil {
+			return sub, err
+		}
+		kind, facts := event.SubscriptionCanceled, map[string]any{"reason": sub.EndReason, "words": c.Reason}
+		if sub.State != subscription.Canceled {
+			kind, facts = event.CancelScheduled, map[string]any{"at": sub.CancelAt, "words": c.Reason}
+		}
+		return sub, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, kind, int64(sub.ID), sub.Customer, event.Data(facts)))
+	})
+}
+
+// UndoCancel takes a scheduled end back.
+type UndoCancel struct {
+	Call
+	Subscription id.Subscription
+}
+
+// UndoCancel takes a scheduled end back.
+func (s *Service) UndoCancel(ctx context.Context, c UndoCancel) (subscription.Subscription, error) {
+	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (subscription.Subscription, error) {
+		sub, err := subscription.Load(tx, a.ID, c.Subscription)
+		if err != nil {
+			return sub, err
+		}
+		if err := sub.UndoCancel(); err != nil {
+			return sub, err
+		}
+		if err := subscription.SaveOne(tx, &sub); err != nil {
+			return sub, err
+		}
+		return sub, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.CancelUndone, int64(sub.ID), sub.Customer, event.Data(map[string]any{})))
+	})
+}
+
+// VoidInvoice takes an unpaid invoice back.
+type VoidInvoice struct {
+	Call
+	Invoice id.Invoice
+}
+
+// VoidInvoice takes an unpaid invoice back: nothing is owed for what it charged,
+// and a subscription that was past due because of it goes on. An invoice that is
+// paid or being charged is refused.
+func (s *Service) VoidInvoice(ctx context.Context, c VoidInvoice) (invoice.Invoice, error) {
+	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (invoice.Invoice, error) {
+		v, err := invoice.Load(tx, a.ID, c.Invoice)
+		if err != nil {
+			return v, err
+		}
+		payments, err := payment.OfInvoices(tx, a.ID, []int64{int64(v.ID)})
+		if err != nil {
+			return v, err
+		}
+		for _, p := range payments[v.ID] {
+			if p.State == payment.Pending {
+				return v, fault.New(fault.Conflict, "this invoice is being charged; wait for the outcome").WithCode("payment_under_way")
+			}
+		}
+		wasOpen := v.State == invoice.Open
+		if err := v.Cancel(now); err != nil {
+			return v, err
+		}
+		conflicts, err := invoice.Save(tx, []*invoice.Invoice{&v})
+		if err != nil {
+			return v, err
+		}
+		if len(conflicts) > 0 {
+			return v, db.VersionConflict()
+		}
+		if wasOpen {
+			if err := ledger.Post(tx, ledger.Voided(a.ID, v.ID, now, v.Net, v.Tax)); err != nil {
+				return v, err
+			}
+		}
+		if v.Subscription != 0 {
+			if err := waive(tx, a, v); err != nil {
+				return v, err
+			}
+		}
+		return v, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.InvoiceVoided, int64(v.ID), v.Customer,
+			event.Data(map[string]any{"number": v.Label(), "amount": v.Total.Minor, "currency": v.Total.Currency})))
+	})
+}
+
+// waive tells the subscription that its unpaid invoice is void. The subscription's
+// version also keeps a collection that starts at the same moment away.
+func waive(tx *db.Tx, a account.Account, v invoice.Invoice) error {
+	sub, err := subscription.Load(tx, a.ID, v.Subscription)
+	if fault.Is(err, fault.NotFound) {
+		return nil // the draft of a sale that never came true
+	}
+	if err != nil || sub.Invoice != v.ID {
+		return err
+	}
+	sub.Waived()
+	return subscription.SaveOne(tx, &sub)
+}

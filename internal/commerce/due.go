@@ -1,0 +1,285 @@
+package commerce
+
+import (
+	"context"
+	"time"
+
+	"perennial/internal/account"
+	"perennial/internal/clock"
+	"perennial/internal/db"
+	"perennial/internal/event"
+	"perennial/internal/fault"
+	"perennial/internal/id"
+	"perennial/internal/payment"
+	"perennial/internal/subscription"
+)
+
+// askBatch is how many unknown outcomes are asked for in one go.
+const askBatch = 100
+
+// RunAccount does everything that is due on one account now: unknown outcomes are
+// asked for, then subscriptions are acted on. A sandbox walk that was interrupted
+// is continued instead.
+func (s *Service) RunAccount(ctx context.Context, acc id.Account) (Run, error) {
+	var a account.Account
+	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
+		a, err = account.Load(tx, acc)
+		return err
+	})
+	if err != nil {
+		return Run{}, err
+	}
+	if !a.ClockTarget.IsZero() {
+		walked, err := s.walk(ctx, acc, a.ClockTarget, nil)
+		return walked.Run, err
+	}
+	now := a.Now(s.clock.Now())
+	if err := s.askDue(ctx, acc, now); err != nil {
+		return Run{}, err
+	}
+	return s.RunDue(ctx, acc, now, false)
+}
+
+// Work is the accounts on which something is due now, or whose sandbox clock is
+// under way.
+func (s *Service) Work(ctx context.Context) ([]id.Account, error) {
+	var work []id.Account
+	err := s.db.View(ctx, func(tx *db.Tx) error {
+		work = nil
+		all, err := account.All(tx)
+		if err != nil {
+			return err
+		}
+		for _, a := range all {
+			at, err := nextDue(tx, a.ID)
+			if err != nil {
+				return err
+			}
+			if !a.ClockTarget.IsZero() || !at.IsZero() && !at.After(a.Now(s.clock.Now())) {
+				work = append(work, a.ID)
+			}
+		}
+		return nil
+	})
+	return work, err
+}
+
+// nextDue is the earliest instant at which anything falls due on an account, zero
+// when nothing ever will.
+func nextDue(tx *db.Tx, acc id.Account) (time.Time, error) {
+	at, err := subscription.NextDue(tx, acc)
+	if err != nil {
+		return at, err
+	}
+	ask, err := payment.NextAskDue(tx, acc)
+	if err == nil && !ask.IsZero() && (at.IsZero() || ask.Before(at)) {
+		at = ask
+	}
+	return at, err
+}
+
+// Recover gives back the leases of a process that is known to be dead. It is for
+// a store that only this process can have open; where others may be alive, leases
+// end by themselves.
+func (s *Service) Recover(ctx context.Context) error {
+	return s.db.Update(ctx, func(tx *db.Tx) error {
+		all, err := account.All(tx)
+		if err != nil {
+			return err
+		}
+		for _, a := range all {
+			if err := subscription.EndLeases(tx, a.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// AdvanceClock moves a sandbox's clock.
+type AdvanceClock struct {
+	Call
+	To time.Time
+	// Progress, when set, hears how far the walk is after each step.
+	Progress func(Progress)
+}
+
+// Progress is how far a walk of a sandbox clock is.
+type Progress struct {
+	From, At, To time.Time
+	Run          Run
+}
+
+// AdvanceClock moves a sandbox's clock forward. Everything that falls due on the
+// way happens in order, each at its own instant. It returns when the clock is
+// there; a walk that is interrupted is continued by the next RunAccount.
+func (s *Service) AdvanceClock(ctx context.Context, c AdvanceClock) (Progress, error) {
+	var from time.Time
+	c.To = c.To.UTC().Truncate(time.Microsecond)
+	_, err := update(ctx, s, Call{Account: c.Account, Actor: c.Actor}, func(tx *db.Tx, a account.Account, now time.Time) (account.Account, error) {
+		before := a
+		from = now
+		if err := a.Aim(s.clock.Now(), c.To); err != nil {
+			return a, err
+		}
+		if err := account.Save(tx, before, &a); err != nil {
+			return a, err
+		}
+		return a, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.ClockAdvanced, int64(a.ID), 0, event.Data(map[string]any{"from": now, "to": c.To})))
+	})
+	if err != nil {
+		return Progress{}, err
+	}
+	done, err := s.walk(ctx, c.Account, c.To, c.Progress)
+	done.From = from
+	return done, err
+}
+
+// step is the longest stretch of a walk that is worked off in one go. Inside it each
+// thing still happens at its own instant; it must be shorter than the shortest
+// retry delay, so that nothing done in a step falls due again before its end
+// without being seen by the same step.
+const step = 12 * time.Hour
+
+// walk works off what falls due up to an instant and moves the clock along.
+func (s *Service) walk(ctx context.Context, acc id.Account, to time.Time, progress func(Progress)) (Progress, error) {
+	done := Progress{To: to}
+	for {
+		var at time.Time
+		err := s.db.View(ctx, func(tx *db.Tx) (err error) {
+			at, err = nextDue(tx, acc)
+			return err
+		})
+		if err != nil {
+			return done, err
+		}
+		last := at.IsZero() || at.After(to)
+		reach := to
+		if !last {
+			if end := at.Add(step); end.Before(to) {
+				reach = end
+			}
+			if err := s.askDue(ctx, acc, reach); err != nil {
+				return done, err
+			}
+			run, err := s.RunDue(ctx, acc, reach, true)
+			done.Run.add(run)
+			if err != nil {
+				return done, err
+			}
+			if err := s.stuck(ctx, acc, reach); err != nil {
+				return done, err
+			}
+		}
+		if err := s.reach(ctx, acc, reach); err != nil {
+			return done, err
+		}
+		done.At = reach
+		if progress != nil {
+			if done.From.IsZero() {
+				done.From = at
+			}
+			progress(done)
+		}
+		if last || reach.Equal(to) {
+			return done, nil
+		}
+	}
+}
+
+// stuck refuses to go on when something that was due by an instant is still due,
+// because another process holds it.
+func (s *Service) stuck(ctx context.Context, acc id.Account, by time.Time) error {
+	var at time.Time
+	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
+		at, err = nextDue(tx, acc)
+		return err
+	})
+	if err == nil && !at.IsZero() && !at.After(by) {
+		busy := fault.New(fault.Unavailable, "some of what is due is being worked on elsewhere; the clock goes on in a minute")
+		busy.RetryAfter = leaseFor
+		return busy
+	}
+	return err
+}
+
+// reach moves a sandbox clock to an instant on its way.
+func (s *Service) reach(ctx context.Context, acc id.Account, at time.Time) error {
+	return s.db.Update(ctx, func(tx *db.Tx) error {
+		before, err := account.Load(tx, acc)
+		if err != nil {
+			return err
+		}
+		a := before
+		a.Reach(s.clock.Now(), at)
+		return account.Save(tx, before, &a)
+	})
+}
+
+// askDue asks the gateways what became of everything whose outcome is unknown and
+// due to be asked for.
+func (s *Service) askDue(ctx context.Context, acc id.Account, upTo time.Time) error {
+	for {
+		var list []*collection
+		var refunds []payment.Refund
+		err := s.db.View(ctx, func(tx *db.Tx) error {
+			list = nil
+			a, err := account.Load(tx, acc)
+			if err != nil {
+				return err
+			}
+			due, err := payment.ToAsk(tx, acc, clock.Micros(upTo), askBatch)
+			if err != nil {
+				return err
+			}
+			for _, p := range due {
+				c, err := s.resume(tx, a, p, p.AskAt)
+				if err != nil {
+					return err
+				}
+				if c != nil {
+					list = append(list, c)
+				}
+			}
+			refunds, err = payment.RefundsToAsk(tx, acc, clock.Micros(upTo), askBatch)
+			return err
+		})
+		if err != nil || len(list)+len(refunds) == 0 {
+			return err
+		}
+		for _, c := range list {
+			s.ask(ctx, c)
+		}
+		if len(list) > 0 {
+			if err := s.settle(ctx, acc, list); err != nil {
+				return err
+			}
+		}
+		for _, r := range refunds {
+			if err := s.askRefund(ctx, r); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// ask finds out what became of a charge. One that the gateway never saw is sent
+// now, under the same key, when a period is owed; a sale whose buyer has gone is
+// given up instead.
+func (s *Service) ask(ctx context.Context, c *collection) {
+	g, err := s.gateway(c.payment.Gateway)
+	if err == nil {
+		asking, cancel := context.WithTimeout(ctx, gatewayTimeout)
+		c.result, err = g.Find(asking, c.payment.Account, c.payment.Key())
+		cancel()
+	}
+	switch {
+	case err != nil:
+		s.log.Warn("a gateway could not be asked", "payment", c.payment.ID, "err", err)
+		c.result = payment.Result{Outcome: payment.Unknown}
+	case c.result.Outcome == payment.Absent && c.order == nil:
+		s.charge(ctx, c)
+	case c.result.Outcome == payment.Absent:
+		c.result = payment.Result{Outcome: payment.Declined, Code: "not_charged"}
+	}
+}

@@ -1,0 +1,216 @@
+package commerce
+
+import (
+	"context"
+	"time"
+
+	"perennial/internal/account"
+	"perennial/internal/db"
+	"perennial/internal/event"
+	"perennial/internal/fault"
+	"perennial/internal/id"
+	"perennial/internal/invoice"
+	"perennial/internal/ledger"
+	"perennial/internal/money"
+	"perennial/internal/payment"
+)
+
+// Refund gives money of a payment back.
+type Refund struct {
+	Call
+	Payment id.Payment
+	Amount  int64 // minor units; 0 means all that is left
+	Reason  string
+}
+
+// Refund gives money of a payment back, never more than was paid: the amount is
+// taken off what the payment can give before the gateway is asked. A refusal of
+// the gateway is fault.Declined and puts it back; without an answer the refusal is
+// fault.Pending, and the gateway is asked later.
+func (s *Service) Refund(ctx context.Context, c Refund) (payment.Refund, error) {
+	if len(c.Reason) > 500 {
+		return payment.Refund{}, fault.BadField("reason", "must be at most 500 bytes")
+	}
+	var r payment.Refund
+	var p payment.Payment
+	err := s.db.Update(ctx, func(tx *db.Tx) error {
+		a, err := account.Load(tx, c.Account)
+		if err != nil {
+			return err
+		}
+		before, err := s.begin(tx, c.Call)
+		if err != nil {
+			return err
+		}
+		if before != 0 {
+			if r, err = payment.LoadRefund(tx, a.ID, id.Refund(before)); err != nil {
+				return err
+			}
+			p, err = payment.Load(tx, a.ID, r.Payment)
+			return err
+		}
+		if r, p, err = s.promise(tx, a, c); err != nil {
+			return err
+		}
+		return s.hold(tx, c.Call, int64(r.ID))
+	})
+	if err != nil {
+		return r, err
+	}
+	if r.State == payment.Pending {
+		result := s.giveBack(ctx, r, p)
+		if err := s.settleRefund(context.WithoutCancel(ctx), r, result, c.Actor, time.Time{}); err != nil {
+			return r, err
+		}
+	}
+	return s.refunded(ctx, c.Call, r.ID)
+}
+
+// promise writes a pending refund and takes its amount off the payment.
+func (s *Service) promise(tx *db.Tx, a account.Account, c Refund) (payment.Refund, payment.Payment, error) {
+	p, err := payment.Load(tx, a.ID, c.Payment)
+	if err != nil {
+		return payment.Refund{}, p, err
+	}
+	if c.Amount == 0 {
+		c.Amount = p.Amount.Minor - p.Refunded
+	}
+	if err := p.CheckRefund(c.Amount); err != nil {
+		return payment.Refund{}, p, err
+	}
+	promised, err := payment.PromiseRefund(tx, p, c.Amount)
+	if err != nil {
+		return payment.Refund{}, p, err
+	}
+	if !promised {
+		return payment.Refund{}, p, db.VersionConflict() // another refund came between; look again
+	}
+	now := a.Now(s.clock.Now())
+	r := payment.Refund{ID: id.New[id.Refund](), Account: a.ID, Payment: p.ID, Invoice: p.Invoice, Amount: money.Amount{Minor: c.Amount, Currency: p.Amount.Currency},
+		State: payment.Pending, Reason: c.Reason, AskAt: payment.NextAsk(now, now), CreatedAt: now, Version: 1}
+	if err := payment.InsertRefund(tx, r); err != nil {
+		return r, p, err
+	}
+	return r, p, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.RefundCreated, int64(r.ID), p.Customer,
+		event.Data(map[string]any{"payment": p.ID, "amount": r.Amount.Minor, "currency": r.Amount.Currency, "reason": r.Reason})))
+}
+
+// giveBack asks the gateway for a refund. It calls the network.
+func (s *Service) giveBack(ctx context.Context, r payment.Refund, p payment.Payment) payment.Result {
+	g, err := s.gateway(p.Gateway)
+	if err == nil {
+		err = s.faults.Hit("gateway.refund")
+	}
+	var result payment.Result
+	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, gatewayTimeout)
+		defer cancel()
+		result, err = g.Refund(ctx, payment.RefundRequest{Account: r.Account, Key: r.Key(), ChargeKey: p.Key(), Reference: p.Reference, Amount: r.Amount})
+	}
+	if err != nil {
+		s.log.Warn("a refund could not be sent", "refund", r.ID, "err", err)
+		return payment.Result{Outcome: payment.Unknown}
+	}
+	return result
+}
+
+// settleRefund writes the outcome of a refund, at an instant or, when that is zero,
+// now.
+func (s *Service) settleRefund(ctx context.Context, r payment.Refund, result payment.Result, by event.Actor, at time.Time) error {
+	return s.db.Update(ctx, func(tx *db.Tx) error {
+		a, err := account.Load(tx, r.Account)
+		if err != nil {
+			return err
+		}
+		fresh, err := payment.LoadRefund(tx, a.ID, r.ID)
+		if err != nil || fresh.State != payment.Pending {
+			return err
+		}
+		if at.IsZero() {
+			at = a.Now(s.clock.Now())
+		}
+		fresh.Settle(result, at)
+		if err := payment.SaveRefund(tx, fresh); err != nil {
+			return err
+		}
+		v, err := invoice.Load(tx, a.ID, fresh.Invoice)
+		if err != nil {
+			return err
+		}
+		facts := map[string]any{"payment": fresh.Payment, "amount": fresh.Amount.Minor, "currency": fresh.Amount.Currency}
+		switch fresh.State {
+		case payment.Paid:
+			net, tax, err := v.Split(v.Refunded, fresh.Amount.Minor)
+			if err != nil {
+				return err
+			}
+			if err := invoice.AddRefunded(tx, v, fresh.Amount.Minor); err != nil {
+				return err
+			}
+			if err := ledger.Post(tx, ledger.Refunded(a.ID, v.ID, fresh.ID, at, net, tax)); err != nil {
+				return err
+			}
+			return event.Append(tx, a.ID, event.New(a.ID, at, by, event.RefundSucceeded, int64(fresh.ID), v.Customer, event.Data(facts)))
+		case payment.Failed:
+			facts["code"] = fresh.Failure
+			if err := payment.ReturnRefund(tx, a.ID, fresh.Payment, fresh.Amount.Minor); err != nil {
+				return err
+			}
+			return event.Append(tx, a.ID, event.New(a.ID, at, by, event.RefundFailed, int64(fresh.ID), v.Customer, event.Data(facts)))
+		}
+		return nil
+	})
+}
+
+// askRefund finds out what became of a refund; one that the gateway never saw is
+// sent now, under the same key.
+func (s *Service) askRefund(ctx context.Context, r payment.Refund) error {
+	var p payment.Payment
+	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
+		p, err = payment.Load(tx, r.Account, r.Payment)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	g, err := s.gateway(p.Gateway)
+	if err != nil {
+		return err
+	}
+	asking, cancel := context.WithTimeout(ctx, gatewayTimeout)
+	defer cancel()
+	result, err := g.Find(asking, r.Account, r.Key())
+	if err != nil {
+		s.log.Warn("a gateway could not be asked", "refund", r.ID, "err", err)
+		result = payment.Result{Outcome: payment.Unknown}
+	}
+	if result.Outcome == payment.Absent {
+		result = s.giveBack(ctx, r, p)
+	}
+	return s.settleRefund(ctx, r, result, event.Clock, r.AskAt)
+}
+
+// refunded reads what came of a refund and keeps the answer of the call.
+func (s *Service) refunded(ctx context.Context, c Call, refund id.Refund) (payment.Refund, error) {
+	var r payment.Refund
+	var refused error
+	err := s.db.Update(context.WithoutCancel(ctx), func(tx *db.Tx) error {
+		refused = nil
+		var err error
+		if r, err = payment.LoadRefund(tx, c.Account, refund); err != nil {
+			return err
+		}
+		switch r.State {
+		case payment.Pending:
+			refused = fault.New(fault.Pending, "the gateway has not answered yet; it will be asked again under the same key, so do not repeat the refund").WithCode("refund_unknown")
+			return nil
+		case payment.Failed:
+			refused = fault.New(fault.Declined, "the gateway refused the refund: %s", r.Failure).WithCode("refund_failed")
+		}
+		return s.finish(tx, c, r, refused)
+	})
+	if err != nil {
+		return r, err
+	}
+	return r, refused
+}

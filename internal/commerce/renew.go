@@ -1,0 +1,424 @@
+package commerce
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"perennial/internal/account"
+	"perennial/internal/catalog"
+	"perennial/internal/customer"
+	"perennial/internal/db"
+	"perennial/internal/event"
+	"perennial/internal/id"
+	"perennial/internal/invoice"
+	"perennial/internal/ledger"
+	"perennial/internal/payment"
+	"perennial/internal/subscription"
+)
+
+// The renewal run is a pipeline of three stages that work at the same time: claim
+// (one transaction writes invoices and pending payments of a batch), charge (many
+// calls to gateways, no transaction open), settle (one transaction writes the
+// outcomes of whatever has come back). What is between the stages is bounded, so
+// memory does not grow with the number that is due.
+const (
+	claimBatch  = 200 // subscriptions of one claim: holds the writer for about 10 ms
+	settleBatch = 200 // outcomes of one settlement
+	inFlight    = 256 // calls to gateways at one time
+	leaseFor    = time.Minute
+)
+
+// Run counts what a run of due work did.
+type Run struct {
+	Due       int // subscriptions on which something was due
+	Collected int
+	Declined  int
+	Unknown   int
+	Ended     int // scheduled ends
+}
+
+func (r *Run) add(o Run) {
+	r.Due += o.Due
+	r.Collected += o.Collected
+	r.Declined += o.Declined
+	r.Unknown += o.Unknown
+	r.Ended += o.Ended
+}
+
+// renewal is one run over one account.
+type renewal struct {
+	s    *Service
+	acc  id.Account
+	upTo time.Time
+	walk bool // each thing happens at the instant it was due, not at upTo
+
+	mu      sync.Mutex
+	run     Run
+	flight  sync.WaitGroup // collections between claim and settlement
+	charges chan *collection
+	results chan *collection
+}
+
+// RunDue does everything that is due on the account's subscriptions up to an
+// instant of the account's clock, until nothing more is due. On a live account
+// things happen at upTo; on a sandbox that is being advanced (walk) each happens
+// at the instant it was due. Interrupted anywhere it can be run again: what was
+// charged is not charged twice.
+func (s *Service) RunDue(ctx context.Context, acc id.Account, upTo time.Time, walk bool) (Run, error) {
+	r := &renewal{s: s, acc: acc, upTo: upTo, walk: walk, charges: make(chan *collection, inFlight), results: make(chan *collection, inFlight)}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(r.charges)
+		return r.claimAll(ctx)
+	})
+	group.Go(func() error {
+		defer close(r.results)
+		r.chargeAll(ctx)
+		return nil
+	})
+	group.Go(func() error { return r.settleAll(ctx) })
+	err := group.Wait()
+	return r.run, err
+}
+
+// claimAll claims batch after batch until nothing is due and nothing is under way
+// that could fall due again.
+func (r *renewal) claimAll(ctx context.Context) error {
+	for {
+		batch, due, err := r.claim(ctx)
+		if err != nil {
+			return err
+		}
+		for _, c := range batch {
+			r.flight.Add(1)
+			select {
+			case r.charges <- c:
+			case <-ctx.Done():
+				r.flight.Done()
+				return ctx.Err()
+			}
+		}
+		if due > 0 {
+			continue
+		}
+		again, err := r.drained(ctx)
+		if err != nil || !again {
+			return err
+		}
+	}
+}
+
+// drained waits until everything under way is settled and reports whether anything
+// was, because then more may be due.
+func (r *renewal) drained(ctx context.Context) (bool, error) {
+	r.mu.Lock()
+	before := r.run
+	r.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		r.flight.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.run != before, nil
+}
+
+// chargeAll asks the gateways, as many at a time as inFlight.
+func (r *renewal) chargeAll(ctx context.Context) {
+	var workers sync.WaitGroup
+	for range inFlight {
+		workers.Go(func() {
+			for c := range r.charges {
+				if c.result.Outcome == payment.Unknown { // else it was declined unasked
+					r.s.charge(context.WithoutCancel(ctx), c)
+				}
+				r.results <- c
+			}
+		})
+	}
+	workers.Wait()
+}
+
+// settleAll writes outcomes as they come back, as many in one transaction as are
+// waiting. When that fails the run ends; what is still under way is settled by the
+// next one.
+func (r *renewal) settleAll(ctx context.Context) error {
+	for first := range r.results {
+		batch := []*collection{first}
+	fill:
+		for len(batch) < settleBatch {
+			select {
+			case c, ok := <-r.results:
+				if !ok {
+					break fill
+				}
+				batch = append(batch, c)
+			default:
+				break fill
+			}
+		}
+		if err := r.s.settle(context.WithoutCancel(ctx), r.acc, batch); err != nil {
+			go func() { // the stages before this one must not wait for it
+				for range r.results {
+				}
+			}()
+			return err
+		}
+		r.count(batch)
+		r.flight.Add(-len(batch))
+	}
+	return nil
+}
+
+func (r *renewal) count(batch []*collection) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range batch {
+		switch c.result.Outcome {
+		case payment.Succeeded:
+			r.run.Collected++
+		case payment.Unknown:
+			r.run.Unknown++
+		default:
+			r.run.Declined++
+		}
+	}
+}
+
+// claiming is what one claim loads and writes.
+type claiming struct {
+	account   account.Account
+	machine   time.Time
+	versions  map[id.Customer]int64
+	products  map[id.Product]catalog.Product
+	prices    map[id.Price]catalog.Price
+	methods   map[id.Method]payment.Method
+	unpaid    map[id.Invoice]invoice.Invoice
+	attempts  map[id.Invoice][]payment.Payment
+	batch     []*collection
+	changed   []*subscription.Subscription
+	invoices  []invoice.Invoice
+	issued    []*collection // whose invoices are new, in the order of invoices
+	lines     []invoice.Line
+	payments  []payment.Payment
+	attempted []*collection // whose payments are new, in the order of payments
+	entries   []ledger.Entry
+	events    []event.Event
+	ended     int
+}
+
+// claim takes up to claimBatch due subscriptions and writes, in one transaction,
+// what each owes. It returns the collections that must be charged or settled, and
+// how many subscriptions were due.
+func (r *renewal) claim(ctx context.Context) ([]*collection, int, error) {
+	var w *claiming
+	var due int
+	err := r.s.db.Background(ctx, func(tx *db.Tx) error {
+		due = 0
+		a, err := account.Load(tx, r.acc)
+		if err != nil {
+			return err
+		}
+		w = &claiming{account: a, machine: r.s.clock.Now()}
+		subs, err := subscription.Claim(tx, r.acc, r.upTo, w.machine, claimBatch)
+		if err != nil || len(subs) == 0 {
+			return err
+		}
+		due = len(subs)
+		if err := w.load(tx, subs); err != nil {
+			return err
+		}
+		for i := range subs {
+			now := r.upTo
+			if r.walk {
+				now = subs[i].NextActionAt
+			}
+			if err := w.decide(&subs[i], now); err != nil {
+				return err
+			}
+		}
+		return w.write(tx)
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.run.Due += due
+	r.run.Ended += w.ended
+	return w.batch, due, nil
+}
+
+// load reads what the batch shares, each kind in one query.
+func (w *claiming) load(tx *db.Tx, subs []subscription.Subscription) error {
+	var customers, products, prices, methods, invoices []int64
+	seen := map[int64]bool{}
+	once := func(list *[]int64, v int64) {
+		if v != 0 && !seen[v] {
+			seen[v] = true
+			*list = append(*list, v)
+		}
+	}
+	for i := range subs {
+		once(&customers, int64(subs[i].Customer))
+		once(&products, int64(subs[i].Product))
+		once(&prices, int64(subs[i].Price))
+		once(&methods, int64(subs[i].Method))
+		once(&invoices, int64(subs[i].Invoice))
+	}
+	acc := w.account.ID
+	var err error
+	if w.versions, err = customer.Versions(tx, acc, customers); err != nil {
+		return err
+	}
+	if w.products, err = catalog.ProductsByID(tx, acc, products); err != nil {
+		return err
+	}
+	if w.prices, err = catalog.PricesByID(tx, acc, prices); err != nil {
+		return err
+	}
+	if w.methods, err = payment.MethodsByID(tx, acc, methods); err != nil || len(invoices) == 0 {
+		return err
+	}
+	if w.unpaid, err = invoice.ByID(tx, acc, invoices); err != nil {
+		return err
+	}
+	w.attempts, err = payment.OfInvoices(tx, acc, invoices)
+	return err
+}
+
+// decide does what is due on one subscription.
+func (w *claiming) decide(sub *subscription.Subscription, now time.Time) error {
+	var pending *payment.Payment
+	tries := w.attempts[sub.Invoice]
+	for i := range tries {
+		if tries[i].State == payment.Pending {
+			pending = &tries[i]
+		}
+	}
+	switch sub.Due(now, pending != nil) {
+	case subscription.Finish:
+		sub.End(sub.CancelAt, subscription.ByRequest)
+		w.changed = append(w.changed, sub)
+		w.ended++
+		w.events = append(w.events, event.New(w.account.ID, now, event.Clock, event.SubscriptionCanceled, int64(sub.ID), sub.Customer,
+			event.Data(map[string]any{"reason": sub.EndReason})))
+	case subscription.Resume:
+		w.collect(sub, w.unpaid[sub.Invoice], now).payment = *pending
+	case subscription.Retry:
+		w.attempt(w.collect(sub, w.unpaid[sub.Invoice], now), len(tries)+1)
+	case subscription.Bill:
+		return w.bill(sub, now)
+	}
+	return nil
+}
+
+// collect puts a subscription's invoice on its way to the gateway, under a lease.
+func (w *claiming) collect(sub *subscription.Subscription, v invoice.Invoice, now time.Time) *collection {
+	sub.LeaseUntil = w.machine.Add(leaseFor)
+	sub.Invoice = v.ID
+	w.changed = append(w.changed, sub)
+	c := &collection{invoice: v, sub: sub, method: w.methods[sub.Method], at: now, actor: event.Clock}
+	w.batch = append(w.batch, c)
+	return c
+}
+
+// attempt writes a pending payment for the collection; without a usable method it
+// is declined unasked.
+func (w *claiming) attempt(c *collection, number int) {
+	if c.method.ID == 0 || c.method.State != payment.Usable {
+		c.result = payment.Result{Outcome: payment.Declined, Code: "no_payment_method"}
+		return
+	}
+	w.payments = append(w.payments, payment.Payment{ID: id.New[id.Payment](), Account: w.account.ID, Invoice: c.invoice.ID, Customer: c.invoice.Customer,
+		Method: c.method.ID, Gateway: c.method.Gateway, Attempt: number, State: payment.Pending, Amount: c.invoice.Total, CreatedAt: c.at})
+	w.attempted = append(w.attempted, c)
+}
+
+// bill enters the next period and issues its invoice. A period that costs nothing
+// needs none.
+func (w *claiming) bill(sub *subscription.Subscription, now time.Time) error {
+	trial := sub.State == subscription.Trialing
+	sub.Advance()
+	amount, err := sub.Amount()
+	if err != nil {
+		return err
+	}
+	if amount.IsZero() {
+		sub.Settled()
+		w.changed = append(w.changed, sub)
+		kind := event.SubscriptionRenewed
+		if trial {
+			kind = event.SubscriptionStarted
+		}
+		w.events = append(w.events, event.New(w.account.ID, now, event.Clock, kind, int64(sub.ID), sub.Customer,
+			event.Data(map[string]any{"period": sub.Period, "from": sub.Span.From, "to": sub.Span.To})))
+		return nil
+	}
+	line, err := invoice.NewLine(invoice.ForPeriod, describe(w.products[sub.Product], w.prices[sub.Price]), sub.Price, sub.Quantity, sub.UnitAmount, w.account.Tax.Rate, sub.Span)
+	if err != nil {
+		return err
+	}
+	v := invoice.Invoice{ID: id.New[id.Invoice](), Account: w.account.ID, Customer: sub.Customer, Subscription: sub.ID, Reason: invoice.Renewal,
+		Period: sub.Period, Span: sub.Span, Seller: w.account.Profile, Buyer: w.versions[sub.Customer], CreatedAt: now}
+	lines := []invoice.Line{line}
+	if err := v.Fill(lines); err != nil {
+		return err
+	}
+	w.invoices = append(w.invoices, v)
+	w.lines = append(w.lines, lines...)
+	c := w.collect(sub, v, now)
+	w.issued = append(w.issued, c)
+	w.attempt(c, 1)
+	return nil
+}
+
+// write puts the claim down: numbers, invoices, lines, payments, the ledger's
+// receivables, and the subscriptions with their leases.
+func (w *claiming) write(tx *db.Tx) error {
+	acc := w.account.ID
+	if n := len(w.invoices); n > 0 {
+		first, err := invoice.Numbers(tx, acc, series(w.account), n)
+		if err != nil {
+			return err
+		}
+		for i := range w.invoices {
+			v := &w.invoices[i]
+			v.Issue(series(w.account), first+int64(i), v.CreatedAt)
+			w.entries = append(w.entries, ledger.Issued(acc, v.ID, v.CreatedAt, v.Net, v.Tax)...)
+		}
+	}
+	for _, insert := range []func() error{
+		func() error { return invoice.Insert(tx, w.invoices) },
+		func() error { return invoice.InsertLines(tx, w.lines) },
+		func() error { return payment.Insert(tx, w.payments) },
+		func() error { return ledger.Post(tx, w.entries) },
+	} {
+		if err := insert(); err != nil {
+			return err
+		}
+	}
+	for i, c := range w.issued {
+		c.invoice = w.invoices[i]
+	}
+	for i, c := range w.attempted {
+		c.payment = w.payments[i]
+	}
+	conflicts, err := subscription.Save(tx, w.changed)
+	if err != nil {
+		return err
+	}
+	if len(conflicts) > 0 {
+		return db.VersionConflict()
+	}
+	return event.Append(tx, acc, w.events...)
+}

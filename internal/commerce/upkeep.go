@@ -1,0 +1,437 @@
+package commerce
+
+import (
+	"context"
+	"time"
+
+	"perennial/internal/account"
+	"perennial/internal/catalog"
+	"perennial/internal/customer"
+	"perennial/internal/db"
+	"perennial/internal/event"
+	"perennial/internal/fault"
+	"perennial/internal/id"
+	"perennial/internal/money"
+	"perennial/internal/payment"
+	"perennial/internal/period"
+	"perennial/internal/subscription"
+)
+
+// Upkeep of catalog and customers. Pointers in the changes mean "leave as it is"
+// when nil.
+
+// CreateCampaign makes a campaign.
+type CreateCampaign struct {
+	Call
+	Name string
+}
+
+// CreateCampaign makes a campaign.
+func (s *Service) CreateCampaign(ctx context.Context, c CreateCampaign) (catalog.Campaign, error) {
+	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (catalog.Campaign, error) {
+		made := catalog.Campaign{ID: id.New[id.Campaign](), Account: a.ID, Name: c.Name, State: catalog.Active, CreatedAt: now, Version: 1}
+		if err := made.Check(); err != nil {
+			return made, err
+		}
+		if err := catalog.InsertCampaign(tx, made); err != nil {
+			return made, err
+		}
+		return made, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.CampaignCreated, int64(made.ID), 0, event.Data(map[string]any{"name": made.Name})))
+	})
+}
+
+// UpdateCampaign changes a campaign.
+type UpdateCampaign struct {
+	Call
+	Campaign id.Campaign
+	Name     *string
+	State    *catalog.State
+}
+
+// UpdateCampaign changes a campaign.
+func (s *Service) UpdateCampaign(ctx context.Context, c UpdateCampaign) (catalog.Campaign, error) {
+	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (catalog.Campaign, error) {
+		m, err := catalog.LoadCampaign(tx, a.ID, c.Campaign)
+		if err != nil {
+			return m, err
+		}
+		set(&m.Name, c.Name)
+		set(&m.State, c.State)
+		if err := m.Check(); err != nil {
+			return m, err
+		}
+		if err := catalog.SaveCampaign(tx, m); err != nil {
+			return m, err
+		}
+		m.Version++
+		return m, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.CampaignUpdated, int64(m.ID), 0, event.Data(map[string]any{"name": m.Name, "state": m.State})))
+	})
+}
+
+func set[T any](field *T, to *T) {
+	if to != nil {
+		*field = *to
+	}
+}
+
+// CreateProduct makes a product, and the address of its checkout.
+type CreateProduct struct {
+	Call
+	Campaign    id.Campaign // 0: the account's first campaign, made when there is none
+	Name        string
+	Description string
+}
+
+// CreateProduct makes a product, and the address of its checkout.
+func (s *Service) CreateProduct(ctx context.Context, c CreateProduct) (catalog.Product, error) {
+	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (catalog.Product, error) {
+		if c.Campaign == 0 {
+			first, err := firstCampaign(tx, a, now, c.Actor)
+			if err != nil {
+				return catalog.Product{}, err
+			}
+			c.Campaign = first
+		} else if _, err := catalog.LoadCampaign(tx, a.ID, c.Campaign); err != nil {
+			return catalog.Product{}, refersTo(err, "campaign")
+		}
+		made := catalog.Product{ID: id.New[id.Product](), Account: a.ID, Campaign: c.Campaign, Name: c.Name, Description: c.Description,
+			State: catalog.Active, CreatedAt: now, Version: 1}
+		if err := made.Check(); err != nil {
+			return made, err
+		}
+		if err := catalog.InsertProduct(tx, made); err != nil {
+			return made, err
+		}
+		if err := catalog.InsertLink(tx, catalog.Link{Slug: account.RandomText(10), Account: a.ID, Product: made.ID, CreatedAt: now}); err != nil {
+			return made, err
+		}
+		return made, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.ProductCreated, int64(made.ID), 0, event.Data(map[string]any{"name": made.Name})))
+	})
+}
+
+// firstCampaign is the account's oldest campaign; a new account gets one.
+func firstCampaign(tx *db.Tx, a account.Account, now time.Time, by event.Actor) (id.Campaign, error) {
+	list, err := catalog.Campaigns(tx, a.ID, 0, 100)
+	if err != nil {
+		return 0, err
+	}
+	if len(list) > 0 {
+		return list[len(list)-1].ID, nil
+	}
+	made := catalog.Campaign{ID: id.New[id.Campaign](), Account: a.ID, Name: a.Name, State: catalog.Active, CreatedAt: now}
+	if err := catalog.InsertCampaign(tx, made); err != nil {
+		return 0, err
+	}
+	return made.ID, event.Append(tx, a.ID, event.New(a.ID, now, by, event.CampaignCreated, int64(made.ID), 0, event.Data(map[string]any{"name": made.Name})))
+}
+
+// refersTo turns "not found" of something that the request only refers to into a
+// wrong field.
+func refersTo(err error, field string) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.BadField(field, "names nothing in this account")
+	}
+	return err
+}
+
+// UpdateProduct changes a product.
+type UpdateProduct struct {
+	Call
+	Product     id.Product
+	Name        *string
+	Description *string
+	State       *catalog.State
+}
+
+// UpdateProduct changes a product.
+func (s *Service) UpdateProduct(ctx context.Context, c UpdateProduct) (catalog.Product, error) {
+	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (catalog.Product, error) {
+		p, err := catalog.LoadProduct(tx, a.ID, c.Product)
+		if err != nil {
+			return p, err
+		}
+		set(&p.Name, c.Name)
+		set(&p.Description, c.Description)
+		set(&p.State, c.State)
+		if err := p.Check(); err != nil {
+			return p, err
+		}
+		if err := catalog.SaveProduct(tx, p); err != nil {
+			return p, err
+		}
+		p.Version++
+		return p, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.ProductUpdated, int64(p.ID), 0, event.Data(map[string]any{"name": p.Name, "state": p.State})))
+	})
+}
+
+// CreatePrice makes a price of a product.
+type CreatePrice struct {
+	Call
+	Product     id.Product
+	Name        string
+	Amount      money.Amount
+	Interval    period.Interval // none: paid once
+	TrialDays   int
+	SetupFee    int64 // minor units of Amount's currency
+	MaxQuantity int64 // 0 means catalog.MaxQuantity
+}
+
+// CreatePrice makes a price of a product.
+func (s *Service) CreatePrice(ctx context.Context, c CreatePrice) (catalog.Price, error) {
+	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (catalog.Price, error) {
+		if _, err := catalog.LoadProduct(tx, a.ID, c.Product); err != nil {
+			return catalog.Price{}, refersTo(err, "product")
+		}
+		if c.MaxQuantity == 0 {
+			c.MaxQuantity = catalog.MaxQuantity
+		}
+		made := catalog.Price{ID: id.New[id.Price](), Account: a.ID, Product: c.Product, Name: c.Name, Amount: c.Amount, Interval: c.Interval, TrialDays: c.TrialDays,
+			SetupFee: money.Amount{Minor: c.SetupFee, Currency: c.Amount.Currency}, MaxQuantity: c.MaxQuantity, State: catalog.Active, CreatedAt: now, Version: 1}
+		if err := made.Check(); err != nil {
+			return made, err
+		}
+		if err := catalog.InsertPrice(tx, made); err != nil {
+			return made, err
+		}
+		return made, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.PriceCreated, int64(made.ID), 0,
+			event.Data(map[string]any{"product": made.Product, "amount": made.Amount.Minor, "currency": made.Amount.Currency, "interval": made.Interval.String()})))
+	})
+}
+
+// UpdatePrice changes what may change of a price.
+type UpdatePrice struct {
+	Call
+	Price       id.Price
+	Name        *string
+	MaxQuantity *int64
+	State       *catalog.State
+}
+
+// UpdatePrice changes what may change of a price: its name, quantity limit and state.
+func (s *Service) UpdatePrice(ctx context.Context, c UpdatePrice) (catalog.Price, error) {
+	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (catalog.Price, error) {
+		before, err := catalog.LoadPrice(tx, a.ID, c.Price)
+		if err != nil {
+			return before, err
+		}
+		p := before
+		set(&p.Name, c.Name)
+		set(&p.MaxQuantity, c.MaxQuantity)
+		set(&p.State, c.State)
+		if err := before.Revise(p); err != nil {
+			return p, err
+		}
+		if err := catalog.SavePrice(tx, p); err != nil {
+			return p, err
+		}
+		p.Version++
+		return p, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.PriceUpdated, int64(p.ID), 0, event.Data(map[string]any{"name": p.Name, "state": p.State})))
+	})
+}
+
+// CreateCustomer makes a customer.
+type CreateCustomer struct {
+	Call
+	Email    string
+	Buyer    customer.Buyer
+	Language string
+	Metadata map[string]string
+}
+
+// CreateCustomer makes a customer. An address that another customer has is refused
+// with customer.ErrEmailTaken.
+func (s *Service) CreateCustomer(ctx context.Context, c CreateCustomer) (customer.Customer, error) {
+	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (customer.Customer, error) {
+		return addCustomer(tx, a, now, c)
+	})
+}
+
+func addCustomer(tx *db.Tx, a account.Account, now time.Time, c CreateCustomer) (customer.Customer, error) {
+	made := customer.Customer{ID: id.New[id.Customer](), Account: a.ID, Email: c.Email, Buyer: c.Buyer, Language: c.Language, Metadata: c.Metadata, CreatedAt: now, Version: 1}
+	if err := checkCustomer(&made); err != nil {
+		return made, err
+	}
+	if err := customer.Insert(tx, made); err != nil {
+		return made, err
+	}
+	return made, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.CustomerCreated, int64(made.ID), made.ID,
+		event.Data(map[string]any{"email": made.Email, "name": made.Buyer.Name})))
+}
+
+// checkCustomer reads the address and refuses a customer that cannot be.
+func checkCustomer(c *customer.Customer) error {
+	var f fault.Fields
+	if c.Email != "" {
+		email, err := account.ParseEmail(c.Email)
+		f.Add("email", err)
+		c.Email = email
+		if err != nil {
+			c.Email = "?" // refused already; the other checks go on
+		}
+	}
+	f.Add("", c.Check())
+	return f.Err()
+}
+
+// UpdateCustomer changes a customer.
+type UpdateCustomer struct {
+	Call
+	Customer id.Customer
+	Email    *string
+	Name     *string
+	Company  *string
+	Address  *string
+	Country  *string
+	TaxID    *string
+	Language *string
+	Metadata map[string]string // nil leaves it as it is
+}
+
+// UpdateCustomer changes a customer. Documents that were issued keep what they said.
+func (s *Service) UpdateCustomer(ctx context.Context, c UpdateCustomer) (customer.Customer, error) {
+	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (customer.Customer, error) {
+		before, err := customer.Load(tx, a.ID, c.Customer)
+		if err != nil {
+			return before, err
+		}
+		m := before
+		set(&m.Email, c.Email)
+		set(&m.Buyer.Name, c.Name)
+		set(&m.Buyer.Company, c.Company)
+		set(&m.Buyer.Address, c.Address)
+		set(&m.Buyer.Country, c.Country)
+		set(&m.Buyer.TaxID, c.TaxID)
+		set(&m.Language, c.Language)
+		if c.Metadata != nil {
+			m.Metadata = c.Metadata
+		}
+		if err := checkCustomer(&m); err != nil {
+			return m, err
+		}
+		if err := customer.Save(tx, before, m); err != nil {
+			return m, err
+		}
+		m.Version++
+		return m, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.CustomerUpdated, int64(m.ID), m.ID,
+			event.Data(map[string]any{"email": m.Email, "name": m.Buyer.Name})))
+	})
+}
+
+// AttachMethod saves a payment method of a customer.
+type AttachMethod struct {
+	Call
+	Customer id.Customer
+	Token    string // from the gateway, never a card number
+	// ForSubscriptions makes it the one that the customer's subscriptions are charged with.
+	ForSubscriptions bool
+}
+
+// AttachMethod saves a payment method: the token is exchanged at the gateway, then
+// kept. A token that the gateway refuses is fault.Declined.
+func (s *Service) AttachMethod(ctx context.Context, c AttachMethod) (payment.Method, error) {
+	saved, err := s.save(ctx, c.Account, c.Token)
+	if err != nil {
+		return payment.Method{}, err
+	}
+	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (payment.Method, error) {
+		if _, err := customer.Load(tx, a.ID, c.Customer); err != nil {
+			return payment.Method{}, err
+		}
+		m, err := attach(tx, a, now, c.Actor, c.Customer, saved)
+		if err != nil || !c.ForSubscriptions {
+			return m, err
+		}
+		return m, subscription.SwitchMethod(tx, a.ID, c.Customer, m.ID)
+	})
+}
+
+// instrument is a payment method as a gateway saved it, not yet kept.
+type instrument struct {
+	gateway string
+	payment.Instrument
+}
+
+// save exchanges a token at the account's gateway. It calls the network.
+func (s *Service) save(ctx context.Context, acc id.Account, token string) (instrument, error) {
+	if token == "" || len(token) > 255 {
+		return instrument{}, fault.BadField("token", "must be a token from the payment gateway, at most 255 bytes")
+	}
+	if looksLikeCard(token) {
+		return instrument{}, fault.BadField("token", "looks like a card number; send the token that the payment gateway gave for it").WithCode("card_number_refused")
+	}
+	var a account.Account
+	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
+		a, err = account.Load(tx, acc)
+		return err
+	})
+	if err != nil {
+		return instrument{}, err
+	}
+	name, err := gatewayFor(a)
+	if err != nil {
+		return instrument{}, err
+	}
+	g, err := s.gateway(name)
+	if err != nil {
+		return instrument{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, gatewayTimeout)
+	defer cancel()
+	saved, err := g.Save(ctx, acc, token)
+	return instrument{name, saved}, err
+}
+
+// looksLikeCard reports whether s holds a card number: 12 to 19 digits, spaces and
+// dashes aside, with a good Luhn sum.
+func looksLikeCard(s string) bool {
+	sum, n := 0, 0
+	for i := len(s) - 1; i >= 0; i-- {
+		c := s[i]
+		if c == ' ' || c == '-' {
+			continue
+		}
+		if c < '0' || c > '9' {
+			return false
+		}
+		d := int(c - '0')
+		if n%2 == 1 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+		n++
+	}
+	return n >= 12 && n <= 19 && sum%10 == 0
+}
+
+func attach(tx *db.Tx, a account.Account, now time.Time, by event.Actor, owner id.Customer, saved instrument) (payment.Method, error) {
+	m := payment.Method{ID: id.New[id.Method](), Account: a.ID, Customer: owner, Gateway: saved.gateway, Instrument: saved.Instrument,
+		State: payment.Usable, CreatedAt: now, Version: 1}
+	if err := payment.InsertMethods(tx, []payment.Method{m}); err != nil {
+		return m, err
+	}
+	return m, event.Append(tx, a.ID, event.New(a.ID, now, by, event.MethodAttached, int64(m.ID), owner, event.Data(map[string]any{"method": m.Label()})))
+}
+
+// DetachMethod makes a payment method unusable.
+type DetachMethod struct {
+	Call
+	Method id.Method
+}
+
+// DetachMethod makes a payment method unusable. Subscriptions that were charged
+// with it will be past due at their next renewal unless they get another.
+func (s *Service) DetachMethod(ctx context.Context, c DetachMethod) (payment.Method, error) {
+	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (payment.Method, error) {
+		m, err := payment.LoadMethod(tx, a.ID, c.Method)
+		if err != nil || m.State == payment.Detached {
+			return m, err
+		}
+		if err := payment.DetachMethod(tx, m); err != nil {
+			return m, err
+		}
+		m.State, m.Version = payment.Detached, m.Version+1
+		return m, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.MethodDetached, int64(m.ID), m.Customer, event.Data(map[string]any{"method": m.Label()})))
+	})
+}
