@@ -1,0 +1,270 @@
+package report
+
+import (
+	"context"
+	"fmt"
+
+	"perennial/internal/account"
+	"perennial/internal/db"
+	"perennial/internal/id"
+	"perennial/internal/invoice"
+	"perennial/internal/ledger"
+	"perennial/internal/money"
+	"perennial/internal/payment"
+)
+
+// Books is what a proof of an account's books found.
+type Books struct {
+	Account     account.Account
+	Balances    []ledger.Balance
+	Invoices    int64
+	Payments    int64 // that went through
+	Charges     int64 // that the gateways know of
+	UnderWay    int64 // payments and refunds whose outcome is not known yet: neither right nor wrong
+	Differences []string
+	More        int // differences beyond those listed
+}
+
+// Balanced reports whether nothing was found wrong.
+func (b Books) Balanced() bool { return len(b.Differences) == 0 }
+
+// maxDifferences is how many differences are spelt out.
+const maxDifferences = 50
+
+func (b *Books) wrong(format string, args ...any) {
+	if len(b.Differences) == maxDifferences {
+		b.More++
+		return
+	}
+	b.Differences = append(b.Differences, fmt.Sprintf(format, args...))
+}
+
+// Books proves that an account's ledger, invoices, payments and the gateways' own
+// records agree. It may run beside a server at work: the gateways are read first,
+// so whatever they know has a row of ours in the snapshot that is read next, and a
+// payment that went through in between is looked up by its key.
+func (r *Reader) Books(ctx context.Context, acc id.Account, gateways map[string]payment.Gateway) (Books, error) {
+	var b Books
+	charged := map[string]money.Amount{} // by the key under which a gateway knows it
+	for _, g := range gateways {
+		err := g.Each(ctx, acc, func(rec payment.Record) error {
+			charged[rec.Key] = rec.Amount
+			return nil
+		})
+		if err != nil {
+			return b, err
+		}
+	}
+	moved := map[string]int64{} // what our rows say went through
+	pending := map[string]bool{}
+	err := r.db.View(ctx, func(tx *db.Tx) error {
+		b = Books{Charges: int64(len(charged))}
+		clear(moved)
+		clear(pending)
+		var err error
+		if b.Account, err = account.Load(tx, acc); err != nil {
+			return err
+		}
+		for _, check := range []func(*db.Tx, id.Account) error{b.rows, b.ledger, b.numbers} {
+			if err := check(tx, acc); err != nil {
+				return err
+			}
+		}
+		return b.keys(tx, acc, moved, pending)
+	})
+	if err != nil {
+		return b, err
+	}
+	for key, amount := range charged {
+		ours, known := moved[key]
+		switch {
+		case known && ours != amount.Minor:
+			b.wrong("a gateway moved %d %s for %s, our books say %d", amount.Minor, amount.Currency, key, ours)
+		case !known && !pending[key]:
+			b.wrong("a gateway moved %d %s for %s, which our books do not count", amount.Minor, amount.Currency, key)
+		}
+		delete(moved, key)
+	}
+	for key, minor := range moved {
+		found, err := foundAt(ctx, gateways, acc, key)
+		if err != nil {
+			return b, err
+		}
+		if !found {
+			b.wrong("our books say that %d went through for %s, of which no gateway knows", minor, key)
+		}
+	}
+	return b, nil
+}
+
+// foundAt reports whether any gateway moved money under a key.
+func foundAt(ctx context.Context, gateways map[string]payment.Gateway, acc id.Account, key string) (bool, error) {
+	for _, g := range gateways {
+		result, err := g.Find(ctx, acc, key)
+		if err != nil || result.Outcome == payment.Succeeded {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// rowChecks find rows that contradict each other. Each query answers the ids of
+// the wrong ones.
+var rowChecks = []struct{ what, query string }{
+	{"invoice %s: its lines do not sum to its net and tax", `select i.id from invoice i left join (
+			select l.invoice_id, sum(l.amount) as net, sum(l.tax) as tax from invoice_line l where l.account_id = $1 group by l.invoice_id
+		) s on s.invoice_id = i.id where i.account_id = $1 and (s.net is null or s.net <> i.net or s.tax <> i.tax) order by i.id limit 51`},
+	{"invoice %s: it is paid, but not by exactly one payment of its total", `select i.id from invoice i where i.account_id = $1 and i.state = 'paid' and
+		(select count(*) from payment p where p.account_id = $1 and p.invoice_id = i.id and p.state in ('pending', 'succeeded') and p.state = 'succeeded' and p.amount = i.total) <> 1 order by i.id limit 51`},
+	{"invoice %s: it is not paid, though a payment went through", `select p.invoice_id from payment p join invoice i on i.account_id = p.account_id and i.id = p.invoice_id
+		where p.account_id = $1 and p.state = 'succeeded' and i.state <> 'paid' order by p.invoice_id limit 51`},
+	{"invoice %s: a payment belongs to it, but it does not exist", `select p.invoice_id from payment p left join invoice i on i.account_id = $1 and i.id = p.invoice_id
+		where p.account_id = $1 and i.id is null order by p.invoice_id limit 51`},
+	{"invoice %s: ledger entries belong to it, but it does not exist", `select distinct e.invoice_id from ledger_entry e left join invoice i on i.account_id = $1 and i.id = e.invoice_id
+		where e.account_id = $1 and i.id is null order by e.invoice_id limit 51`},
+	{"invoice %s: a line belongs to it, but it does not exist", `select distinct l.invoice_id from invoice_line l left join invoice i on i.account_id = $1 and i.id = l.invoice_id
+		where l.account_id = $1 and i.id is null order by l.invoice_id limit 51`},
+	{"invoice %s: its customer does not exist", `select i.id from invoice i left join customer c on c.account_id = $1 and c.id = i.customer_id
+		where i.account_id = $1 and c.id is null order by i.id limit 51`},
+	{"invoice %s: what was refunded does not sum to its refunds", `select i.id from invoice i left join (
+			select f.invoice_id, sum(f.amount) as given from refund f where f.account_id = $1 and f.state = 'succeeded' group by f.invoice_id
+		) s on s.invoice_id = i.id where i.account_id = $1 and i.refunded <> coalesce(s.given, 0) order by i.id limit 51`},
+	{"invoice %s: the ledger does not show what it owes and got", `select i.id from invoice i left join (
+			select e.invoice_id,
+				sum(case when e.debit = 'receivable' then e.amount when e.credit = 'receivable' then -e.amount else 0 end) as owed,
+				sum(case when e.credit = 'revenue' then e.amount when e.debit = 'revenue' then -e.amount else 0 end) as sold,
+				sum(case when e.debit = 'cash' then e.amount when e.credit = 'cash' then -e.amount else 0 end) as held
+			from ledger_entry e where e.account_id = $1 group by e.invoice_id
+		) s on s.invoice_id = i.id where i.account_id = $1 and (
+			coalesce(s.owed, 0) <> case when i.state = 'open' then i.total else 0 end or
+			coalesce(s.sold, 0) <> case when i.state in ('open', 'paid') then i.net else 0 end or
+			coalesce(s.held, 0) <> case when i.state = 'paid' then i.total - i.refunded else 0 end) order by i.id limit 51`},
+}
+
+// rows finds rows that contradict each other.
+func (b *Books) rows(tx *db.Tx, acc id.Account) error {
+	for _, check := range rowChecks {
+		err := tx.Each(func(row db.Scan) error {
+			var inv id.Invoice
+			err := row(&inv)
+			b.wrong(check.what, inv)
+			return err
+		}, check.query, acc)
+		if err != nil {
+			return err
+		}
+	}
+	return tx.Each(func(row db.Scan) error {
+		var p id.Payment
+		var promised, given int64
+		err := row(&p, &promised, &given)
+		b.wrong("payment %s: it promises %d of refunds, its refunds are %d", p, promised, given)
+		return err
+	}, `select p.id, p.refunded, coalesce(s.given, 0) from payment p left join (
+			select f.payment_id, cast(sum(f.amount) as bigint) as given from refund f where f.account_id = $1 and f.state in ('pending', 'succeeded') group by f.payment_id
+		) s on s.payment_id = p.id where p.account_id = $1 and p.refunded <> coalesce(s.given, 0) order by p.id limit 51`, acc)
+}
+
+// ledger compares the balances with the documents.
+func (b *Books) ledger(tx *db.Tx, acc id.Account) error {
+	var err error
+	if b.Balances, err = ledger.Balances(tx, acc); err != nil {
+		return err
+	}
+	sums, err := invoice.Sum(tx, acc)
+	if err != nil {
+		return err
+	}
+	paid, refunded, err := payment.Totals(tx, acc)
+	if err != nil {
+		return err
+	}
+	want := map[ledger.Book]map[money.Currency]int64{ledger.Receivable: {}, ledger.Revenue: {}, ledger.Cash: {}}
+	for _, t := range sums {
+		b.Invoices += t.Count
+		if t.State == invoice.Open {
+			want[ledger.Receivable][t.Currency] += t.Total
+		}
+		if t.State == invoice.Open || t.State == invoice.Paid {
+			want[ledger.Revenue][t.Currency] -= t.Net
+		}
+	}
+	for c, minor := range paid {
+		want[ledger.Cash][c] += minor
+	}
+	for c, minor := range refunded {
+		want[ledger.Cash][c] -= minor
+	}
+	zero := map[money.Currency]int64{}
+	for _, have := range b.Balances {
+		zero[have.Currency] += have.Minor
+		if expected, compared := want[have.Book]; compared {
+			if have.Minor != expected[have.Currency] {
+				b.wrong("book %s stands at %d %s, the documents say %d", have.Book, have.Minor, have.Currency, expected[have.Currency])
+			}
+			delete(expected, have.Currency)
+		}
+	}
+	for book, left := range want {
+		for c, minor := range left {
+			if minor != 0 {
+				b.wrong("book %s has nothing in %s, the documents say %d", book, c, minor)
+			}
+		}
+	}
+	for c, minor := range zero {
+		if minor != 0 {
+			b.wrong("the ledger does not sum to zero: %d %s", minor, c)
+		}
+	}
+	return nil
+}
+
+// numbers finds gaps in the invoice numbers.
+func (b *Books) numbers(tx *db.Tx, acc id.Account) error {
+	return tx.Each(func(row db.Scan) error {
+		var series string
+		var next, count, last int64
+		err := row(&series, &next, &count, &last)
+		if count != next-1 || last != next-1 {
+			b.wrong("invoice series %s: %d numbers were given, %d invoices have one, the last is %d", series, next-1, count, last)
+		}
+		return err
+	}, `select s.series, s.next, (select count(*) from invoice i where i.account_id = $1 and i.series = s.series and i.number is not null),
+		coalesce((select max(i.number) from invoice i where i.account_id = $1 and i.series = s.series and i.number is not null), 0)
+		from invoice_series s where s.account_id = $1`, acc)
+}
+
+// keys gathers, by the keys that gateways know, what our rows say went through, and
+// what is under way.
+func (b *Books) keys(tx *db.Tx, acc id.Account, moved map[string]int64, pending map[string]bool) error {
+	note := func(key, state string, minor int64) {
+		switch payment.State(state) {
+		case payment.Paid:
+			moved[key] = minor
+		case payment.Pending:
+			pending[key] = true
+			b.UnderWay++
+		}
+	}
+	err := tx.Each(func(row db.Scan) error {
+		var p id.Payment
+		var state string
+		var minor int64
+		err := row(&p, &state, &minor)
+		note(payment.Payment{ID: p}.Key(), state, minor)
+		return err
+	}, "select id, state, amount from payment where account_id = $1 and state in ('pending', 'succeeded')", acc)
+	if err != nil {
+		return err
+	}
+	b.Payments = int64(len(moved))
+	return tx.Each(func(row db.Scan) error {
+		var f id.Refund
+		var state string
+		var minor int64
+		err := row(&f, &state, &minor)
+		note(payment.Refund{ID: f}.Key(), state, minor)
+		return err
+	}, "select id, state, amount from refund where account_id = $1 and state in ('pending', 'succeeded')", acc)
+}
