@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"perennial/internal/account"
+	"perennial/internal/clock"
 	"perennial/internal/db"
 	"perennial/internal/event"
 	"perennial/internal/fault"
@@ -22,6 +23,9 @@ type CreateAccount struct {
 	Zone     string         // "" means UTC
 	Country  string
 	Owner    id.Member // who opens it from the first moment on; 0 for nobody
+	// Begin is where a sandbox's clock begins, so that its past can be lived; zero
+	// means now.
+	Begin time.Time
 }
 
 // CreatedAccount is a new account and its first API key, whose secret is shown once.
@@ -50,6 +54,13 @@ func (s *Service) CreateAccount(ctx context.Context, c CreateAccount) (CreatedAc
 	if err := a.Check(); err != nil {
 		return CreatedAccount{}, err
 	}
+	if !c.Begin.IsZero() {
+		if a.Mode != account.Sandbox || !clock.InRange(c.Begin) {
+			return CreatedAccount{}, fault.BadField("begin", "is for sandbox accounts, and from 1970 on")
+		}
+		a.ClockOffset = c.Begin.Sub(now)
+		a.CreatedAt = a.Now(now)
+	}
 	key, secret := account.NewAPIKey(a.ID, a.Mode, "first key", now)
 	err = s.db.Update(ctx, func(tx *db.Tx) error {
 		if err := account.Insert(tx, a); err != nil {
@@ -64,8 +75,8 @@ func (s *Service) CreateAccount(ctx context.Context, c CreateAccount) (CreatedAc
 			}
 		}
 		return event.Append(tx, a.ID,
-			event.New(a.ID, now, c.Actor, event.AccountCreated, int64(a.ID), 0, event.Data(map[string]any{"name": a.Name, "mode": a.Mode})),
-			event.New(a.ID, now, c.Actor, event.APIKeyCreated, int64(key.ID), 0, event.Data(map[string]any{"name": key.Name, "hint": key.Hint})))
+			event.New(a.ID, a.CreatedAt, c.Actor, event.AccountCreated, int64(a.ID), 0, event.Data(map[string]any{"name": a.Name, "mode": a.Mode})),
+			event.New(a.ID, a.CreatedAt, c.Actor, event.APIKeyCreated, int64(key.ID), 0, event.Data(map[string]any{"name": key.Name, "hint": key.Hint})))
 	})
 	return CreatedAccount{Account: a, Key: key, Secret: secret}, err
 }

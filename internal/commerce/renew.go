@@ -134,18 +134,21 @@ func (r *renewal) drained(ctx context.Context) (bool, error) {
 
 // chargeAll asks the gateways, as many at a time as inFlight.
 func (r *renewal) chargeAll(ctx context.Context) {
-	var workers sync.WaitGroup
-	for range inFlight {
-		workers.Go(func() {
-			for c := range r.charges {
-				if c.result.Outcome == payment.Unknown { // else it was declined unasked
-					r.s.charge(context.WithoutCancel(ctx), c)
-				}
-				r.results <- c
-			}
+	var calls sync.WaitGroup
+	slots := make(chan struct{}, inFlight)
+	for c := range r.charges {
+		if c.result.Outcome != payment.Unknown { // declined unasked: there is no method to charge
+			r.results <- c
+			continue
+		}
+		slots <- struct{}{}
+		calls.Go(func() {
+			r.s.charge(context.WithoutCancel(ctx), c)
+			<-slots
+			r.results <- c
 		})
 	}
-	workers.Wait()
+	calls.Wait()
 }
 
 // settleAll writes outcomes as they come back, as many in one transaction as are

@@ -182,7 +182,7 @@ func OfInvoices(tx *db.Tx, account id.Account, invoices []int64) (map[id.Invoice
 // ToAsk are payments and their due instants whose outcome must be asked for by
 // now, the longest due first.
 func ToAsk(tx *db.Tx, account id.Account, now int64, limit int) ([]Payment, error) {
-	return payments(tx, account, "select "+paymentColumns+" from payment where account_id = $1 and ask_at is not null and ask_at <= $2 order by ask_at, id limit $3"+tx.Claim(), now, limit)
+	return payments(tx, account, "select "+paymentColumns+" from payment where account_id = $1 and ask_at is not null and ask_at <= $2 order by ask_at, id limit $3", now, limit)
 }
 
 // PromiseRefund takes amount off what a payment can still give back, and reports
@@ -259,7 +259,7 @@ func RefundsOf(tx *db.Tx, account id.Account, payment id.Payment) ([]Refund, err
 
 // RefundsToAsk are refunds whose outcome must be asked for by now.
 func RefundsToAsk(tx *db.Tx, account id.Account, now int64, limit int) ([]Refund, error) {
-	return refunds(tx, account, "and ask_at is not null and ask_at <= $2 order by ask_at, id limit $3"+tx.Claim(), now, limit)
+	return refunds(tx, account, "and ask_at is not null and ask_at <= $2 order by ask_at, id limit $3", now, limit)
 }
 
 // Totals are sums of what went through, by currency: the payments and the refunds.
