@@ -117,37 +117,48 @@ func (i *ID[K]) UnmarshalText(text []byte) error {
 		*i = 0
 		return nil
 	}
-	v, err := Parse[K](string(text))
+	v, err := Parse[ID[K]](string(text))
 	*i = v
 	return err
 }
 
-// Prefix is the word before the underscore.
-func Prefix[K Kind]() string {
+func (ID[K]) prefix() string {
 	var k K
 	return k.prefix()
 }
 
+// Identifier is any of the identifier types: Customer, Invoice and so on.
+type Identifier interface {
+	~int64
+	prefix() string
+}
+
+// Prefix is the word before the underscore: Prefix[id.Customer]() is "cus".
+func Prefix[I Identifier]() string {
+	var i I
+	return i.prefix()
+}
+
 // Parse reads a public spelling. A text of another kind or shape is refused with
-// NotFound: an identifier that cannot exist names nothing.
-func Parse[K Kind](s string) (ID[K], error) {
-	var k K
-	rest, ok := strings.CutPrefix(s, k.prefix()+"_")
+// NotFound: an identifier that cannot exist names nothing. The type asked for
+// decides: id.Parse[id.Customer](s).
+func Parse[I Identifier](s string) (I, error) {
+	rest, ok := strings.CutPrefix(s, Prefix[I]()+"_")
 	if !ok || len(rest) != digits {
-		return 0, fault.New(fault.NotFound, "there is no %s with that id", Name[K]())
+		return 0, fault.New(fault.NotFound, "there is no %s with that id", Name[I]())
 	}
 	var v uint64
 	for n := 0; n < digits; n++ {
 		d := strings.IndexByte(alphabet, rest[n])
 		if d < 0 || (n == 0 && d > 7) { // the first of 13 digits holds 3 bits of 63
-			return 0, fault.New(fault.NotFound, "there is no %s with that id", Name[K]())
+			return 0, fault.New(fault.NotFound, "there is no %s with that id", Name[I]())
 		}
 		v = v<<5 | uint64(d)
 	}
 	if v == 0 {
-		return 0, fault.New(fault.NotFound, "there is no %s with that id", Name[K]())
+		return 0, fault.New(fault.NotFound, "there is no %s with that id", Name[I]())
 	}
-	return ID[K](v), nil
+	return I(v), nil
 }
 
 var names = map[string]string{"acc": "account", "mem": "team member", "key": "API key", "cam": "campaign",
@@ -155,8 +166,8 @@ var names = map[string]string{"acc": "account", "mem": "team member", "key": "AP
 	"sub": "subscription", "inv": "invoice", "lin": "invoice line", "ord": "order", "ent": "ledger entry",
 	"evt": "event", "dlv": "delivery", "end": "webhook endpoint"}
 
-// Name is the word for people, for example "customer".
-func Name[K Kind]() string { return names[Prefix[K]()] }
+// Name is the word for people: Name[id.Customer]() is "customer".
+func Name[I Identifier]() string { return names[Prefix[I]()] }
 
 // The layout of an identifier: 41 bits of milliseconds since 2020 (enough until
 // 2089), 9 bits that differ between processes, 13 bits that count inside the
