@@ -123,7 +123,7 @@ func signsOf(lang language.Tag, c Currency) signs {
 	f.MinDigits, f.MaxDigits = 1, 1
 	written := func(n string) string {
 		a, _ := currency.NewAmount(n, "USD") // always valid
-		return plainSpaces(f.Format(a))
+		return strings.TrimSpace(plainSpaces(f.Format(a)))
 	}
 	parts := strings.FieldsFunc(written("1234567890.5"), unicode.IsDigit)
 	s.decimal = parts[len(parts)-1]
@@ -145,9 +145,10 @@ func signsOf(lang language.Tag, c Currency) signs {
 }
 
 // plainSpaces spells every space as the plain one, drops marks that only steer
-// the direction of text, and spells the curly apostrophe straight.
+// the direction of text, and spells the curly apostrophe and the wide yen sign
+// as keyboards do.
 func plainSpaces(s string) string {
-	return strings.NewReplacer("\u00a0", " ", "\u202f", " ", "\u2009", " ", "\u2019", "'",
+	return strings.NewReplacer("\u00a0", " ", "\u202f", " ", "\u2009", " ", "\u2019", "'", "\uffe5", "¥",
 		"\u200e", "", "\u200f", "", "\u061c", "").Replace(s)
 }
 
