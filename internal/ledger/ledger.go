@@ -3,6 +3,7 @@ package ledger
 import (
 	"time"
 
+	"perennial/internal/clock"
 	"perennial/internal/db"
 	"perennial/internal/id"
 	"perennial/internal/money"
@@ -134,4 +135,33 @@ func Balances(tx *db.Tx, account id.Account) ([]Balance, error) {
 			union all select credit, currency, -amount from ledger_entry where account_id = $1
 		) as side group by book, currency order by book, currency`, account)
 	return list, err
+}
+
+// Months is how many months Earned sums.
+const Months = 12
+
+// Earned is what was sold less what was voided and given back, without tax, in
+// minor units of one currency: the sum from each of the Months starts up to the
+// next, and from the last one on.
+func Earned(tx *db.Tx, account id.Account, c money.Currency, starts []time.Time) ([]int64, error) {
+	args := []any{account, c}
+	for _, s := range starts {
+		args = append(args, clock.Micros(s))
+	}
+	sums := make([]int64, Months)
+	err := tx.Each(func(row db.Scan) error {
+		var month int
+		var sum int64
+		err := row(&month, &sum)
+		if err == nil {
+			sums[month] = sum
+		}
+		return err
+	}, `select month, cast(sum(minor) as bigint) from (
+			select case when at < $4 then 0 when at < $5 then 1 when at < $6 then 2 when at < $7 then 3 when at < $8 then 4 when at < $9 then 5
+				when at < $10 then 6 when at < $11 then 7 when at < $12 then 8 when at < $13 then 9 when at < $14 then 10 else 11 end as month,
+				case when credit = 'revenue' then amount else -amount end as minor
+			from ledger_entry where account_id = $1 and currency = $2 and at >= $3 and (credit = 'revenue' or debit in ('revenue', 'refunds'))
+		) as part group by month`, args...)
+	return sums, err
 }
