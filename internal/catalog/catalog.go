@@ -5,6 +5,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"perennial/internal/cardnumber"
 	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/money"
@@ -80,6 +81,8 @@ func checkName(f *fault.Fields, field, s string, required bool) {
 		f.Bad(field, "must be at most %d bytes", maxName)
 	case hasControl(s, false):
 		f.Bad(field, "must be plain text without control characters")
+	case cardnumber.In(s):
+		f.Bad(field, "must not hold a card number")
 	}
 }
 
@@ -102,6 +105,7 @@ func (p Product) Check() error {
 	var f fault.Fields
 	checkName(&f, "name", p.Name, true)
 	f.Check(len(p.Description) <= maxText, "description", "must be at most %d bytes", maxText)
+	f.Check(!cardnumber.In(p.Description), "description", "must not hold a card number")
 	f.Check(!hasControl(p.Description, true), "description", "must be plain text without control characters")
 	f.Check(p.State.Known(), "state", "must be active or archived")
 	return f.Err()

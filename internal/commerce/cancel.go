@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"perennial/internal/account"
+	"perennial/internal/cardnumber"
 	"perennial/internal/db"
 	"perennial/internal/event"
 	"perennial/internal/fault"
@@ -26,8 +27,8 @@ type Cancel struct {
 // Cancel ends a subscription now or schedules its end for the end of its period.
 // An open invoice stays owed.
 func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscription, error) {
-	if len(c.Reason) > 500 {
-		return subscription.Subscription{}, fault.BadField("reason", "must be at most 500 bytes")
+	if err := checkReason(c.Reason); err != nil {
+		return subscription.Subscription{}, err
 	}
 	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (subscription.Subscription, error) {
 		sub, err := subscription.Load(tx, a.ID, c.Subscription)
@@ -133,4 +134,18 @@ func waive(tx *db.Tx, a account.Account, v invoice.Invoice) error {
 	}
 	sub.Waived()
 	return subscription.SaveOne(tx, &sub)
+}
+
+// checkReason refuses somebody's words that are too long, not plain text, or hold
+// a card number.
+func checkReason(words string) error {
+	switch {
+	case len(words) > 500:
+		return fault.BadField("reason", "must be at most 500 bytes")
+	case words != "" && account.CheckName(words, 500) != nil:
+		return fault.BadField("reason", "must be plain text without control characters")
+	case cardnumber.In(words):
+		return fault.BadField("reason", "must not hold a card number")
+	}
+	return nil
 }

@@ -28,8 +28,8 @@ type Refund struct {
 // the gateway is fault.Declined and puts it back; without an answer the refusal is
 // fault.Pending, and the gateway is asked later.
 func (s *Service) Refund(ctx context.Context, c Refund) (payment.Refund, error) {
-	if len(c.Reason) > 500 {
-		return payment.Refund{}, fault.BadField("reason", "must be at most 500 bytes")
+	if err := checkReason(c.Reason); err != nil {
+		return payment.Refund{}, err
 	}
 	var r payment.Refund
 	var p payment.Payment

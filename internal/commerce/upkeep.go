@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"perennial/internal/account"
+	"perennial/internal/cardnumber"
 	"perennial/internal/catalog"
 	"perennial/internal/customer"
 	"perennial/internal/db"
@@ -356,7 +357,7 @@ func (s *Service) save(ctx context.Context, acc id.Account, token string) (instr
 	if token == "" || len(token) > 255 {
 		return instrument{}, fault.BadField("token", "must be a token from the payment gateway, at most 255 bytes")
 	}
-	if looksLikeCard(token) {
+	if cardnumber.In(token) {
 		return instrument{}, fault.BadField("token", "looks like a card number; send the token that the payment gateway gave for it").WithCode("card_number_refused")
 	}
 	var a account.Account
@@ -379,30 +380,6 @@ func (s *Service) save(ctx context.Context, acc id.Account, token string) (instr
 	defer cancel()
 	saved, err := g.Save(ctx, acc, token)
 	return instrument{name, saved}, err
-}
-
-// looksLikeCard reports whether s holds a card number: 12 to 19 digits, spaces and
-// dashes aside, with a good Luhn sum.
-func looksLikeCard(s string) bool {
-	sum, n := 0, 0
-	for i := len(s) - 1; i >= 0; i-- {
-		c := s[i]
-		if c == ' ' || c == '-' {
-			continue
-		}
-		if c < '0' || c > '9' {
-			return false
-		}
-		d := int(c - '0')
-		if n%2 == 1 {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
-		}
-		sum += d
-		n++
-	}
-	return n >= 12 && n <= 19 && sum%10 == 0
 }
 
 func attach(tx *db.Tx, a account.Account, now time.Time, by event.Actor, owner id.Customer, saved instrument) (payment.Method, error) {

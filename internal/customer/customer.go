@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"perennial/internal/cardnumber"
 	"perennial/internal/fault"
 	"perennial/internal/id"
 )
@@ -73,6 +74,7 @@ func (c Customer) Check() error {
 	text := func(field, s string, most int, lines bool) {
 		f.Check(len(s) <= most, field, "must be at most %d bytes", most)
 		f.Check(plain(s, lines), field, "must be plain text without control characters")
+		f.Check(!cardnumber.In(s), field, "must not hold a card number")
 	}
 	f.Check(c.Email != "" || c.Buyer.Name != "" || c.Buyer.Company != "", "email", "must be given when there is no name")
 	text("name", c.Buyer.Name, maxName, false)
@@ -84,6 +86,7 @@ func (c Customer) Check() error {
 	f.Check(len(c.Metadata) <= MaxMetadata, "metadata", "must have at most %d entries", MaxMetadata)
 	for k, v := range c.Metadata {
 		f.Check(k != "" && len(k) <= MaxMetadataKey && plain(k, false), "metadata", "has a key that is empty, longer than %d bytes or not plain text", MaxMetadataKey)
+		f.Check(!cardnumber.In(k) && !cardnumber.In(v), "metadata", "must not hold a card number")
 		f.Check(len(v) <= MaxMetadataValue && plain(v, true), "metadata."+k, "must be plain text of at most %d bytes", MaxMetadataValue)
 	}
 	return f.Err()
