@@ -236,9 +236,23 @@ func TestFailingEndpointIsHeldBack(t *testing.T) {
 				t.Errorf("tried %d times: %+v", want, d)
 			}
 		}
+		versions := func() map[id.Delivery]int64 {
+			m := map[id.Delivery]int64{}
+			for _, d := range list(t, b.db, b.account, Query{}) {
+				m[d.ID] = d.Version
+			}
+			return m
+		}
+		before := versions()
 		b.step(t)
-		if n := len(b.order); n != first+1 {
-			t.Errorf("%d tries of the second look", n-first)
+		touched := 0
+		for d, v := range versions() {
+			if v != before[d] {
+				touched++
+			}
+		}
+		if n := len(b.order); n != first+1 || touched != 1 {
+			t.Errorf("%d tries of the second look, %d claimed", n-first, touched)
 		}
 		// A hint leaves it out.
 		if err := b.d.look(t.Context(), false); err != nil {
@@ -451,7 +465,6 @@ func TestSettleFails(t *testing.T) {
 				b := newBench(t, d)
 				newEndpoint(t, b.db, b.account, "one")
 				owe(t, b.db, b.account, "invoice.paid", 1)
-				one := list(t, b.db, b.account, Query{})[0]
 				b.say(func(Endpoint, Delivery) Answer {
 					faults.Arm(point, 1, errBroken)
 					return Answer{Verdict: Accepted, Status: 200}
@@ -461,7 +474,7 @@ func TestSettleFails(t *testing.T) {
 				b.say(nil)
 				b.clock.Add(Lease)
 				b.step(t)
-				one = list(t, b.db, b.account, Query{})[0]
+				one := list(t, b.db, b.account, Query{})[0]
 				if one.State != Delivered {
 					t.Errorf("%+v", one)
 				}

@@ -110,7 +110,7 @@ func (s *Sender) Deliver(ctx context.Context, e outbox.Endpoint, d outbox.Delive
 		return outbox.Answer{Verdict: outbox.Failed, Failure: reason(err)}
 	}
 	// The rest of a long answer is not waited for: closing drops the connection.
-	defer res.Body.Close()                                     //nolint:errcheck // nothing was written
+	defer res.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(res.Body, MaxAnswer)) // the status decides, however the body ends
 	a := outbox.Answer{Verdict: outbox.Failed, Status: res.StatusCode, RetryAfter: retryAfter(res.Header.Get("Retry-After"), now)}
 	switch {
