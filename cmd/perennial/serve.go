@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"perennial/internal/admin"
+	"perennial/internal/db"
+	"perennial/internal/event"
+	"perennial/internal/fault"
+	"perennial/internal/outbound"
+	"perennial/internal/outbox"
+	"perennial/internal/seal"
+	"perennial/internal/server"
+	"perennial/internal/webhook"
+)
+
+// serve runs the server.
+type serve struct {
+	Listen         string        `help:"Address to listen on." default:"127.0.0.1:8080" env:"PERENNIAL_LISTEN" placeholder:"HOST:PORT"`
+	PublicURL      string        `help:"Address under which browsers reach the server, when a proxy stands before it." name:"public-url" env:"PERENNIAL_PUBLIC_URL" placeholder:"URL"`
+	WebhookNets    []string      `help:"Private networks that webhooks may reach, for example 10.1.0.0/16." name:"webhook-networks" env:"PERENNIAL_WEBHOOK_NETWORKS" placeholder:"CIDR"`
+	SandboxLatency time.Duration `hidden:"" name:"sandbox-latency" env:"PERENNIAL_SANDBOX_LATENCY"` // how far away the sandbox gateway seems to be
+}
+
+// Run serves until the process is asked to stop.
+func (c *serve) Run(t *terminal, p *place) error {
+	h, err := t.prepare(p, c)
+	if err != nil {
+		return err
+	}
+	err = h.serve(t, p, c)
+	if closed := h.close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// prepare opens the data for a server.
+func (t *terminal) prepare(p *place, c *serve) (*house, error) {
+	h, err := p.open(t.ctx, server.NewLog(t.err), c.SandboxLatency)
+	if err != nil && fault.Is(err, fault.Unavailable) && fault.As(err).Unwrap() == nil && p.Database == "" {
+		return nil, fault.New(fault.Unavailable, "%s: stop that process, or name another folder by --data", fault.As(err).Message)
+	}
+	return h, err
+}
+
+// serve listens, tells where, and serves until the process is asked to stop.
+func (h *house) serve(t *terminal, p *place, c *serve) error {
+	keys, err := t.keys(p)
+	if err != nil {
+		return err
+	}
+	nets, err := prefixes(c.WebhookNets)
+	if err != nil {
+		return err
+	}
+	public, err := (&net.ListenConfig{}).Listen(t.ctx, "tcp", c.Listen)
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, err, "the server cannot listen on %s; name another address by --listen", c.Listen)
+	}
+	defer public.Close() //nolint:errcheck // closed by the server, unless it never began
+	address, secure, err := c.address(public)
+	if err != nil {
+		return err
+	}
+	socket, err := admin.Listen(p.Data)
+	if err != nil {
+		return err
+	}
+	defer socket.Close() //nolint:errcheck // as above
+	alone := h.db.Engine() == db.SQLite
+	if alone { // whoever held leases on this file is dead
+		if err := h.service.Recover(t.ctx); err != nil {
+			return err
+		}
+	}
+	worker := server.NewWorker(h.service, h.reader, h.clock, h.log, alone)
+	s := server.New(server.Options{Public: public, Operator: socket, Doors: h.doors(t.ctx, keys, nets), Admin: h.admin(address, worker), DB: h.db,
+		Clock: h.clock, Log: h.log, Worker: worker, Outbox: h.deliverer(keys, nets), Secure: secure})
+	if err := h.announce(t, address); err != nil {
+		return err
+	}
+	return s.Run(t.ctx)
+}
+
+// announce tells where the server is, and how the first owner comes in.
+func (h *house) announce(t *terminal, address string) error {
+	secret, needed, err := h.service.OwnerLink(t.ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "Perennial %s serves %s\n", version, address)
+	if needed {
+		fmt.Fprintf(t.out, "Nobody can sign in yet. Make the first owner here, once, within 24 hours:\n  %s\n", admin.SetUpAddress(address, secret))
+	}
+	return nil
+}
+
+// address is where browsers reach the server, and whether through TLS.
+func (c *serve) address(l net.Listener) (string, bool, error) {
+	if c.PublicURL == "" {
+		return "http://" + l.Addr().String(), false, nil
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || strings.Trim(u.Path, "/") != "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "", false, fault.New(fault.Invalid, "--public-url must be like https://billing.example.com, without a path")
+	}
+	return u.Scheme + "://" + u.Host, u.Scheme == "https", nil
+}
+
+// keys are the keys that seal secrets: from the environment, else from the data
+// folder.
+func (t *terminal) keys(p *place) (*seal.Keys, error) {
+	if text := t.lookUp(seal.Variable); text != "" {
+		keys, err := seal.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("%w (in %s)", err, seal.Variable)
+		}
+		return keys, nil
+	}
+	return seal.Open(p.Data)
+}
+
+func prefixes(list []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range list {
+		n, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "--webhook-networks must be networks such as 10.1.0.0/16 or fd00::/8, separated by commas")
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+// deliverer brings events to the endpoints of merchants.
+func (h *house) deliverer(keys *seal.Keys, nets []netip.Prefix) *outbox.Deliverer {
+	sender := webhook.NewSender(outbound.Client(nets), keys, h.clock, version)
+	return outbox.NewDeliverer(h.db, h.clock, h.log, outbox.Work{
+		Render: func(tx *db.Tx, _ outbox.Endpoint, d outbox.Delivery) (string, error) {
+			e, err := event.Load(tx, d.Account, d.Event)
+			if err != nil {
+				return "", err
+			}
+			return webhook.Body(e)
+		},
+		Deliver:  sender.Deliver,
+		Disabled: func(*db.Tx, outbox.Endpoint) error { return nil }, // the delivery log shows it
+	})
+}
+
+// doors are the handlers of the outside.
+func (h *house) doors(ctx context.Context, keys *seal.Keys, nets []netip.Prefix) server.Doors {
+	return server.Doors{Assets: http.NotFoundHandler()}
+}
