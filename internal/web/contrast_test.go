@@ -16,9 +16,10 @@ type colour struct{ r, g, b float64 }
 // a browser with an sRGB screen does.
 func fromOKLCH(lightness, chroma, hue float64) colour {
 	a, b := chroma*math.Cos(hue*math.Pi/180), chroma*math.Sin(hue*math.Pi/180)
-	l := math.Pow(lightness+0.3963377774*a+0.2158037573*b, 3)
-	m := math.Pow(lightness-0.1055613458*a-0.0638541728*b, 3)
-	s := math.Pow(lightness-0.0894841775*a-1.2914855480*b, 3)
+	cube := func(v float64) float64 { return v * v * v }
+	l := cube(lightness + 0.3963377774*a + 0.2158037573*b)
+	m := cube(lightness - 0.1055613458*a - 0.0638541728*b)
+	s := cube(lightness - 0.0894841775*a - 1.2914855480*b)
 	cut := func(v float64) float64 { return min(1, max(0, v)) }
 	return colour{
 		cut(4.0767416621*l - 3.3077115913*m + 0.2309699292*s),

@@ -22,6 +22,8 @@ type Page struct {
 	Clock       string // sandbox only: the account's own time in words
 	ClockHref   string // sandbox only: the page that moves the clock
 
+	Accounts []AccountLink // the accounts to switch between; fewer than two hide the switcher
+
 	Nav         []NavGroup
 	MemberName  string // the person signed in
 	MemberEmail string
@@ -41,6 +43,20 @@ type Page struct {
 	Notice      *Message    // the outcome of the action that led here
 	Refresh     int         // without JavaScript the page reloads after so many seconds; 0 never
 	Narrow      bool        // forms and texts: the content is 640 px wide
+}
+
+// AccountLink is an account that the member can switch to.
+type AccountLink struct {
+	Name    string
+	Sandbox bool
+	Href    string
+}
+
+func (a AccountLink) mode() string {
+	if a.Sandbox {
+		return "Sandbox"
+	}
+	return "Live"
 }
 
 // Link is a text that leads somewhere.

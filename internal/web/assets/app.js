@@ -144,6 +144,26 @@
   });
   doc.addEventListener("htmx:error", () => announce("The server could not be reached", true));
 
+  // The browser's own time zone is chosen where the person has not chosen yet.
+  const zone = $("select[data-zone]");
+  if (zone) {
+    const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (own && own !== "UTC" && zone.dataset.zone === "guess") {
+      if (![...zone.options].some((o) => o.value === own)) zone.prepend(new Option(own, own));
+      zone.value = own;
+    }
+  }
+
+  // A button fills a field of the same form, such as a test card.
+  doc.addEventListener("click", (e) => {
+    const fill = e.target.closest("[data-fill]");
+    const field = fill && doc.getElementById(fill.dataset.fill);
+    if (!field) return;
+    e.preventDefault();
+    field.value = fill.value;
+    field.focus();
+  });
+
   $("[data-focus]")?.focus();
   enhance(doc);
 })();

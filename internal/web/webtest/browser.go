@@ -72,7 +72,7 @@ func start() {
 	chromium.ctx, chromium.stop = ctx, func() { stopBrowser(); stopAllocator() }
 	if err := chromedp.Do(ctx); err != nil {
 		chromium.stop()
-		chromium.err = fmt.Errorf("Chromium at %s does not start: %w", path, err)
+		chromium.err = fmt.Errorf("the browser at %s does not start: %w", path, err)
 	}
 }
 
@@ -330,7 +330,7 @@ func (b *Browser) Screenshot(path string) {
 	if err != nil {
 		b.t.Fatalf("screenshot: %v", err)
 	}
-	if err := os.WriteFile(path, png, 0o644); err != nil {
+	if err := os.WriteFile(path, png, 0o600); err != nil {
 		b.t.Fatal(err)
 	}
 }

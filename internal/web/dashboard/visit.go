@@ -1,0 +1,210 @@
+package dashboard
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/a-h/templ"
+	"golang.org/x/text/language"
+
+	"perennial/internal/account"
+	"perennial/internal/commerce"
+	"perennial/internal/event"
+	"perennial/internal/fault"
+	"perennial/internal/id"
+	"perennial/internal/money"
+	"perennial/internal/web"
+)
+
+// visit is one request of a signed-in member to a page of an account.
+type visit struct {
+	*site
+	w    http.ResponseWriter
+	r    *http.Request
+	who  commerce.SignedIn
+	role account.Role
+	acc  account.Account
+	now  time.Time // on the account's clock
+	zone *time.Location
+}
+
+var errNoPage = fault.New(fault.NotFound, "There is nothing at this address, or it is not yours to see.")
+
+// inside lets a page answer members of the account in the address who have the
+// right. Everybody else learns nothing of the account: it looks as if it did not
+// exist.
+func (d *site) inside(p page) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		who, ok := d.signedIn(w, r)
+		if !ok {
+			return
+		}
+		acc, err := id.Parse[id.Account](r.PathValue("account"))
+		if err != nil {
+			d.missing(w, r)
+			return
+		}
+		for _, m := range who.Accounts {
+			if m.Account != acc {
+				continue
+			}
+			v := &visit{site: d, w: w, r: r, who: who, role: m.Role}
+			if v.acc, v.now, err = d.report.Account(r.Context(), acc); err != nil {
+				d.broken(w, r, err)
+				return
+			}
+			v.zone = v.acc.Location()
+			if !v.may(p.right) {
+				v.forbidden(p.right)
+				return
+			}
+			p.answer(v)
+			return
+		}
+		d.missing(w, r)
+	}
+}
+
+func (v *visit) may(r right) bool { return may(v.role, r, v.acc.Mode) }
+
+func (v *visit) actor() event.Actor { return event.Actor{Kind: event.ByMember, Name: v.who.Name} }
+
+func (v *visit) sandbox() bool { return v.acc.Mode == account.Sandbox }
+
+// at is the address of a page of this account: at("customers", id).
+func (v *visit) at(parts ...string) string {
+	path := "/app/" + v.acc.ID.String()
+	for _, p := range parts {
+		path += "/" + p
+	}
+	return path
+}
+
+func (v *visit) money(a money.Amount) string { return web.MoneyText(a, language.English) }
+
+func (v *visit) minor(minor int64, c money.Currency) string {
+	return v.money(money.Amount{Minor: minor, Currency: c})
+}
+
+func (v *visit) date(t time.Time) string     { return web.DateText(t, v.zone) }
+func (v *visit) dateTime(t time.Time) string { return web.DateTimeText(t, v.zone) }
+
+func (v *visit) show(c templ.Component) { web.Render(v.w, v.r, http.StatusOK, c) }
+
+// page is the frame of a page of this account.
+func (v *visit) page(title string) web.Page {
+	p := web.Page{Title: title, AccountName: v.acc.Name, AccountHref: v.at(), Sandbox: v.sandbox(), Nav: v.nav(),
+		MemberName: v.who.Name, MemberEmail: v.who.Email, LogoutHref: "/logout", Preferences: web.PreferencesOf(v.r), Path: v.r.URL.RequestURI(),
+		Notice: notices[v.r.URL.Query().Get("done")], New: v.newMenu(), Accounts: accountLinks(v.who.Accounts, v.names())}
+	if v.sandbox() {
+		p.Clock = v.dateTime(v.now)
+		if v.may(subscriptions) {
+			p.ClockHref = v.at("developers", "clock")
+		}
+	}
+	if v.r.Method != http.MethodGet {
+		p.Path = v.at()
+	}
+	return p
+}
+
+// names are the accounts that the member can open, for the switcher. An account
+// that cannot be read is left out: the page itself still stands.
+func (v *visit) names() map[id.Account]account.Account {
+	found := map[id.Account]account.Account{v.acc.ID: v.acc}
+	for _, m := range v.who.Accounts {
+		if m.Account != v.acc.ID {
+			if a, _, err := v.report.Account(v.r.Context(), m.Account); err == nil {
+				found[m.Account] = a
+			}
+		}
+	}
+	return found
+}
+
+func accountLinks(list []account.Membership, named map[id.Account]account.Account) []web.AccountLink {
+	var links []web.AccountLink
+	for _, m := range list {
+		a, ok := named[m.Account]
+		if !ok {
+			continue
+		}
+		links = append(links, web.AccountLink{Name: a.Name, Sandbox: a.Mode == account.Sandbox, Href: "/app/" + a.ID.String()})
+	}
+	return links
+}
+
+func (v *visit) nav() []web.NavGroup {
+	here := v.r.URL.Path
+	item := func(label, icon, key string, parts ...string) web.NavItem {
+		href := v.at(parts...)
+		current := here == href || len(parts) > 0 && len(here) > len(href) && here[:len(href)+1] == href+"/"
+		return web.NavItem{Label: label, Href: href, Icon: icon, Key: key, Current: current}
+	}
+	nav := []web.NavGroup{
+		{Items: []web.NavItem{item("Home", "home", "h"), item("Customers", "people", "c", "customers"), item("Subscriptions", "repeat", "s", "subscriptions")}},
+		{Label: "Money", Icon: "money", Items: []web.NavItem{item("Invoices", "", "i", "invoices"), item("Payments", "", "", "payments")}},
+		{Items: []web.NavItem{item("Products", "box", "p", "products")}},
+	}
+	var developers []web.NavItem
+	if v.may(keys) {
+		developers = append(developers, item("API keys", "", "", "developers", "keys"))
+	}
+	if v.sandbox() && v.may(subscriptions) {
+		developers = append(developers, item("Sandbox clock", "", "t", "developers", "clock"))
+	}
+	if len(developers) > 0 {
+		nav = append(nav, web.NavGroup{Label: "Developers", Icon: "code", Items: developers})
+	}
+	return nav
+}
+
+func (v *visit) newMenu() []web.Link {
+	var links []web.Link
+	if v.may(subscriptions) {
+		links = append(links, web.Link{Label: "Customer", Href: v.at("customers", "new")})
+	}
+	if v.may(products) {
+		links = append(links, web.Link{Label: "Product", Href: v.at("products", "new")})
+	}
+	if v.may(keys) {
+		links = append(links, web.Link{Label: "API key", Href: v.at("developers", "keys")})
+	}
+	return links
+}
+
+// notices are what a page says about the action that led to it.
+var notices = map[string]*web.Message{
+	"welcome":           {Kind: web.Success, Title: "Your accounts are ready", Text: "This is the sandbox: everything works as it will live, and no money moves."},
+	"customer-created":  {Kind: web.Success, Title: "The customer was created"},
+	"saved":             {Kind: web.Success, Title: "The changes were saved"},
+	"subscribed":        {Kind: web.Success, Title: "The subscription has started"},
+	"sold":              {Kind: web.Success, Title: "The sale went through"},
+	"method-attached":   {Kind: web.Success, Title: "The payment method was saved"},
+	"cancel-scheduled":  {Kind: web.Success, Title: "The subscription will end with its period", Text: "Until then it works as before, and the end can be undone."},
+	"canceled":          {Kind: web.Success, Title: "The subscription has ended"},
+	"cancel-undone":     {Kind: web.Success, Title: "The subscription goes on"},
+	"refunded":          {Kind: web.Success, Title: "The refund went through"},
+	"refund-unknown":    {Kind: web.Warning, Title: "The gateway has not answered yet", Text: "We will ask again under the same key. Do not repeat the refund."},
+	"payment-unknown":   {Kind: web.Warning, Title: "The bank has not answered yet", Text: "We will ask again under the same key. Do not charge again."},
+	"voided":            {Kind: web.Success, Title: "The invoice was voided", Text: "Nothing is owed for it any more."},
+	"charged":           {Kind: web.Success, Title: "The invoice was paid"},
+	"product-created":   {Kind: web.Success, Title: "The product is on sale", Text: "Send buyers to its checkout link, or try it yourself with a test card."},
+	"price-created":     {Kind: web.Success, Title: "The price was added"},
+	"price-archived":    {Kind: web.Success, Title: "The price is not sold any more", Text: "Those who have it keep it."},
+	"price-reactivated": {Kind: web.Success, Title: "The price is on sale again"},
+	"archived":          {Kind: web.Success, Title: "The product is not sold any more", Text: "Running subscriptions go on."},
+	"reactivated":       {Kind: web.Success, Title: "The product is on sale again"},
+	"key-revoked":       {Kind: web.Success, Title: "The key does not work any more"},
+}
+
+// find reads the {id} of the address; a wrong one has been answered when ok is
+// false.
+func find[I id.Identifier](v *visit) (I, bool) {
+	found, err := id.Parse[I](v.r.PathValue("id"))
+	if err != nil {
+		v.fail(err)
+		return found, false
+	}
+	return found, true
+}

@@ -1,0 +1,119 @@
+package dashboard
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"perennial/internal/catalog"
+	"perennial/internal/period"
+	"perennial/internal/report"
+	"perennial/internal/web"
+)
+
+// expiry writes year x 100 + month as on a card: "12/2030".
+func expiry(n int64) string { return fmt.Sprintf("%d/%d", n%100, n/100) }
+
+func kindWord(kind string) string {
+	if kind == "card" {
+		return "Card"
+	}
+	return kind
+}
+
+func metadataFacts(m map[string]string) []web.Fact {
+	var list []web.Fact
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		list = append(list, web.Fact{Term: k, Text: m[k]})
+	}
+	return list
+}
+
+// zoneAttrs lets the script guess the time zone until the person has seen one.
+func zoneAttrs(chosen bool) templ.Attributes {
+	if chosen {
+		return templ.Attributes{"data-zone": "chosen"}
+	}
+	return templ.Attributes{"data-zone": "guess"}
+}
+
+// catalogPrice is a price in words: "Monthly, €29.00 every month, 14 days free".
+func (v *visit) catalogPrice(p catalog.Price) string {
+	text := v.money(p.Amount)
+	if p.Recurring() {
+		text += " every " + p.Interval.String()
+	} else {
+		text += " once"
+	}
+	if p.Name != "" {
+		text = p.Name + ", " + text
+	}
+	if p.TrialDays > 0 {
+		text += fmt.Sprintf(", %s free", days(p.TrialDays))
+	}
+	if !p.SetupFee.IsZero() {
+		text += ", " + v.money(p.SetupFee) + " to set up"
+	}
+	return text
+}
+
+func days(n int) string {
+	if n == 1 {
+		return "1 day"
+	}
+	return fmt.Sprintf("%d days", n)
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}
+
+// days are the first and the last day of a span, as on the paper.
+func (v *visit) days(s period.Span) string {
+	last := s.To.Add(-time.Microsecond)
+	if v.date(s.From) == v.date(last) {
+		return v.date(s.From)
+	}
+	return v.date(s.From) + " – " + v.date(last)
+}
+
+func sellerName(i report.InvoiceView) string {
+	if i.Seller.LegalName != "" {
+		return i.Seller.LegalName
+	}
+	return i.Seller.Name
+}
+
+func billTo(i report.InvoiceView) string {
+	var parts []string
+	for _, s := range []string{i.Buyer.Company, i.Buyer.Name, i.Buyer.Address, country(i.Buyer.Country), i.Buyer.TaxID} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	if i.Buyer.Company == "" && i.Buyer.Name == "" {
+		parts = append([]string{i.Buyer.Email}, parts...)
+	}
+	return strings.Join(parts, "\n")
+}
+
+// taxLabel names the tax and, when all lines bear the same, its rate.
+func taxLabel(i report.InvoiceView) string {
+	label := i.Account.Tax.Name
+	for _, l := range i.Lines {
+		if l.Rate.Cmp(i.Lines[0].Rate) != 0 {
+			return label
+		}
+	}
+	if len(i.Lines) > 0 {
+		label += " " + i.Lines[0].Rate.Percent() + " %"
+	}
+	return label
+}
