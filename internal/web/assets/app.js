@@ -20,6 +20,7 @@
   // Copy buttons are hidden until there is a script that can serve them.
   const enhance = (from) => {
     if (navigator.clipboard) for (const b of $$("[data-copy][hidden]", from)) b.hidden = false;
+    for (const b of $$("[data-fill][hidden]", from)) b.hidden = false;
     for (const e of [from, ...$$("[data-announce]", from)]) {
       if (e.dataset?.announce) announce(e.dataset.announce);
     }

@@ -32,7 +32,7 @@ func (v *visit) subscriptions() {
 		state = ""
 	}
 	at := pagingOf(v.r.URL)
-	list, err := v.report.Subscriptions(v.r.Context(), v.acc.ID, subscription.Filter{State: state, Before: beforeKey[id.Subscription](&at), Limit: pageSize + 1}, report.Expand{Customer: true, Product: true})
+	list, err := v.report.Subscriptions(v.r.Context(), v.acc.ID, subscription.Filter{State: state, Before: beforeKey[id.Subscription](&at), Limit: pageSize + 1}, report.Expand{Customer: true, Product: true, Price: true})
 	if err != nil {
 		v.fail(err)
 		return

@@ -1,0 +1,163 @@
+package checkout
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"time"
+
+	"perennial/internal/account"
+	"perennial/internal/fault"
+	"perennial/internal/order"
+	"perennial/internal/payment"
+	"perennial/internal/report"
+	"perennial/internal/subscription"
+	"perennial/internal/web"
+)
+
+// moneyShown is how long the thank-you page shows amounts and papers to whoever
+// has its address.
+const moneyShown = 24 * time.Hour
+
+// thanks is the page after a purchase.
+type thanks struct {
+	report.OrderView
+	Token string
+	Fresh bool // amounts and papers are shown
+	Paper bool // the invoice can be downloaded
+}
+
+func (h *shop) load(w http.ResponseWriter, r *http.Request) (thanks, bool) {
+	t := thanks{Token: r.PathValue("token")}
+	var err error
+	if t.OrderView, err = h.report.OrderByToken(r.Context(), t.Token); err != nil {
+		if fault.Is(err, fault.NotFound) {
+			p := web.PublicPage{Title: "There is no order at this address", Preferences: web.PreferencesOf(r)}
+			web.Render(w, r, http.StatusNotFound, sorry(p, "The link may not be complete. Open it as it was given to you."))
+		} else {
+			h.fail(w, r, err)
+		}
+		return t, false
+	}
+	now := t.Account.Now(h.o.Clock.Now())
+	t.Fresh = now.Sub(t.Order.CreatedAt) < moneyShown
+	t.Paper = t.Fresh && h.o.PDF != nil && t.Invoice != nil && t.Invoice.Invoice.Number != 0
+	return t, true
+}
+
+func (h *shop) order(w http.ResponseWriter, r *http.Request) {
+	t, ok := h.load(w, r)
+	if !ok {
+		return
+	}
+	p := web.PublicPage{Title: "Thank you", Brand: t.Account.Name, Test: t.Account.Mode == account.Sandbox, Preferences: web.PreferencesOf(r)}
+	switch t.Order.State {
+	case order.Pending:
+		p.Title, p.Refresh = "Your order", 5
+	case order.Failed:
+		p.Title = "Your order was not completed"
+	}
+	web.Render(w, r, http.StatusOK, thanksPage(p, t))
+}
+
+func (h *shop) invoice(w http.ResponseWriter, r *http.Request) {
+	t, ok := h.load(w, r)
+	if !ok {
+		return
+	}
+	if !t.Paper {
+		p := web.PublicPage{Title: "The invoice is not shown here any more", Brand: t.Account.Name, Preferences: web.PreferencesOf(r)}
+		web.Render(w, r, http.StatusForbidden, sorry(p, "This address shows it for a day after the purchase. Write to "+t.Account.Email+" to get it again."))
+		return
+	}
+	var paper bytes.Buffer
+	if err := h.o.PDF(&paper, *t.Invoice); err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	head := w.Header()
+	head.Set("Content-Type", "application/pdf")
+	head.Set("Content-Disposition", `attachment; filename="`+t.Invoice.Invoice.Label()+`.pdf"`)
+	head.Set("Content-Length", strconv.Itoa(paper.Len()))
+	_, _ = w.Write(paper.Bytes()) // a reader that left needs no answer
+}
+
+// facts are what the buyer needs to know.
+func (t thanks) facts() []web.Fact {
+	list := []web.Fact{{Term: "Order", Value: web.IDCopy(t.Order.ID.String())}, {Term: "Product", Text: t.bought()}}
+	if t.Fresh {
+		if t.Invoice != nil {
+			list = append(list, web.Fact{Term: "Paid", Text: text(t.Invoice.Invoice.Total), Note: t.paidWith()})
+			list = append(list, web.Fact{Term: "Invoice", Text: t.Invoice.Invoice.Label()})
+		} else {
+			list = append(list, web.Fact{Term: "Paid", Text: "Nothing was due today"})
+		}
+		list = append(list, web.Fact{Term: "Receipt for", Text: t.Customer.Email})
+	}
+	return list
+}
+
+func (t thanks) bought() string {
+	name := t.Product.Name
+	if t.Price.Name != "" {
+		name += " – " + t.Price.Name
+	}
+	if t.Order.Quantity > 1 {
+		name += " × " + web.CountText(t.Order.Quantity)
+	}
+	return name
+}
+
+func (t thanks) paidWith() string {
+	for _, p := range t.Invoice.Payments {
+		if p.State == payment.Paid {
+			return "with " + t.Invoice.Methods[p.Method].Label()
+		}
+	}
+	return ""
+}
+
+// next is what comes next, with its date.
+func (t thanks) next() string {
+	sub := t.Subscription
+	if sub == nil {
+		if t.Price.Recurring() {
+			return ""
+		}
+		return "You paid once. Nothing else is charged."
+	}
+	zone := t.Account.Location()
+	switch {
+	case sub.State == subscription.Canceled:
+		return "Your subscription ended on " + web.DateText(sub.EndedAt, zone) + "."
+	case !sub.CancelAt.IsZero():
+		return "Your subscription ends on " + web.DateText(sub.CancelAt, zone) + ". Nothing more is charged."
+	case sub.State == subscription.PastDue:
+		return "Your last renewal was not paid. Write to " + t.Account.Email + " to pay with another card."
+	}
+	day := web.DateText(sub.Span.To, zone)
+	amount := "the next period"
+	if t.Fresh {
+		if net, err := sub.Amount(); err == nil {
+			if gross, err := report.WithTax(t.Account, net); err == nil {
+				amount = text(gross)
+			}
+		}
+	}
+	text := "On " + day + " we charge " + amount + ", then every " + sub.Interval.String() + " until you cancel."
+	if sub.State == subscription.Trialing {
+		text += " Cancel before that day and you pay nothing more."
+	}
+	return text
+}
+
+func (t thanks) declined() string {
+	if t.Invoice != nil {
+		for _, p := range t.Invoice.Payments {
+			if p.State == payment.DeclinedState {
+				return payment.Words(p.DeclineCode)
+			}
+		}
+	}
+	return "The payment was declined."
+}
