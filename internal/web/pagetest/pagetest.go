@@ -1,0 +1,139 @@
+// Package pagetest runs the pages on the real stack for tests: a database, the
+// stories, the sandbox gateway, dashboard and checkout behind one address.
+package pagetest
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"testing"
+	"time"
+
+	"perennial/internal/account"
+	"perennial/internal/clock"
+	"perennial/internal/commerce"
+	"perennial/internal/db"
+	"perennial/internal/db/dbtest"
+	"perennial/internal/document"
+	"perennial/internal/gateway/sandbox"
+	"perennial/internal/id"
+	"perennial/internal/payment"
+	"perennial/internal/report"
+	"perennial/internal/web"
+	"perennial/internal/web/checkout"
+	"perennial/internal/web/dashboard"
+	"perennial/internal/web/webtest"
+)
+
+// Start is the machine's time when a stack begins.
+var Start = time.Date(2026, 11, 5, 13, 3, 0, 0, time.UTC)
+
+// Stack is the running pages.
+type Stack struct {
+	URL     string
+	DB      *db.DB
+	Clock   *clock.Manual
+	Service *commerce.Service
+	Reader  *report.Reader
+}
+
+// New starts the pages on a new database of an engine.
+func New(t testing.TB, engine string) *Stack {
+	t.Helper()
+	return On(t, dbtest.New(t, engine), clock.NewManual(Start))
+}
+
+// On starts the pages on a database.
+func On(t testing.TB, d *db.DB, c *clock.Manual) *Stack {
+	t.Helper()
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	s := commerce.New(d, c, map[string]payment.Gateway{commerce.SandboxGateway: sandbox.New(d, c, sandbox.Options{})}, nil, quiet)
+	r := report.New(d, c)
+	paper := func(w io.Writer, v report.InvoiceView) error {
+		p, err := document.Of(v)
+		if err != nil {
+			return err
+		}
+		return p.WritePDF(w)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/assets/", web.Assets())
+	inside := dashboard.New(s, r, dashboard.Options{Clock: c, Log: quiet, Background: t.Context(), PDF: paper, TestCards: []dashboard.TestCard{
+		{Token: "tok_visa", Does: "Works"}, {Token: "tok_chargeDeclined", Does: "Is always declined"}, {Token: "tok_declineAfter_1", Does: "Works once, then declines"}}})
+	for _, p := range []string{"/app", "/app/", "/login", "/logout", "/setup", "/preferences"} {
+		mux.Handle(p, inside)
+	}
+	shop := checkout.New(s, r, checkout.Options{Clock: c, Log: quiet, PDF: paper, TokenFor: sandbox.TokenForNumber, TestCards: []checkout.TestCard{
+		{Number: "4242 4242 4242 4242", Does: "Works"}, {Number: "4000 0000 0000 0002", Does: "Is declined"}, {Number: "4000 0000 0000 9995", Does: "Has no funds"}}})
+	mux.Handle("/c/", shop)
+	mux.Handle("/o/", shop)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return &Stack{URL: server.URL, DB: d, Clock: c, Service: s, Reader: r}
+}
+
+// Owner is the first owner as SetUp makes it.
+const (
+	OwnerEmail    = "ana@green-press.example"
+	OwnerPassword = "a long enough password"
+)
+
+// SetUp fills in the first owner's form in a browser and returns the sandbox.
+func (s *Stack) SetUp(t testing.TB, b *webtest.Browser) id.Account {
+	t.Helper()
+	secret, needed, err := s.Service.OwnerLink(t.Context())
+	if err != nil || !needed {
+		t.Fatalf("owner link: needed %v, %v", needed, err)
+	}
+	b.Goto(s.URL + "/setup?token=" + secret)
+	b.Fill("Your name", "Ana Marsh")
+	b.Fill("E-mail", OwnerEmail)
+	b.Fill("Password", OwnerPassword)
+	b.Fill("Company name", "Green Press")
+	b.Choose("Country", "Germany")
+	b.Choose("Currency", "EUR")
+	b.Choose("Time zone", "Europe/Berlin")
+	b.Follow("Create")
+	b.WaitText("Your accounts are ready")
+	return s.Sandbox(t)
+}
+
+// Sandbox is the sandbox account that SetUp made.
+func (s *Stack) Sandbox(t testing.TB) id.Account {
+	t.Helper()
+	return s.mode(t, account.Sandbox)
+}
+
+// Live is the live account that SetUp made.
+func (s *Stack) Live(t testing.TB) id.Account {
+	t.Helper()
+	return s.mode(t, account.Live)
+}
+
+func (s *Stack) mode(t testing.TB, mode account.Mode) id.Account {
+	t.Helper()
+	all, err := s.Reader.Accounts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range all {
+		if a.Mode == mode {
+			return a.ID
+		}
+	}
+	t.Fatalf("there is no %s account", mode)
+	return 0
+}
+
+// Home is the address of an account's pages.
+func (s *Stack) Home(a id.Account) string { return s.URL + "/app/" + a.String() }
+
+var slugs = regexp.MustCompile(`/c/[0-9a-z]+`)
+
+// CheckoutOf is the address of the first checkout link on the page.
+func (s *Stack) CheckoutOf(b *webtest.Browser) string {
+	html := webtest.Eval[string](b, "document.querySelector('main').innerHTML")
+	return s.URL + slugs.FindString(html)
+}
