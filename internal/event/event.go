@@ -52,6 +52,8 @@ const (
 	MemberAdded          Kind = "member.added"
 	MemberRemoved        Kind = "member.removed"
 	EndpointCreated      Kind = "endpoint.created"
+	EndpointUpdated      Kind = "endpoint.updated"
+	EndpointDisabled     Kind = "endpoint.disabled"
 	EndpointRemoved      Kind = "endpoint.removed"
 	CampaignCreated      Kind = "campaign.created"
 	CampaignUpdated      Kind = "campaign.updated"

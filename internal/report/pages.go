@@ -18,7 +18,9 @@ import (
 )
 
 // HasMembers reports whether anybody can sign in.
-func (r *Reader) HasMembers(ctx context.Context) (bool, error) { return view(ctx, r, account.HasMembers) }
+func (r *Reader) HasMembers(ctx context.Context) (bool, error) {
+	return view(ctx, r, account.HasMembers)
+}
 
 // WithTax is an amount before tax with the tax that the account adds now.
 func WithTax(a account.Account, net money.Amount) (money.Amount, error) {

@@ -187,7 +187,7 @@ func (r *Reader) CustomerView(ctx context.Context, acc id.Account, c id.Customer
 		if err != nil {
 			return v, err
 		}
-		if v.Subscriptions, err = expand(tx, acc, subs, Expand{Product: true}); err != nil {
+		if v.Subscriptions, err = expand(tx, acc, subs, Expand{Product: true, Price: true}); err != nil {
 			return v, err
 		}
 		if v.Methods, err = payment.Methods(tx, acc, c); err != nil {

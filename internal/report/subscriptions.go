@@ -28,7 +28,8 @@ func sameSecret(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a),
 // Expand says what is read along with subscriptions.
 type Expand struct {
 	Customer bool
-	Product  bool // product and price
+	Product  bool
+	Price    bool
 	Invoice  bool // the latest invoice
 	Method   bool
 }
@@ -95,12 +96,17 @@ func expand(tx *db.Tx, acc id.Account, list []subscription.Subscription, e Expan
 		if err != nil {
 			return nil, err
 		}
-		sold, err := catalog.PricesByID(tx, acc, prices)
+		for i, s := range list {
+			views[i].Product = at(found, s.Product)
+		}
+	}
+	if e.Price {
+		found, err := catalog.PricesByID(tx, acc, prices)
 		if err != nil {
 			return nil, err
 		}
 		for i, s := range list {
-			views[i].Product, views[i].Price = at(found, s.Product), at(sold, s.Price)
+			views[i].Price = at(found, s.Price)
 		}
 	}
 	if e.Method {
@@ -147,7 +153,7 @@ func (r *Reader) SubscriptionPage(ctx context.Context, acc id.Account, sub id.Su
 		if err != nil {
 			return p, err
 		}
-		list, err := expand(tx, acc, []subscription.Subscription{s}, Expand{Customer: true, Product: true, Invoice: true, Method: true})
+		list, err := expand(tx, acc, []subscription.Subscription{s}, Expand{Customer: true, Product: true, Price: true, Invoice: true, Method: true})
 		if err != nil {
 			return p, err
 		}

@@ -1,0 +1,290 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"time"
+
+	"perennial/internal/account"
+	"perennial/internal/clock"
+	"perennial/internal/commerce"
+	"perennial/internal/event"
+	"perennial/internal/fault"
+	"perennial/internal/id"
+	"perennial/internal/outbox"
+	"perennial/internal/period"
+	"perennial/internal/report"
+	"perennial/internal/subscription"
+)
+
+func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
+
+func (a *API) eventRoutes() {
+	type filter struct {
+		Page
+		Customer string `query:"customer" maxLength:"40" doc:"Only of that customer's story."`
+		Type     string `query:"type" maxLength:"60" example:"invoice.paid" doc:"Only of that type."`
+	}
+	read(a, operation{id: "list-events", path: "/v1/events", tag: "Events", summary: "Everything that happened"},
+		func(ctx context.Context, c caller, in *filter) (list[eventWire], error) {
+			from, err := before[id.Event](in.Page, "evt")
+			if err != nil {
+				return list[eventWire]{}, err
+			}
+			who, err := parse[id.Customer]("query.customer", in.Customer)
+			if err != nil {
+				return list[eventWire]{}, err
+			}
+			rows, err := a.r.Events(ctx, c.account.ID, event.Filter{Customer: who, Kind: event.Kind(in.Type), Before: from, Limit: in.Limit + 1})
+			return paged(in.Page, "evt", rows, func(e event.Event) int64 { return int64(e.ID) }, eventOf), err
+		})
+	read(a, operation{id: "get-event", path: "/v1/events/{id}", tag: "Events", summary: "One event"},
+		func(ctx context.Context, c caller, in *ByID) (eventWire, error) {
+			v, err := id.Parse[id.Event](in.ID)
+			if err != nil {
+				return eventWire{}, err
+			}
+			e, err := a.r.Event(ctx, c.account.ID, v)
+			return eventOf(e), err
+		})
+}
+
+type clockWire struct {
+	Now     time.Time  `json:"now"`
+	Sandbox bool       `json:"sandbox" doc:"Whether it can be advanced."`
+	Target  *time.Time `json:"advancing_to" doc:"While it is being advanced."`
+}
+
+type advanceWire struct {
+	From      time.Time `json:"from"`
+	Now       time.Time `json:"now"`
+	Due       int       `json:"due" doc:"Subscriptions on which something was due."`
+	Collected int       `json:"collected"`
+	Declined  int       `json:"declined"`
+	Unknown   int       `json:"unknown"`
+	Ended     int       `json:"ended"`
+}
+
+type dueWire struct {
+	At           time.Time `json:"at"`
+	What         string    `json:"what" enum:"end,charge,retry"`
+	Subscription string    `json:"subscription"`
+	Customer     string    `json:"customer"`
+	Amount       moneyWire `json:"amount" doc:"Without tax."`
+}
+
+func dueOf(d report.Due) dueWire {
+	what := map[subscription.Step]string{subscription.Finish: "end", subscription.Bill: "charge", subscription.Retry: "retry"}[d.Step]
+	amount := d.Amount
+	amount.Currency = d.Subscription.UnitAmount.Currency
+	return dueWire{d.At, what, d.Subscription.ID.String(), d.Subscription.Customer.String(), moneyOf(amount)}
+}
+
+func (a *API) clockRoutes() {
+	read(a, operation{id: "get-clock", path: "/v1/clock", tag: "Clock", summary: "The account's own time"},
+		func(ctx context.Context, c caller, _ *none) (clockWire, error) {
+			acc, now, err := a.r.Account(ctx, c.account.ID)
+			return clockWire{now, acc.Mode == account.Sandbox, timeOf(acc.ClockTarget)}, err
+		})
+	type clockAdvance struct {
+		Body struct {
+			To *time.Time `json:"to,omitempty" doc:"An instant; or by."`
+			By string     `json:"by,omitempty" maxLength:"20" example:"31 days" doc:"An interval: day, week, month, year, 31 days …"`
+		}
+	}
+	write(a, operation{id: "advance-clock", path: "/v1/clock/advance", status: http.StatusOK, tag: "Clock", summary: "Advance a sandbox's clock",
+		text: "Everything that falls due on the way happens, in order. The answer comes when the clock is there. Live accounts are refused."},
+		func(ctx context.Context, call commerce.Call, in *clockAdvance) (commerce.Progress, error) {
+			acc, now, err := a.r.Account(ctx, call.Account)
+			if err != nil {
+				return commerce.Progress{}, err
+			}
+			to, err := target(in.Body.To, in.Body.By, now, acc.Location())
+			if err != nil {
+				return commerce.Progress{}, err
+			}
+			return a.s.AdvanceClock(withoutCancel(ctx), commerce.AdvanceClock{Call: call, To: to})
+		}, func(p commerce.Progress) advanceWire {
+			return advanceWire{p.From, p.At, p.Run.Due, p.Run.Collected, p.Run.Declined, p.Run.Unknown, p.Run.Ended}
+		})
+	type upTo struct {
+		Limit int `query:"limit" default:"20" minimum:"1" maximum:"100"`
+	}
+	read(a, operation{id: "list-upcoming", path: "/v1/upcoming", tag: "Clock", summary: "What will happen in the next year, soonest first"},
+		func(ctx context.Context, c caller, in *upTo) (list[dueWire], error) {
+			_, now, err := a.r.Account(ctx, c.account.ID)
+			if err != nil {
+				return list[dueWire]{}, err
+			}
+			rows, err := a.r.Upcoming(ctx, c.account.ID, now.AddDate(1, 0, 0), in.Limit)
+			return paged(Page{Limit: len(rows)}, "due", rows, nil, dueOf), err
+		})
+}
+
+// target is the instant that a body names.
+func target(to *time.Time, by string, now time.Time, zone *time.Location) (time.Time, error) {
+	switch {
+	case (to == nil) == (by == ""):
+		return time.Time{}, fault.BadField("to", "must be given, or by, and not both")
+	case to != nil && !clock.InRange(*to):
+		return time.Time{}, fault.BadField("to", "must be from 1970 to 2199")
+	case to != nil:
+		return *to, nil
+	}
+	interval, err := period.ParseInterval(by)
+	if err != nil {
+		return time.Time{}, fault.BadField("by", "must be an interval such as month or 31 days")
+	}
+	return period.Anchor{Start: now, Zone: zone}.Boundary(interval, 1), nil
+}
+
+type endpointWire struct {
+	ID        string    `json:"id"`
+	Address   string    `json:"address"`
+	Events    []string  `json:"events" doc:"Types such as invoice.paid, or invoice.*; empty for all."`
+	State     string    `json:"state" enum:"enabled,disabled"`
+	Failure   *string   `json:"failure" doc:"Why it was disabled for its failures."`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func endpointOf(e outbox.Endpoint) endpointWire {
+	events := []string(e.Events)
+	if events == nil {
+		events = []string{}
+	}
+	return endpointWire{e.ID.String(), e.Address, events, string(e.State), textOf(e.Failure), e.CreatedAt}
+}
+
+type deliveryWire struct {
+	ID        string     `json:"id"`
+	Endpoint  string     `json:"endpoint"`
+	Event     string     `json:"event"`
+	State     string     `json:"state" enum:"waiting,delivered,dead"`
+	Attempts  int        `json:"attempts"`
+	NextAt    *time.Time `json:"next_at"`
+	Answer    int        `json:"answer" doc:"The last HTTP status; 0 when there was none."`
+	Failure   *string    `json:"failure"`
+	SettledAt *time.Time `json:"settled_at"`
+}
+
+func deliveryOf(d outbox.Delivery) deliveryWire {
+	return deliveryWire{d.ID.String(), d.Endpoint.String(), d.Event.String(), string(d.State), d.Attempts, timeOf(d.NextAt), d.Answer, textOf(d.Failure), timeOf(d.SettledAt)}
+}
+
+func (a *API) endpointRoutes() {
+	read(a, operation{id: "list-webhook-endpoints", path: "/v1/webhook-endpoints", tag: "Webhooks", summary: "The webhook endpoints"},
+		func(ctx context.Context, c caller, _ *none) (list[endpointWire], error) {
+			rows, err := a.r.Endpoints(ctx, c.account.ID)
+			return paged(Page{Limit: len(rows)}, "end", rows, nil, endpointOf), err
+		})
+	type newEndpoint struct {
+		Body struct {
+			Address string   `json:"address" minLength:"1" maxLength:"2000" format:"uri" example:"https://example.com/hooks"`
+			Events  []string `json:"events,omitempty" maxItems:"64" doc:"Types such as invoice.paid, or invoice.*; left out, all."`
+		}
+	}
+	type created struct {
+		endpointWire
+		Secret string `json:"secret" doc:"Signs what is sent, by the Standard Webhooks scheme. Shown only now."`
+	}
+	type made struct {
+		endpoint outbox.Endpoint
+		secret   string
+	}
+	write(a, operation{id: "create-webhook-endpoint", path: "/v1/webhook-endpoints", tag: "Webhooks", summary: "Have an address told of events"},
+		func(ctx context.Context, call commerce.Call, in *newEndpoint) (made, error) {
+			if err := a.o.CheckAddress(in.Body.Address); err != nil {
+				return made{}, err
+			}
+			secret, sealed := a.o.NewSecret(call.Account)
+			call.Once = nil // its answer holds a secret, which must not be kept
+			e, err := a.s.CreateEndpoint(ctx, commerce.CreateEndpoint{Call: call, Address: in.Body.Address, Events: in.Body.Events, Secret: sealed})
+			return made{e, secret}, err
+		}, func(m made) created { return created{endpointOf(m.endpoint), m.secret} })
+	read(a, operation{id: "get-webhook-endpoint", path: "/v1/webhook-endpoints/{id}", tag: "Webhooks", summary: "One webhook endpoint"},
+		func(ctx context.Context, c caller, in *ByID) (endpointWire, error) {
+			v, err := id.Parse[id.Endpoint](in.ID)
+			if err != nil {
+				return endpointWire{}, err
+			}
+			e, err := a.r.Endpoint(ctx, c.account.ID, v)
+			return endpointOf(e), err
+		})
+	a.endpointChanges()
+}
+
+func (a *API) endpointChanges() {
+	type endpointChange struct {
+		ByID
+		Body struct {
+			Address *string  `json:"address,omitempty" maxLength:"2000"`
+			Events  []string `json:"events,omitempty" maxItems:"64"`
+			Enabled *bool    `json:"enabled,omitempty"`
+		}
+	}
+	write(a, operation{id: "update-webhook-endpoint", method: http.MethodPatch, status: http.StatusOK, path: "/v1/webhook-endpoints/{id}", tag: "Webhooks", summary: "Change a webhook endpoint"},
+		func(ctx context.Context, call commerce.Call, in *endpointChange) (outbox.Endpoint, error) {
+			v, err := id.Parse[id.Endpoint](in.ID)
+			if err != nil {
+				return outbox.Endpoint{}, err
+			}
+			if in.Body.Address != nil {
+				if err := a.o.CheckAddress(*in.Body.Address); err != nil {
+					return outbox.Endpoint{}, err
+				}
+			}
+			return a.s.UpdateEndpoint(ctx, commerce.UpdateEndpoint{Call: call, Endpoint: v, Address: in.Body.Address, Events: eventsOf(in.Body.Events), Enabled: in.Body.Enabled})
+		}, endpointOf)
+	write(a, operation{id: "remove-webhook-endpoint", path: "/v1/webhook-endpoints/{id}/remove", status: http.StatusOK, tag: "Webhooks", summary: "End a webhook endpoint"},
+		func(ctx context.Context, call commerce.Call, in *ByID) (removed, error) {
+			v, err := id.Parse[id.Endpoint](in.ID)
+			if err != nil {
+				return removed{}, err
+			}
+			done := removed{in.ID, true}
+			return done, a.s.RemoveEndpoint(ctx, commerce.RemoveEndpoint{Call: withoutAnswer(call, done), Endpoint: v})
+		}, func(r removed) removed { return r })
+	type filter struct {
+		Page
+		ByID
+		State string `query:"state" enum:"waiting,delivered,dead" doc:"Only in that state."`
+	}
+	read(a, operation{id: "list-deliveries", path: "/v1/webhook-endpoints/{id}/deliveries", tag: "Webhooks", summary: "What an endpoint was and is owed"},
+		func(ctx context.Context, c caller, in *filter) (list[deliveryWire], error) {
+			v, err := id.Parse[id.Endpoint](in.ID)
+			if err != nil {
+				return list[deliveryWire]{}, err
+			}
+			if _, err := a.r.Endpoint(ctx, c.account.ID, v); err != nil {
+				return list[deliveryWire]{}, err
+			}
+			from, err := before[id.Delivery](in.Page, "dlv")
+			if err != nil {
+				return list[deliveryWire]{}, err
+			}
+			rows, err := a.r.Deliveries(ctx, c.account.ID, outbox.Query{Endpoint: v, State: outbox.State(in.State), Before: from, Limit: in.Limit + 1})
+			return paged(in.Page, "dlv", rows, func(d outbox.Delivery) int64 { return int64(d.ID) }, deliveryOf), err
+		})
+	write(a, operation{id: "replay-delivery", path: "/v1/deliveries/{id}/replay", status: http.StatusOK, tag: "Webhooks", summary: "Send a delivery again"},
+		func(ctx context.Context, call commerce.Call, in *ByID) (outbox.Delivery, error) {
+			v, err := id.Parse[id.Delivery](in.ID)
+			if err != nil {
+				return outbox.Delivery{}, err
+			}
+			return a.s.ReplayDelivery(ctx, commerce.ReplayDelivery{Call: call, Delivery: v})
+		}, deliveryOf)
+}
+
+type removed struct {
+	ID      string `json:"id"`
+	Removed bool   `json:"removed"`
+}
+
+func eventsOf(list []string) *outbox.Filter {
+	if list == nil {
+		return nil
+	}
+	f := outbox.Filter(list)
+	return &f
+}

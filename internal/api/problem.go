@@ -1,0 +1,131 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"perennial/internal/fault"
+)
+
+const problemType = "application/problem+json"
+
+// problem is a refusal as RFC 9457 spells it, with a word for programs and the
+// wrong fields.
+type problem struct {
+	Type       string         `json:"type" example:"about:blank" doc:"Always about:blank; code tells problems apart."`
+	Title      string         `json:"title" example:"Unprocessable Entity"`
+	Status     int            `json:"status" example:"422"`
+	Detail     string         `json:"detail" example:"the request is not valid" doc:"What is wrong, for people."`
+	Code       string         `json:"code" example:"invalid" doc:"What is wrong, for programs."`
+	Errors     []problemField `json:"errors,omitempty" doc:"The wrong fields."`
+	RetryAfter int            `json:"-"`
+}
+
+type problemField struct {
+	Location string `json:"location" example:"body.quantity"`
+	Message  string `json:"message" example:"must be 1 to 500"`
+}
+
+func (p problem) text() []byte {
+	if p.Type == "" {
+		p.Type = "about:blank"
+	}
+	if p.Title == "" {
+		p.Title = http.StatusText(p.Status)
+	}
+	if p.Code == "" {
+		p.Code = strings.ReplaceAll(strings.ToLower(http.StatusText(p.Status)), " ", "_")
+	}
+	return encode(p)
+}
+
+// Error and GetStatus make a problem what huma takes for an error.
+func (p *problem) Error() string { return p.Detail }
+
+// GetStatus is the HTTP status.
+func (p *problem) GetStatus() int { return p.Status }
+
+// ContentType is that of problems.
+func (p *problem) ContentType(string) string { return problemType }
+
+// MarshalJSON fills in what every problem has.
+func (p *problem) MarshalJSON() ([]byte, error) { return p.text(), nil }
+
+func writeProblem(w http.ResponseWriter, p problem) {
+	w.Header().Set("Content-Type", problemType)
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(p.text())
+}
+
+var statuses = map[fault.Kind]int{
+	fault.Internal:     http.StatusInternalServerError,
+	fault.Invalid:      http.StatusUnprocessableEntity,
+	fault.NotFound:     http.StatusNotFound,
+	fault.Conflict:     http.StatusConflict,
+	fault.Unauthorized: http.StatusUnauthorized,
+	fault.Forbidden:    http.StatusForbidden,
+	fault.Declined:     http.StatusPaymentRequired,
+	fault.Pending:      http.StatusAccepted,
+	fault.Limited:      http.StatusTooManyRequests,
+	fault.Unavailable:  http.StatusServiceUnavailable,
+	fault.Unknown:      http.StatusServiceUnavailable,
+}
+
+// problemOf is a refusal in this door's words. What is internal stays inside.
+func problemOf(err error) problem {
+	f := fault.As(err)
+	p := problem{Status: statuses[f.Kind], Detail: f.Message, Code: f.Code}
+	if p.Code == "" {
+		p.Code = f.Kind.String()
+	}
+	for _, field := range f.Fields {
+		location := "body." + field.Name
+		if strings.HasPrefix(field.Name, "query.") || strings.HasPrefix(field.Name, "path.") {
+			location = field.Name
+		}
+		p.Errors = append(p.Errors, problemField{location, field.Message})
+	}
+	switch f.Kind {
+	case fault.Unknown:
+		p.Detail, p.RetryAfter = "it is not known whether this was done; repeat the request with the same Idempotency-Key to find out", 1
+	case fault.Unavailable, fault.Limited, fault.Conflict:
+		if f.RetryAfter > 0 {
+			p.RetryAfter = max(1, int(f.RetryAfter/time.Second))
+		}
+	}
+	return p
+}
+
+// Huma makes its own errors (a body that is not of the schema) through this
+// variable: they become problems that name the field and never repeat the value,
+// which may be something secret.
+func init() {
+	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		p := &problem{Status: status, Detail: message, Code: "invalid"}
+		switch status {
+		case http.StatusRequestEntityTooLarge:
+			p.Code, p.Detail = "body_too_large", "the body must be at most 1 MiB"
+		case http.StatusUnprocessableEntity, http.StatusBadRequest:
+			p.Detail = "the request is not valid"
+		}
+		for _, err := range errs {
+			detail, ok := err.(huma.ErrorDetailer) //nolint:errorlint // huma passes these unwrapped
+			if !ok {
+				continue
+			}
+			d := detail.ErrorDetail()
+			location := d.Location
+			if location == "" {
+				location = "body"
+			}
+			if strings.HasPrefix(d.Message, "json:") || strings.Contains(d.Message, "unmarshal") || strings.Contains(d.Message, "invalid character") {
+				d.Message = "must be JSON of the described form, with whole numbers where whole numbers are asked for"
+			}
+			p.Errors = append(p.Errors, problemField{location, d.Message})
+		}
+		return p
+	}
+}
