@@ -4,20 +4,37 @@ package cardnumber
 
 import "strings"
 
-// The lengths of card numbers (ISO/IEC 7812: up to 19 digits; the shortest in use
-// have 13).
-const (
-	shortest = 13
-	longest  = 19
-)
-
-// In reports whether text holds a card number: 13 to 19 digits, perhaps grouped by
-// single spaces or dashes, that begin as card networks' numbers do (2 to 6) and
-// have a good Luhn sum. Longer runs of digits are no card numbers. One in ten of
-// other numbers of that length and beginning is taken for one too.
+// In reports whether text holds a card number: digits, perhaps grouped by single
+// spaces or dashes, that begin and count as a card network's numbers do and have a
+// good Luhn sum. Of other numbers with such a beginning and length one in ten is
+// taken for one too; telephone numbers are shorter than most.
 func In(text string) bool {
 	_, _, found := find(text)
 	return found
+}
+
+// network reports whether digits that begin with the six of prefix, n in all, are
+// numbered as a card network's are. The ranges are those that the networks publish;
+// Visa's numbers of 13 digits are out of use.
+func network(prefix, n int) bool {
+	two, four := prefix/10_000, prefix/100
+	switch {
+	case prefix/100_000 == 4: // Visa
+		return n == 16 || n == 19
+	case two >= 51 && two <= 55, four >= 2221 && four <= 2720: // Mastercard
+		return n == 16
+	case two == 34 || two == 37: // American Express
+		return n == 15
+	case four == 6011, two == 65, prefix/1000 >= 644 && prefix/1000 <= 649: // Discover
+		return n >= 16 && n <= 19
+	case two == 36 || two == 38 || two == 39, prefix/1000 >= 300 && prefix/1000 <= 305: // Diners Club
+		return n == 14 || n == 16
+	case four >= 3528 && four <= 3589: // JCB
+		return n >= 16 && n <= 19
+	case two == 62: // UnionPay
+		return n >= 16 && n <= 19
+	}
+	return false
 }
 
 // Mask replaces every card number in text by its last four digits.
@@ -75,24 +92,31 @@ func run(text string, i int) int {
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 func isCard(s string) bool {
-	if s[0] < '2' || s[0] > '6' {
+	sum, n, prefix := 0, 0, 0
+	for i := range len(s) {
+		if digit(s[i]) {
+			if n++; n <= 6 {
+				prefix = prefix*10 + int(s[i]-'0')
+			}
+		}
+	}
+	if !network(prefix, n) {
 		return false
 	}
-	sum, n := 0, 0
-	for i := len(s) - 1; i >= 0; i-- {
+	for i, left := 0, n; i < len(s); i++ {
 		if !digit(s[i]) {
 			continue
 		}
 		d := int(s[i] - '0')
-		if n%2 == 1 {
+		if left%2 == 0 {
 			if d *= 2; d > 9 {
 				d -= 9
 			}
 		}
 		sum += d
-		n++
+		left--
 	}
-	return n >= shortest && n <= longest && sum%10 == 0
+	return sum%10 == 0
 }
 
 func lastFour(s string) string {

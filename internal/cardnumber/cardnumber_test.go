@@ -16,7 +16,10 @@ func TestIn(t *testing.T) {
 		"5555555555554444 and more":          true,
 		"6011111111111117":                   true,
 		"2223003122003222":                   true,
-		"4222222222222":                      true,
+		"30569309025904":                     true,
+		"3566002020360505":                   true,
+		"6200000000000005":                   true,
+		"4222222222222":                      false, // out of use, and telephone numbers look like it
 		"x4000056655665556x":                 true,
 		"4242424242424241":                   false, // bad sum
 		"424242424242":                       false, // too short

@@ -157,7 +157,7 @@ func (d *DB) update(ctx context.Context, fn func(tx *Tx) error, background bool)
 		if try < blindTries {
 			continue
 		}
-		if err := pause(ctx, rand.N(wait)); err != nil {
+		if err := pause(ctx, rand.N(wait)); err != nil { // #nosec G404 -- spreads retries, hides nothing
 			return err
 		}
 		wait = min(2*wait, longWait)

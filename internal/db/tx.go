@@ -112,7 +112,7 @@ func (t *Tx) One(dst []any, q string, args ...any) error {
 	if err != nil {
 		return t.fail(err, q)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // its error was looked at below, or another comes first
 	if !rows.Next() {
 		if err := rows.Err(); err != nil {
 			return t.fail(err, q)

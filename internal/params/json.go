@@ -2,6 +2,7 @@ package params
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strconv"
 
@@ -21,7 +22,7 @@ func (b *builder) json(body []byte) error {
 	if err != nil {
 		return err
 	}
-	if _, err := d.ReadToken(); err != io.EOF {
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
 		return refuse("the JSON body must end after its first value")
 	}
 	if root.kind != group && root.kind != array {

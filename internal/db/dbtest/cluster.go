@@ -38,6 +38,8 @@ type server struct {
 
 // The write end of the pipe that keeps the cluster alive. It closes when this
 // process ends, however it ends, and the watchdog at the other end stops the cluster.
+//
+//nolint:unused // it is kept so that the collector does not close it
 var lifeline *os.File
 
 var theServer = sync.OnceValues(func() (*server, error) {
@@ -108,7 +110,7 @@ func startCluster() (string, error) {
 		}
 	}
 	run := func(name string, args ...string) *exec.Cmd {
-		c := exec.Command(name, args...) //nolint:gosec // programs of the system
+		c := exec.CommandContext(context.Background(), name, args...) //nolint:gosec // programs of the system
 		c.Dir, c.SysProcAttr = dir, attr
 		c.Env = append(os.Environ(), "LC_ALL=C")
 		return c

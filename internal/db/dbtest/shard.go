@@ -133,9 +133,10 @@ func cycles(s schema) (found []string) {
 	visit = func(table string) {
 		state[table] = 1
 		for _, p := range next[table] {
-			if state[p] == 1 {
+			switch state[p] {
+			case 1:
 				found = append(found, "the foreign keys from "+table+" to "+p+" close a cycle")
-			} else if state[p] == 0 {
+			case 0:
 				visit(p)
 			}
 		}
