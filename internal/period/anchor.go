@@ -70,27 +70,41 @@ func wallOf(month int64, day int, seconds int64) int64 {
 	return first + int64(min(day, length)-1)*daySeconds + seconds
 }
 
+// offsetAt is the zone's distance from UTC, in seconds, at an instant.
+func offsetAt(seconds int64, zone *time.Location) int64 {
+	_, offset := time.Unix(seconds, 0).In(zone).Zone()
+	return int64(offset)
+}
+
 // resolve is the first instant at which the zone's clock shows wall time w or,
 // where w was skipped, more; nanos are added when w itself exists.
+//
+// It asks the zone for offsets only: the bounds that Time.ZoneBounds gives lie
+// before the time asked about on the last day of a leap year.
 func resolve(w int64, nanos int, zone *time.Location) time.Time {
 	if zone == nil || zone == time.UTC {
 		return time.Unix(w, int64(nanos)).UTC()
 	}
-	// No zone has ever been more than 16 hours from UTC: a day earlier the clock
-	// surely showed less than w.
-	t := time.Unix(w-daySeconds, 0).In(zone)
-	for {
-		_, offset := t.Zone()
-		_, end := t.ZoneBounds()
-		at := time.Unix(w-int64(offset), int64(nanos))
-		if end.IsZero() || at.Before(end) {
-			return at.UTC()
-		}
-		if wall(end, zone) > w {
-			return end.UTC() // the clock jumped over w
-		}
-		t = end
+	// No zone has ever been more than 16 hours from UTC: a day on either side the
+	// clock surely shows less and more than w. No zone changes twice in between.
+	before, after := offsetAt(w-daySeconds, zone), offsetAt(w+daySeconds, zone)
+	early := w - before
+	if before == after || offsetAt(early, zone) == before {
+		return time.Unix(early, int64(nanos)).UTC()
 	}
+	late := w - after
+	if offsetAt(late, zone) == after {
+		return time.Unix(late, int64(nanos)).UTC()
+	}
+	// The clock jumped over w, at an instant after late and not after early.
+	for late+1 < early {
+		if middle := (late + early) / 2; offsetAt(middle, zone) == before {
+			late = middle
+		} else {
+			early = middle
+		}
+	}
+	return time.Unix(early, 0).UTC()
 }
 
 // Boundary is the start of period n and the end of period n-1, in UTC. It is

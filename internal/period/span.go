@@ -52,9 +52,8 @@ func (g Granularity) String() string {
 // between any instants sum to the whole. Before the period num is 0, after it,
 // and in an empty period, num is den.
 func (g Granularity) Used(s Span, iv Interval, t time.Time, zone *time.Location) (num, den int64) {
-	den = 1
-	switch {
-	case g == BySecond:
+	switch g {
+	case BySecond:
 		den = seconds(s.From, s.To)
 		num = seconds(s.From, t)
 	default:
