@@ -1,16 +1,15 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 
 	"perennial/internal/admin"
+	"perennial/internal/commerce"
 	"perennial/internal/db"
 	"perennial/internal/event"
 	"perennial/internal/fault"
@@ -82,7 +81,7 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 		}
 	}
 	worker := server.NewWorker(h.service, h.reader, h.clock, h.log, alone)
-	s := server.New(server.Options{Public: public, Operator: socket, Doors: h.doors(t.ctx, keys, nets), Admin: h.admin(address, worker), DB: h.db,
+	s := server.New(server.Options{Public: public, Operator: socket, Doors: h.doors(t.ctx, secure, keys, nets, worker.Wake), Admin: h.admin(address, worker), DB: h.db,
 		Clock: h.clock, Log: h.log, Worker: worker, Outbox: h.deliverer(keys, nets), Secure: secure})
 	if err := h.announce(t, address); err != nil {
 		return err
@@ -152,11 +151,6 @@ func (h *house) deliverer(keys *seal.Keys, nets []netip.Prefix) *outbox.Delivere
 			return webhook.Body(e)
 		},
 		Deliver:  sender.Deliver,
-		Disabled: func(*db.Tx, outbox.Endpoint) error { return nil }, // the delivery log shows it
+		Disabled: commerce.EndpointGaveUp,
 	})
-}
-
-// doors are the handlers of the outside.
-func (h *house) doors(ctx context.Context, keys *seal.Keys, nets []netip.Prefix) server.Doors {
-	return server.Doors{Assets: http.NotFoundHandler()}
 }

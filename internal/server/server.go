@@ -16,15 +16,17 @@ import (
 	"perennial/internal/outbox"
 )
 
-// The time that a client has. Whoever is slower is cut off, so that a stalled
-// client holds nothing for long.
-const (
-	headerTimeout = 10 * time.Second
-	readTimeout   = 30 * time.Second
-	writeTimeout  = 2 * time.Minute // a handler with a longer answer moves its own deadline
-	idleTimeout   = 2 * time.Minute
-	maxHeader     = 32 << 10 // bytes
-)
+// patience is the time that a client has. Whoever is slower is cut off, so that a
+// stalled client holds nothing for long.
+type patience struct {
+	header, read, write, idle time.Duration
+}
+
+// usual is the patience of every server; a handler with a longer answer moves its
+// own deadline.
+var usual = patience{header: 10 * time.Second, read: 30 * time.Second, write: 2 * time.Minute, idle: 2 * time.Minute}
+
+const maxHeader = 32 << 10 // bytes of a request's headers
 
 // drainFor is how long what is under way may take once the server is told to stop.
 const drainFor = 20 * time.Second
@@ -53,12 +55,13 @@ type Options struct {
 
 // Server is the running program.
 type Server struct {
-	o     Options
-	ready atomic.Bool
+	o        Options
+	patience patience
+	ready    atomic.Bool
 }
 
 // New makes a server that does nothing until Run.
-func New(o Options) *Server { return &Server{o: o} }
+func New(o Options) *Server { return &Server{o: o, patience: usual} }
 
 // Run serves until ctx ends. Then it takes nothing new, gives what is under way
 // up to 20 seconds, and returns nil. It returns an error when a listener fails.
@@ -68,7 +71,7 @@ func (s *Server) Run(ctx context.Context) error {
 	public := s.listener(s.Handler())
 	failed := make(chan error, 2)
 	go func() { failed <- serve(public, s.o.Public) }()
-	operator := &http.Server{Handler: s.o.Admin, ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: maxHeader,
+	operator := &http.Server{Handler: s.o.Admin, ReadHeaderTimeout: s.patience.header, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelWarn), BaseContext: func(net.Listener) context.Context { return ctx }}
 	if s.o.Operator != nil {
 		go func() { failed <- serve(operator, s.o.Operator) }()
@@ -103,7 +106,7 @@ func serve(h *http.Server, l net.Listener) error {
 }
 
 func (s *Server) listener(h http.Handler) *http.Server {
-	return &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+	return &http.Server{Handler: h, ReadHeaderTimeout: s.patience.header, ReadTimeout: s.patience.read, WriteTimeout: s.patience.write, IdleTimeout: s.patience.idle,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelWarn)}
 }
 

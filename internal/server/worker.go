@@ -123,8 +123,15 @@ func (w *Worker) Run(ctx context.Context) {
 			}
 			w.passed(at.Sub(began), w.clock.Now())
 		case <-w.wake:
+			w.passed(w.elapsed(), w.clock.Now()) // a jump is seen before anything is done
 		}
 	}
+}
+
+func (w *Worker) elapsed() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
 }
 
 // passed notes how much time has passed since Run began, and looks whether the

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/netip"
+
+	"perennial/internal/api"
+	"perennial/internal/document"
+	"perennial/internal/gateway/sandbox"
+	"perennial/internal/id"
+	"perennial/internal/report"
+	"perennial/internal/seal"
+	"perennial/internal/server"
+	"perennial/internal/web"
+	"perennial/internal/web/checkout"
+	"perennial/internal/web/dashboard"
+	"perennial/internal/webhook"
+)
+
+// doors are the handlers of everything that the outside can reach.
+func (h *house) doors(ctx context.Context, secure bool, keys *seal.Keys, nets []netip.Prefix, wake func()) server.Doors {
+	return server.Doors{
+		API: api.New(h.service, h.reader, api.Options{Version: version, Clock: h.clock, Woken: wake,
+			NewSecret: func(account id.Account) (string, string) {
+				secret := webhook.NewSecret()
+				return secret, webhook.SealSecret(keys, account, secret)
+			},
+			CheckAddress: func(address string) error { return webhook.CheckAddress(address, nets) },
+		}),
+		Dashboard: dashboard.New(h.service, h.reader, dashboard.Options{Clock: h.clock, Log: h.log, Secure: secure, Background: ctx,
+			PDF: paper, TestCards: []dashboard.TestCard{
+				{Token: "tok_visa", Does: "Works"},
+				{Token: "tok_chargeDeclined", Does: "Is always declined"},
+				{Token: "tok_chargeDeclinedInsufficientFunds", Does: "Has no funds"},
+				{Token: "tok_declineAfter_1", Does: "Works once, then declines"},
+				{Token: "tok_timeout_charged", Does: "Charges, but the answer is lost"},
+			}}),
+		Checkout: checkout.New(h.service, h.reader, checkout.Options{Clock: h.clock, Log: h.log, TokenFor: sandbox.TokenForNumber, TestCards: []checkout.TestCard{
+			{Number: "4242 4242 4242 4242", Does: "Works"},
+			{Number: "4000 0000 0000 0002", Does: "Is declined"},
+			{Number: "4000 0000 0000 9995", Does: "Has no funds"},
+			{Number: "4000 0000 0000 0069", Does: "Has expired"},
+			{Number: "4000 0025 0000 3155", Does: "Needs authentication"},
+		}}),
+		Assets: web.Assets(),
+	}
+}
+
+// paper writes an issued invoice as PDF.
+func paper(w io.Writer, v report.InvoiceView) error {
+	invoice, err := document.Of(v)
+	if err != nil {
+		return err
+	}
+	return invoice.WritePDF(w)
+}
