@@ -11,7 +11,9 @@ import (
 	"perennial/internal/db"
 	"perennial/internal/db/dbtest"
 	"perennial/internal/demo"
+	"perennial/internal/event"
 	"perennial/internal/gateway/sandbox"
+	"perennial/internal/id"
 	"perennial/internal/payment"
 	"perennial/internal/report"
 )
@@ -42,6 +44,22 @@ func TestBuildLivesABusiness(t *testing.T) {
 		books, err := r.Books(ctx, a.ID, gateways)
 		if err != nil || !books.Balanced() {
 			t.Errorf("the books do not balance: %v %v", books.Differences, err)
+		}
+		last, before := machine.Now(), id.Event(0)
+		for {
+			page, err := r.Events(ctx, a.ID, event.Filter{Before: before, Limit: 200})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range page {
+				if e.At.After(last) {
+					t.Errorf("%s of %s was written before something of %s: not in the order in which it fell due", e.Kind, e.At, last)
+				}
+				last, before = e.At, e.ID
+			}
+			if len(page) == 0 {
+				break
+			}
 		}
 		if books.Charges == 0 || books.Payments == 0 {
 			t.Errorf("nothing was charged: %+v", books)
