@@ -53,7 +53,14 @@ func (m *Manual) Set(now time.Time) {
 }
 
 // Add moves the clock by d, which may be negative.
-func (m *Manual) Add(d time.Duration) { m.Set(m.Now().Add(d)) }
+func (m *Manual) Add(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.now.IsZero() {
+		m.now = time.UnixMicro(0)
+	}
+	m.now = m.now.Add(d).UTC().Truncate(time.Microsecond)
+}
 
 // Micros is the stored form of an instant: microseconds since 1970 in UTC. The
 // zero time is 0 and means "none" where a column allows it.
