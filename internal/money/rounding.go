@@ -81,7 +81,7 @@ func mulDiv(a, b, den int64, r Rounding) (int64, bool) {
 		twice = 1
 	}
 	if r.grows(q&1 == 1, rem != 0, twice) {
-		q++ // wraps to 0 only from 2^64-1, which the next line refuses before
+		q++ // wraps to 0 from 2^64-1, which the next condition refuses
 	}
 	if q > math.MaxInt64 || (q == 0 && hi != 0) {
 		return 0, false
