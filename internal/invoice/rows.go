@@ -80,6 +80,25 @@ func Save(tx *db.Tx, list []*Invoice) ([]int, error) {
 	return conflicts, err
 }
 
+var paying = []string{"state", "paid_at"}
+
+// SavePaid is Save for issued invoices that Pay alone changed. It leaves the number
+// out, whose index would be written again.
+func SavePaid(tx *db.Tx, list []*Invoice) ([]int, error) {
+	conflicts, err := tx.Update(table, paying, len(list), func(i int, r *db.Row) {
+		v := list[i]
+		r.Int(int64(v.Account))
+		r.Int(int64(v.ID))
+		r.Int(v.Version)
+		r.Text(string(v.State))
+		r.Time(v.PaidAt)
+	})
+	for _, v := range list {
+		v.Version++
+	}
+	return conflicts, err
+}
+
 // AddRefunded notes that minor units of a paid invoice went back, over the version
 // that was loaded.
 func AddRefunded(tx *db.Tx, v Invoice, minor int64) error {

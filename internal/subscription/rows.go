@@ -61,11 +61,7 @@ var changing = []string{"method_id", "state", "period", "period_from", "period_t
 // Save writes subscriptions, each over the version that was loaded, raises their
 // versions, and returns the places of those that had another one.
 func Save(tx *db.Tx, list []*Subscription) ([]int, error) {
-	conflicts, err := tx.Update(table, changing, len(list), func(i int, r *db.Row) {
-		s := list[i]
-		r.Int(int64(s.Account))
-		r.Int(int64(s.ID))
-		r.Int(s.Version)
+	return save(tx, changing, list, func(r *db.Row, s *Subscription) {
 		r.NullInt(int64(s.Method), s.Method != 0)
 		r.Text(string(s.State))
 		r.Int(int64(s.Period))
@@ -78,6 +74,45 @@ func Save(tx *db.Tx, list []*Subscription) ([]int, error) {
 		r.Int(int64(s.Failures))
 		r.Time(s.NextActionAt)
 		r.Time(s.LeaseUntil)
+	})
+}
+
+// SaveClaimed is Save for subscriptions of which nothing changed but the period they
+// are in, the invoice that they owe and their lease. It leaves out the columns that
+// lists and the due work are found by, whose indexes would be written again.
+func SaveClaimed(tx *db.Tx, list []*Subscription) ([]int, error) {
+	return save(tx, claimed, list, func(r *db.Row, s *Subscription) {
+		r.Int(int64(s.Period))
+		r.Time(s.Span.From)
+		r.Time(s.Span.To)
+		r.NullInt(int64(s.Invoice), s.Invoice != 0)
+		r.Time(s.LeaseUntil)
+	})
+}
+
+var claimed = []string{"period", "period_from", "period_to", "invoice_id", "lease_until"}
+
+// SaveRenewed is Save for active subscriptions that stay active: Settled alone
+// changed them.
+func SaveRenewed(tx *db.Tx, list []*Subscription) ([]int, error) {
+	return save(tx, renewed, list, func(r *db.Row, s *Subscription) {
+		r.NullInt(int64(s.Invoice), s.Invoice != 0)
+		r.Int(int64(s.Failures))
+		r.Time(s.NextActionAt)
+		r.Time(s.LeaseUntil)
+	})
+}
+
+var renewed = []string{"invoice_id", "failures", "next_action_at", "lease_until"}
+
+// save writes the columns of set, which fill appends in their order.
+func save(tx *db.Tx, set []string, list []*Subscription, fill func(r *db.Row, s *Subscription)) ([]int, error) {
+	conflicts, err := tx.Update(table, set, len(list), func(i int, r *db.Row) {
+		s := list[i]
+		r.Int(int64(s.Account))
+		r.Int(int64(s.ID))
+		r.Int(s.Version)
+		fill(r, s)
 	})
 	for _, s := range list {
 		s.Version++ // of those that conflicted the caller loads anew
