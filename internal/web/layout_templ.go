@@ -374,7 +374,7 @@ func Shell(p Page) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "\" placeholder=\"Search\" autocomplete=\"off\" aria-keyshortcuts=\"/\"> <kbd class=\"key topbar-key\" aria-hidden=\"true\">/</kbd></form>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "\" placeholder=\"E-mail or id\" autocomplete=\"off\" aria-keyshortcuts=\"/\"> <kbd class=\"key topbar-key\" aria-hidden=\"true\">/</kbd></form>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -207,7 +207,11 @@ func (v *visit) showSell(c customer.Customer, status int, f sellForm) {
 		return
 	}
 	f.Prices = web.Choices(f.Price, v.priceOptions(offers)...)
-	f.Methods = web.Choices(f.Method, v.methodOptions(methods)...)
+	f.Methods = v.methodOptions(methods)
+	if f.Price == "" && f.Method == "" {
+		f.Method = f.Methods[0].Value
+	}
+	f.Methods = web.Choices(f.Method, f.Methods...)
 	p := v.page("New subscription")
 	p.Narrow, p.Crumbs = true, v.customerCrumbs(c)
 	p.Header.Lead = "What is due now is charged at once; the subscription begins when that went through."

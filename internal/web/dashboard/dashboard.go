@@ -73,7 +73,9 @@ func New(s *commerce.Service, r *report.Reader, o Options) http.Handler {
 	for pattern, p := range d.pages() {
 		mux.HandleFunc(pattern, d.inside(p))
 	}
-	mux.HandleFunc("/app/{account}/", d.inside(page{see, func(v *visit) { v.fail(errNoPage) }}))
+	nothing := d.inside(page{see, func(v *visit) { v.fail(errNoPage) }})
+	mux.HandleFunc("/app/{account}", nothing)
+	mux.HandleFunc("/app/{account}/", nothing)
 	mux.HandleFunc("/", d.missing)
 	forms := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -91,7 +93,8 @@ type page struct {
 // pages is every route below an account.
 func (d *site) pages() map[string]page {
 	return map[string]page{
-		"GET /app/{account}": {see, (*visit).home},
+		"GET /app/{account}":        {see, (*visit).home},
+		"GET /app/{account}/search": {see, (*visit).search},
 
 		"GET /app/{account}/customers":                 {see, (*visit).customers},
 		"GET /app/{account}/customers/new":             {subscriptions, (*visit).newCustomer},

@@ -146,10 +146,14 @@ func (v *visit) needs(h report.Home) []web.Need {
 // account and with the first moved clock of a sandbox.
 func (v *visit) steps(h report.Home) []step {
 	sold := len(h.States) > 0 || len(h.Invoices) > 0
+	renewed := v.acc.ClockOffset > 0
+	for _, t := range h.Invoices {
+		renewed = renewed || t.State == invoice.Paid && t.Count > 1
+	}
 	list := []step{
 		{Title: "Create your first product", Text: "A name, a price, how often. It takes a minute, and its checkout page is there at once.", Done: h.Products, Link: web.Link{Label: "Create a product", Href: v.at("products", "new")}},
 		{Title: "Buy it with a test card", Text: "Open the product's checkout link and pay as a buyer would. The sandbox plays the bank.", Done: sold, Link: web.Link{Label: "Go to the checkout link", Href: v.at("products")}},
-		{Title: "Move the clock by a month", Text: "The sandbox has a clock of its own. Move it and watch the first renewal being charged.", Done: v.acc.ClockOffset > 0, Link: web.Link{Label: "Move the clock", Href: v.at("developers", "clock")}},
+		{Title: "Move the clock by a month", Text: "The sandbox has a clock of its own. Move it and watch the first renewal being charged.", Done: renewed, Link: web.Link{Label: "Move the clock", Href: v.at("developers", "clock")}},
 	}
 	if !v.sandbox() {
 		list[1] = step{Title: "Connect a payment gateway", Text: "This live account cannot charge cards yet: it has no payment gateway. Until then, try everything in the sandbox account.", Done: sold}
@@ -172,7 +176,11 @@ func (v *visit) revenueChart(months []report.Month) *web.Chart {
 	s := web.Series{Name: "Net revenue", Tone: "new"}
 	earned := false
 	for _, m := range months {
-		c.X = append(c.X, m.From.In(v.zone).Format("Jan 2006"))
+		layout := "Jan"
+		if from := m.From.In(v.zone); len(c.X) == 0 || from.Month() == time.January {
+			layout = "Jan 2006"
+		}
+		c.X = append(c.X, m.From.In(v.zone).Format(layout))
 		s.Values = append(s.Values, m.Net.Minor)
 		s.Text = append(s.Text, v.money(m.Net))
 		earned = earned || m.Net.Minor != 0

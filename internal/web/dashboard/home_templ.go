@@ -133,7 +133,7 @@ func homePage(v *visit, p web.Page, h homeView) templ.Component {
 						}()
 					}
 					ctx = templ.InitializeContext(ctx)
-					templ_7745c5c3_Err = upcoming(v, "upcoming", h.Next).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = upcoming(v, "upcoming", h.Next[:min(len(h.Next), 10)]).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -155,7 +155,7 @@ func homePage(v *visit, p web.Page, h homeView) templ.Component {
 						}()
 					}
 					ctx = templ.InitializeContext(ctx)
-					templ_7745c5c3_Err = web.Timeline(v.history("Latest events", h.Events)).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = web.Timeline(v.latest(h.Events)).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -114,6 +114,9 @@ func invoiceName(i invoice.Invoice) string {
 	return "Invoice without number"
 }
 
+// lowered is a name inside a title.
+func lowered(s string) string { return strings.ToLower(s[:1]) + s[1:] }
+
 // refundable is the payment of an invoice that can still give money back, and how
 // much.
 func refundable(i report.InvoiceView) (payment.Payment, money.Amount, bool) {
@@ -255,7 +258,7 @@ func (v *visit) showRefund(i report.InvoiceView, status int, f refundChoice) {
 	if !i.Invoice.Tax.IsZero() {
 		c.Sums = []web.Sum{{Label: "Before tax", Rounded: v.money(net)}, {Label: v.acc.Tax.Name, Formula: "its share of the invoice", Rounded: v.money(tax)}, {Label: "Refund", Rounded: v.money(f.Parsed), Total: true}}
 	}
-	p := v.page("Refund " + invoiceName(i.Invoice))
+	p := v.page("Refund " + lowered(invoiceName(i.Invoice)))
 	p.Narrow, p.Crumbs = true, v.invoiceCrumbs(i)
 	if f.Notice != nil {
 		p.Notice = f.Notice
@@ -308,7 +311,7 @@ func (v *visit) voidForm() {
 
 func (v *visit) showVoid(i report.InvoiceView, status int, problems []web.Problem) {
 	here := v.at("invoices", i.Invoice.ID.String())
-	p := v.page("Void " + invoiceName(i.Invoice))
+	p := v.page("Void " + lowered(invoiceName(i.Invoice)))
 	p.Narrow, p.Crumbs = true, v.invoiceCrumbs(i)
 	c := web.Confirmation{Action: here + "/void", OperationKey: operationKey(), Verb: "Void invoice over " + v.money(i.Invoice.Total), Busy: "Voiding…", Danger: true, Problems: problems, CancelHref: here,
 		Changes: []web.Fact{{Term: "Invoice", Text: i.Invoice.Label()}, {Term: "Customer", Text: buyerName(i)}, {Term: "Owed now", Text: v.money(i.Invoice.Total)}, {Term: "Owed afterwards", Text: v.money(money.Zero(i.Invoice.Total.Currency))}},
@@ -350,7 +353,7 @@ func (v *visit) showCharge(i report.InvoiceView, status int, problems []web.Prob
 		}
 	}
 	here := v.at("invoices", i.Invoice.ID.String())
-	p := v.page("Charge " + invoiceName(i.Invoice))
+	p := v.page("Charge " + lowered(invoiceName(i.Invoice)))
 	p.Narrow, p.Crumbs = true, v.invoiceCrumbs(i)
 	c := web.Confirmation{Action: here + "/charge", OperationKey: operationKey(), Verb: "Charge " + v.money(i.Invoice.Total), Busy: "Charging…", Problems: problems, CancelHref: here,
 		Changes: []web.Fact{{Term: "Invoice", Text: i.Invoice.Label()}, {Term: "Customer", Text: buyerName(i)}, {Term: "Amount", Text: v.money(i.Invoice.Total)}},

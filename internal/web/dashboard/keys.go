@@ -29,7 +29,7 @@ func (v *visit) showKeys(status int, f keyForm) {
 		v.fail(err)
 		return
 	}
-	t := web.Table{ID: "keys", Caption: "API keys", Inline: true, Columns: []web.Column{{Label: "Name"}, {Label: "Begins with", Card: true}, {Label: "Status", Card: true}, {Label: "Created", NoWrap: true}, {Label: "Action", HideLabel: true, Card: true}},
+	t := web.Table{ID: "keys", Caption: "API keys, table", Columns: []web.Column{{Label: "Name"}, {Label: "Begins with", Card: true}, {Label: "Status", Card: true}, {Label: "Created", NoWrap: true}, {Label: "Action", HideLabel: true, Card: true}},
 		Empty: web.EmptyState(web.Empty{Title: "No key yet", Text: "A program needs one to use the API."})}
 	for i := len(list) - 1; i >= 0; i-- {
 		k := list[i]

@@ -358,7 +358,7 @@ func (v *visit) archivePrice() {
 }
 
 func priceTable(v *visit, o report.ProductView) web.Table {
-	t := web.Table{ID: "prices", Caption: "Prices", Inline: true, Columns: []web.Column{{Label: "Price"}, {Label: "Status", Card: true}, {Label: "Trial"}, {Label: "Setup fee", Numeric: true}, {Label: "Action", HideLabel: true, Card: true}},
+	t := web.Table{ID: "prices", Caption: "Prices, table", Columns: []web.Column{{Label: "Price"}, {Label: "Status", Card: true}, {Label: "Trial"}, {Label: "Setup fee", Numeric: true}, {Label: "Action", HideLabel: true, Card: true}},
 		Empty: web.EmptyState(web.Empty{Title: "No price yet", Text: "Without a price the checkout page sells nothing.", Primary: web.LinkButton(web.Primary, "New price", v.at("products", o.Product.ID.String(), "price"))})}
 	for _, p := range o.Prices {
 		often := "once"

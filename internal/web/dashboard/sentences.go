@@ -11,6 +11,7 @@ import (
 	"perennial/internal/id"
 	"perennial/internal/money"
 	"perennial/internal/payment"
+	"perennial/internal/subscription"
 	"perennial/internal/web"
 )
 
@@ -188,8 +189,23 @@ func tellEnd(_ *visit, f facts) string {
 	return "The subscription was canceled" + quoted(f.text("words"))
 }
 
+// latest tells events in short, for the first page.
+func (v *visit) latest(events []event.Event) web.History {
+	h := v.history("Latest events", events[:min(len(events), 10)])
+	for d := range h.Days {
+		for e := range h.Days[d].Entries {
+			h.Days[d].Entries[e].Detail = nil
+		}
+	}
+	return h
+}
+
 // history tells events, newest first, by days of the account's zone.
 func (v *visit) history(label string, events []event.Event) web.History {
+	// Things of one step of the clock are written together; they are told in the order
+	// in which they happened.
+	events = slices.Clone(events)
+	slices.SortStableFunc(events, func(a, b event.Event) int { return b.At.Compare(a.At) })
 	h := web.History{Label: label}
 	day := ""
 	for _, e := range events {
@@ -215,8 +231,11 @@ func (v *visit) entry(e event.Event) web.Entry {
 	}
 	entry := web.Entry{Icon: told.icon, Tone: told.tone, At: e.At, Clock: e.At.In(v.zone).Format("15:04"), Exact: e.At.In(v.zone).Format("Mon 2 Jan 2006, 15:04:05 MST"),
 		Actor: actorName(e.Actor), Text: told.say(v, f), Href: v.subject(e, f), Amount: v.amountOf(f)}
-	if e.Kind == event.PriceCreated {
+	switch {
+	case e.Kind == event.PriceCreated:
 		entry.Amount = "" // the sentence says it with its interval
+	case e.Kind == event.SubscriptionCanceled && e.Actor.Kind == event.ByClock && f.text("reason") == string(subscription.ByRequest):
+		entry.Text = "The subscription ended, as it was scheduled to"
 	}
 	list := []web.Fact{{Term: "Event", Value: web.IDCopy(e.ID.String())}, {Term: "Kind", Text: string(e.Kind)}}
 	names := make([]string, 0, len(f))

@@ -257,7 +257,7 @@ func (v *visit) subscriptionFacts(s report.SubscriptionView) []web.Fact {
 	if sub.Period < 0 {
 		list = append(list, web.Fact{Term: "Period", Text: "Trial until " + v.date(sub.TrialTo)})
 	} else {
-		list = append(list, web.Fact{Term: "Period", Text: fmt.Sprintf("%d: %s to %s", sub.Period+1, v.date(sub.Span.From), v.date(sub.Span.To)), Note: "the last day belongs to the next period"})
+		list = append(list, web.Fact{Term: "Period", Text: fmt.Sprintf("%d: %s to %s", sub.Period+1, v.date(sub.Span.From), v.date(sub.Span.To))})
 	}
 	list = append(list, web.Fact{Term: "Billing days in", Text: sub.Zone})
 	if !sub.EndedAt.IsZero() {

@@ -97,14 +97,14 @@ func planName(view report.SubscriptionView) string {
 }
 
 func upcomingTable(v *visit, name string, list []report.Due) web.Table {
-	t := web.Table{ID: name, Caption: "What falls due", Inline: true,
-		Columns: []web.Column{{Label: "Customer"}, {Label: "When", Card: true, NoWrap: true}, {Label: "What", Card: true}, {Label: "Amount", Numeric: true, Card: true}},
+	t := web.Table{ID: name, Caption: "Things that fall due, table",
+		Columns: []web.Column{{Label: "Customer"}, {Label: "When", Card: true, NoWrap: true}, {Label: "Amount", Numeric: true, Card: true}},
 		Empty:   web.EmptyState(web.Empty{Title: "Nothing falls due", Text: "Renewals, retries and scheduled ends will stand here."})}
 	for _, d := range list {
 		n := v.due(d)
-		row := web.Row{Href: v.at("subscriptions", d.Subscription.ID.String()), Cells: []templ.Component{web.Strong(d.Customer.Label()), web.DateTime(n.At, v.zone), web.Text(n.Text), nil}}
+		row := web.Row{Href: v.at("subscriptions", d.Subscription.ID.String()), Cells: []templ.Component{web.Stack(d.Customer.Label(), n.Text), web.DateTime(n.At, v.zone), nil}}
 		if n.Amount != "" {
-			row.Cells[3] = web.Money(n.Amount)
+			row.Cells[2] = web.Money(n.Amount)
 		}
 		t.Rows = append(t.Rows, row)
 	}
@@ -112,7 +112,7 @@ func upcomingTable(v *visit, name string, list []report.Due) web.Table {
 }
 
 func subscriptionTable(v *visit, list []report.SubscriptionView, withCustomer bool) web.Table {
-	t := web.Table{ID: "subscriptions", Caption: "Subscriptions", Inline: !withCustomer}
+	t := web.Table{ID: "subscriptions", Caption: "Subscriptions, table"}
 	if withCustomer {
 		t.Columns = append(t.Columns, web.Column{Label: "Customer"})
 	}
@@ -149,7 +149,7 @@ func customerCell(c *customer.Customer) templ.Component {
 }
 
 func invoiceTable(v *visit, list []invoice.Invoice, buyers map[id.Customer]customer.Customer) web.Table {
-	t := web.Table{ID: "invoices", Caption: "Invoices", Inline: buyers == nil, Columns: []web.Column{{Label: "Number", NoWrap: true}}}
+	t := web.Table{ID: "invoices", Caption: "Invoices, table", Columns: []web.Column{{Label: "Number", NoWrap: true}}}
 	if buyers != nil {
 		t.Columns = append(t.Columns, web.Column{Label: "Customer", Card: true})
 	}

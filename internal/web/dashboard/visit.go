@@ -94,7 +94,7 @@ func (v *visit) show(c templ.Component) { web.Render(v.w, v.r, http.StatusOK, c)
 // page is the frame of a page of this account.
 func (v *visit) page(title string) web.Page {
 	p := web.Page{Title: title, AccountName: v.acc.Name, AccountHref: v.at(), Sandbox: v.sandbox(), Nav: v.nav(),
-		MemberName: v.who.Name, MemberEmail: v.who.Email, LogoutHref: "/logout", Preferences: web.PreferencesOf(v.r), Path: v.r.URL.RequestURI(),
+		MemberName: v.who.Name, MemberEmail: v.who.Email, LogoutHref: "/logout", SearchHref: v.at("search"), Preferences: web.PreferencesOf(v.r), Path: v.r.URL.RequestURI(),
 		Notice: notices[v.r.URL.Query().Get("done")], New: v.newMenu(), Accounts: accountLinks(v.who.Accounts, v.names())}
 	if v.sandbox() {
 		p.Clock = v.dateTime(v.now)

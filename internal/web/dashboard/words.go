@@ -94,7 +94,7 @@ func sellerName(i report.InvoiceView) string {
 func billTo(i report.InvoiceView) string {
 	var parts []string
 	for _, s := range []string{i.Buyer.Company, i.Buyer.Name, i.Buyer.Address, country(i.Buyer.Country), i.Buyer.TaxID} {
-		if s != "" {
+		if s != "" && !slices.Contains(parts, s) {
 			parts = append(parts, s)
 		}
 	}

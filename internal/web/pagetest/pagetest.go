@@ -65,13 +65,23 @@ func On(t testing.TB, d *db.DB, c *clock.Manual) *Stack {
 	for _, p := range []string{"/app", "/app/", "/login", "/logout", "/setup", "/preferences"} {
 		mux.Handle(p, inside)
 	}
-	shop := checkout.New(s, r, checkout.Options{Clock: c, Log: quiet, PDF: paper, TokenFor: sandbox.TokenForNumber, TestCards: []checkout.TestCard{
+	shop := checkout.New(s, r, checkout.Options{Clock: c, Log: quiet, PDF: paper, TokenFor: tokenFor, TestCards: []checkout.TestCard{
 		{Number: "4242 4242 4242 4242", Does: "Works"}, {Number: "4000 0000 0000 0002", Does: "Is declined"}, {Number: "4000 0000 0000 9995", Does: "Has no funds"}}})
 	mux.Handle("/c/", shop)
 	mux.Handle("/o/", shop)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return &Stack{URL: server.URL, DB: d, Clock: c, Service: s, Reader: r}
+}
+
+// LostAnswer is a card number whose charge goes through without an answer.
+const LostAnswer = "4000 0000 0000 1001"
+
+func tokenFor(number string) (string, bool) {
+	if number == LostAnswer {
+		return "tok_timeout_charged", true
+	}
+	return sandbox.TokenForNumber(number)
 }
 
 // Owner is the first owner as SetUp makes it.
