@@ -36,7 +36,7 @@ func (h *house) doors(ctx context.Context, secure bool, keys *seal.Keys, nets []
 				{Token: "tok_declineAfter_1", Does: "Works once, then declines"},
 				{Token: "tok_timeout_charged", Does: "Charges, but the answer is lost"},
 			}}),
-		Checkout: checkout.New(h.service, h.reader, checkout.Options{Clock: h.clock, Log: h.log, TokenFor: sandbox.TokenForNumber, TestCards: []checkout.TestCard{
+		Checkout: checkout.New(h.service, h.reader, checkout.Options{Clock: h.clock, Log: h.log, PDF: paper, TokenFor: sandbox.TokenForNumber, TestCards: []checkout.TestCard{
 			{Number: "4242 4242 4242 4242", Does: "Works"},
 			{Number: "4000 0000 0000 0002", Does: "Is declined"},
 			{Number: "4000 0000 0000 9995", Does: "Has no funds"},
