@@ -1,6 +1,6 @@
 // Package api is our own REST API under /v1: JSON over HTTP, described by the
 // OpenAPI document that it serves itself. It is a door: it decodes, tells a story
-// or asks for a read, and encodes. README-level rules:
+// or asks for a read, and encodes. Its rules:
 //
 //   - a bearer key names the account; an id of another account looks unknown;
 //   - amounts are whole minor units with their currency, instants are RFC 3339;
@@ -10,11 +10,15 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"io"
+	"log/slog"
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -24,6 +28,7 @@ import (
 	"perennial/internal/clock"
 	"perennial/internal/commerce"
 	"perennial/internal/event"
+	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/idempotency"
 	"perennial/internal/report"
@@ -33,6 +38,10 @@ import (
 type Options struct {
 	Version string      // of the program, for the description
 	Clock   clock.Clock // the machine's
+	// Log hears of requests that failed on our side; nil is slog's default.
+	Log *slog.Logger
+	// PDF writes the paper of an invoice.
+	PDF func(w io.Writer, v report.InvoiceView) error
 	// NewSecret makes the signing secret of a webhook endpoint, and its sealed form.
 	NewSecret func(id.Account) (secret, sealed string)
 	// CheckAddress refuses an address that webhooks may not reach.
@@ -55,15 +64,17 @@ func New(s *commerce.Service, r *report.Reader, o Options) *API {
 	if o.Woken == nil {
 		o.Woken = func() {}
 	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
 	a := &API{s: s, r: r, o: o, mux: chi.NewMux()}
 	a.mux.NotFound(func(w http.ResponseWriter, _ *http.Request) {
-		writeProblem(w, problem{Status: http.StatusNotFound, Title: "Not Found", Detail: "there is nothing at this address"})
+		writeProblem(w, problem{Status: http.StatusNotFound, Detail: "there is nothing at this address"})
 	})
-	a.mux.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {
-		writeProblem(w, problem{Status: http.StatusMethodNotAllowed, Title: "Method Not Allowed", Detail: "this address does not know that method"})
-	})
+	a.mux.MethodNotAllowed(a.wrongMethod)
 	a.huma = humachi.New(a.mux, a.config())
 	a.huma.UseMiddleware(a.guard)
+	a.huma.OpenAPI().Components.Responses = refusalResponses(a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[problem](), true, "Problem"))
 	for _, routes := range []func(){a.accountRoutes, a.catalogRoutes, a.customerRoutes, a.saleRoutes, a.invoiceRoutes, a.moneyRoutes, a.eventRoutes, a.clockRoutes, a.endpointRoutes} {
 		routes()
 	}
@@ -72,7 +83,23 @@ func New(s *commerce.Service, r *report.Reader, o Options) *API {
 }
 
 // ServeHTTP serves one request.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	a.mux.ServeHTTP(w, r)
+}
+
+// wrongMethod refuses a method and tells which the address knows.
+func (a *API) wrongMethod(w http.ResponseWriter, r *http.Request) {
+	var known []string
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPatch} {
+		if a.mux.Match(chi.NewRouteContext(), m, r.URL.Path) {
+			known = append(known, m)
+		}
+	}
+	w.Header().Set("Allow", strings.Join(known, ", "))
+	writeProblem(w, problem{Status: http.StatusMethodNotAllowed, Detail: "this address does not know that method"})
+}
 
 // Routes are the routes, for tests that must try each of them.
 func (a *API) Routes() chi.Routes { return a.mux }
@@ -95,6 +122,7 @@ type caller struct {
 	key     account.APIKey
 	account account.Account
 	once    *idempotency.Request
+	request string // by which the log knows the request
 }
 
 type callerKey struct{}
@@ -117,23 +145,34 @@ type answer struct {
 }
 
 func encode(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
 		panic("api: " + err.Error()) // wire types always marshal
 	}
-	return append(b, '\n')
+	return b.Bytes()
 }
 
 func answered(status int, body []byte) *answer {
 	ct := "application/json"
-	if status >= 400 || status == http.StatusAccepted {
+	if status >= http.StatusBadRequest {
 		ct = problemType
 	}
 	return &answer{Status: status, ContentType: ct, Body: body}
 }
 
-func refused(err error) *answer {
+// refused answers a refusal. What failed on our side is logged in full and told
+// without its inside.
+func (a *API) refused(ctx context.Context, err error) *answer {
 	p := problemOf(err)
+	if p.Status >= http.StatusInternalServerError {
+		who := callerOf(ctx)
+		a.o.Log.ErrorContext(ctx, "a request failed", "request", who.request, "account", who.account.ID, "kind", fault.KindOf(err), "err", err)
+		if p.Status == http.StatusInternalServerError && who.request != "" {
+			p.Detail += "; the log knows more under " + who.request
+		}
+	}
 	out := answered(p.Status, p.text())
 	if p.RetryAfter > 0 {
 		out.RetryAfter = strconv.Itoa(p.RetryAfter)
@@ -146,24 +185,22 @@ type operation struct {
 	id, method, path, tag string
 	status                int
 	summary, text         string
+	// pending is what 202 answers: the story's result in a form that says that the
+	// gateway has not answered yet. Nil for a story that asks no gateway.
+	pending *pendingAnswer
+	// kept spells what is kept for a repeated request instead of the answer, for
+	// answers that hold a secret. Nil keeps the answer itself.
+	kept func(result any) any
 }
 
-// describeOp is a route in huma's words, with what it answers.
-func (a *API) describeOp(o operation, out reflect.Type) huma.Operation {
-	schema := a.huma.OpenAPI().Components.Schemas.Schema(out, true, o.id+"Answer")
-	problemSchema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[problem](), true, "Problem")
-	op := huma.Operation{OperationID: o.id, Method: o.method, Path: o.path, Tags: []string{o.tag}, Summary: o.summary, Description: o.text,
-		DefaultStatus: o.status, MaxBodyBytes: maxBody,
-		Responses: map[string]*huma.Response{
-			strconv.Itoa(o.status): {Description: http.StatusText(o.status), Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}},
-			"default":              {Description: "A refusal", Content: map[string]*huma.MediaType{problemType: {Schema: problemSchema}}},
-		}}
-	if o.method == http.MethodPost {
-		longest := idempotency.MaxKey
-		op.Parameters = []*huma.Param{{Name: "Idempotency-Key", In: "header", Description: "Makes the request repeatable: at most 255 printable characters.",
-			Schema: &huma.Schema{Type: "string", MaxLength: &longest}}}
-	}
-	return op
+type pendingAnswer struct {
+	wire   reflect.Type
+	render func(result any) any
+}
+
+// whilePending makes the answer of a story whose gateway has not answered yet.
+func whilePending[R, W any](render func(R) W) *pendingAnswer {
+	return &pendingAnswer{reflect.TypeFor[W](), func(result any) any { return render(result.(R)) }}
 }
 
 // read registers a route that changes nothing.
@@ -172,7 +209,7 @@ func read[I, W any](a *API, o operation, run func(ctx context.Context, c caller,
 	huma.Register(a.huma, a.describeOp(o, reflect.TypeFor[W]()), func(ctx context.Context, in *I) (*answer, error) {
 		out, err := run(ctx, callerOf(ctx), in)
 		if err != nil {
-			return refused(err), nil
+			return a.refused(ctx, err), nil
 		}
 		return answered(http.StatusOK, encode(out)), nil
 	})
@@ -192,9 +229,12 @@ func write[I, R, W any](a *API, o operation, run func(ctx context.Context, c com
 		call := who.call()
 		if who.once != nil {
 			call.Once = &commerce.Once{Request: *who.once, Answer: func(result any, refusal error) (int, string) {
-				if refusal != nil {
+				switch {
+				case refusal != nil:
 					p := problemOf(refusal)
 					return p.Status, string(p.text())
+				case o.kept != nil:
+					return o.status, string(encode(o.kept(result)))
 				}
 				return o.status, string(encode(render(result.(R))))
 			}}
@@ -205,8 +245,12 @@ func write[I, R, W any](a *API, o operation, run func(ctx context.Context, c com
 			out.Replayed = "true"
 			return out, nil
 		}
+		if fault.Is(err, fault.Pending) && o.pending != nil {
+			a.o.Woken()
+			return answered(http.StatusAccepted, encode(o.pending.render(result))), nil
+		}
 		if err != nil {
-			return refused(err), nil
+			return a.refused(ctx, err), nil
 		}
 		a.o.Woken()
 		return answered(o.status, encode(render(result))), nil

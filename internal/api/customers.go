@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"perennial/internal/account"
 	"perennial/internal/catalog"
@@ -77,13 +78,13 @@ func (a *API) accountRoutes() {
 	}
 	type createdKey struct {
 		keyWire
-		Secret string `json:"secret" doc:"Shown only now."`
+		Secret *string `json:"secret" doc:"Shown only now; null in a repeated answer."`
 	}
-	write(a, operation{id: "create-api-key", path: "/v1/api-keys", tag: "Account", summary: "Make another API key", text: "Its secret is in this answer and nowhere else; a repeated request with an Idempotency-Key is refused instead of showing it again."},
+	write(a, operation{id: "create-api-key", path: "/v1/api-keys", tag: "Account", summary: "Make another API key", text: "Its secret is in this answer and nowhere else: repeated with its Idempotency-Key, the request is answered with a secret of null. Whose first answer was lost revokes the key and makes another.",
+		kept: func(result any) any { return createdKey{keyOf(result.(commerce.CreatedAPIKey).Key), nil} }},
 		func(ctx context.Context, call commerce.Call, in *newKey) (commerce.CreatedAPIKey, error) {
-			call.Once = nil // its answer holds a secret, which must not be kept
 			return a.s.CreateAPIKey(ctx, commerce.CreateAPIKey{Call: call, Name: in.Body.Name})
-		}, func(k commerce.CreatedAPIKey) createdKey { return createdKey{keyOf(k.Key), k.Secret} })
+		}, func(k commerce.CreatedAPIKey) createdKey { return createdKey{keyOf(k.Key), &k.Secret} })
 	write(a, operation{id: "revoke-api-key", path: "/v1/api-keys/{id}/revoke", status: http.StatusOK, tag: "Account", summary: "Make an API key useless"},
 		func(ctx context.Context, call commerce.Call, in *ByID) (revoked, error) {
 			key, err := id.Parse[id.APIKey](in.ID)
@@ -323,7 +324,7 @@ func (a *API) customerRoutes() {
 			if err != nil {
 				return list[customerWire]{}, err
 			}
-			rows, err := a.r.Customers(ctx, c.account.ID, in.Email, from, in.Limit+1)
+			rows, err := a.r.Customers(ctx, c.account.ID, strings.ToLower(in.Email), from, in.Limit+1)
 			return paged(in.Page, "cus", rows, func(c customer.Customer) int64 { return int64(c.ID) }, customerOf), err
 		})
 	read(a, operation{id: "get-customer", path: "/v1/customers/{id}", tag: "Customers", summary: "One customer"},

@@ -107,8 +107,8 @@ func docsOperationOf(spec *huma.OpenAPI, op *huma.Operation) docsOperation {
 		curl += " \\\n  -X " + op.Method
 	}
 	d.Curl = curl + " \\\n  https://perennial.example" + op.Path
-	for status, answer := range op.Responses {
-		if strings.HasPrefix(status, "2") && answer.Content["application/json"] != nil {
+	for _, status := range []string{"200", "201"} {
+		if answer := op.Responses[status]; answer != nil && answer.Content["application/json"] != nil {
 			d.Answer = docsFields(spec, answer.Content["application/json"].Schema)
 		}
 	}

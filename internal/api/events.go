@@ -96,15 +96,9 @@ func (a *API) clockRoutes() {
 	write(a, operation{id: "advance-clock", path: "/v1/clock/advance", status: http.StatusOK, tag: "Clock", summary: "Advance a sandbox's clock",
 		text: "Everything that falls due on the way happens, in order. The answer comes when the clock is there. Live accounts are refused."},
 		func(ctx context.Context, call commerce.Call, in *clockAdvance) (commerce.Progress, error) {
-			acc, now, err := a.r.Account(ctx, call.Account)
-			if err != nil {
-				return commerce.Progress{}, err
-			}
-			to, err := target(in.Body.To, in.Body.By, now, acc.Location())
-			if err != nil {
-				return commerce.Progress{}, err
-			}
-			return a.s.AdvanceClock(withoutCancel(ctx), commerce.AdvanceClock{Call: call, To: to})
+			return a.s.MoveClock(withoutCancel(ctx), commerce.MoveClock{Call: call, Target: func(acc account.Account, now time.Time) (time.Time, error) {
+				return target(in.Body.To, in.Body.By, now, acc.Location())
+			}})
 		}, func(p commerce.Progress) advanceWire {
 			return advanceWire{p.From, p.At, p.Run.Due, p.Run.Collected, p.Run.Declined, p.Run.Unknown, p.Run.Ended}
 		})
@@ -186,22 +180,22 @@ func (a *API) endpointRoutes() {
 	}
 	type created struct {
 		endpointWire
-		Secret string `json:"secret" doc:"Signs what is sent, by the Standard Webhooks scheme. Shown only now."`
+		Secret *string `json:"secret" doc:"Signs what is sent, by the Standard Webhooks scheme. Shown only now; null in a repeated answer."`
 	}
 	type made struct {
 		endpoint outbox.Endpoint
 		secret   string
 	}
-	write(a, operation{id: "create-webhook-endpoint", path: "/v1/webhook-endpoints", tag: "Webhooks", summary: "Have an address told of events"},
+	write(a, operation{id: "create-webhook-endpoint", path: "/v1/webhook-endpoints", tag: "Webhooks", summary: "Have an address told of events",
+		kept: func(result any) any { return created{endpointOf(result.(outbox.Endpoint)), nil} }},
 		func(ctx context.Context, call commerce.Call, in *newEndpoint) (made, error) {
-			if err := a.o.CheckAddress(in.Body.Address); err != nil {
+			if err := a.checkAddress(in.Body.Address); err != nil {
 				return made{}, err
 			}
 			secret, sealed := a.o.NewSecret(call.Account)
-			call.Once = nil // its answer holds a secret, which must not be kept
 			e, err := a.s.CreateEndpoint(ctx, commerce.CreateEndpoint{Call: call, Address: in.Body.Address, Events: in.Body.Events, Secret: sealed})
 			return made{e, secret}, err
-		}, func(m made) created { return created{endpointOf(m.endpoint), m.secret} })
+		}, func(m made) created { return created{endpointOf(m.endpoint), &m.secret} })
 	read(a, operation{id: "get-webhook-endpoint", path: "/v1/webhook-endpoints/{id}", tag: "Webhooks", summary: "One webhook endpoint"},
 		func(ctx context.Context, c caller, in *ByID) (endpointWire, error) {
 			v, err := id.Parse[id.Endpoint](in.ID)
@@ -212,6 +206,20 @@ func (a *API) endpointRoutes() {
 			return endpointOf(e), err
 		})
 	a.endpointChanges()
+}
+
+// checkAddress refuses an address that webhooks may not reach, under this door's
+// name of the field.
+func (a *API) checkAddress(address string) error {
+	err := a.o.CheckAddress(address)
+	if f := fault.As(err); err != nil && f.Kind == fault.Invalid {
+		why := f.Message
+		if len(f.Fields) > 0 {
+			why = f.Fields[0].Message
+		}
+		return fault.BadField("address", "%s", why)
+	}
+	return err
 }
 
 func (a *API) endpointChanges() {
@@ -230,7 +238,7 @@ func (a *API) endpointChanges() {
 				return outbox.Endpoint{}, err
 			}
 			if in.Body.Address != nil {
-				if err := a.o.CheckAddress(*in.Body.Address); err != nil {
+				if err := a.checkAddress(*in.Body.Address); err != nil {
 					return outbox.Endpoint{}, err
 				}
 			}

@@ -28,8 +28,8 @@ const (
 // is too large, too deep, compressed or not text, and card numbers.
 func (a *API) guard(ctx huma.Context, next func(huma.Context)) {
 	r, w := humachi.Unwrap(ctx)
-	secret, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !bearer {
+	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || len(r.Header["Authorization"]) != 1 {
 		secret = ""
 	}
 	key, acc, err := a.s.Authenticate(r.Context(), secret)
@@ -37,11 +37,13 @@ func (a *API) guard(ctx huma.Context, next func(huma.Context)) {
 		if fault.Is(err, fault.Unauthorized) {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="perennial"`)
 			err = account.ErrKey
+		} else {
+			a.o.Log.ErrorContext(r.Context(), "a key could not be checked", "request", w.Header().Get("X-Request-Id"), "err", err)
 		}
 		writeProblem(w, problemOf(err))
 		return
 	}
-	who := caller{key: key, account: acc}
+	who := caller{key: key, account: acc, request: w.Header().Get("X-Request-Id")}
 	if err := checkQuery(r.URL); err != nil {
 		writeProblem(w, *err)
 		return
@@ -92,37 +94,10 @@ func readBody(r *http.Request, w http.ResponseWriter) ([]byte, *problem) {
 	if ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(ct), "application/json") {
 		return nil, bad(http.StatusUnsupportedMediaType, "not_json", "the body must be application/json")
 	}
-	if !utf8.Valid(body) || bytes.Contains(body, []byte(`\u0000`)) {
-		return nil, bad(http.StatusBadRequest, "invalid", "the body must be UTF-8 text without the character zero")
-	}
-	if depth(body) > maxDepth {
-		return nil, bad(http.StatusBadRequest, "too_deep", "the body must not be nested deeper than 64")
-	}
-	if cardnumber.In(string(body)) {
-		return nil, &problem{Status: http.StatusUnprocessableEntity, Code: "card_number_refused", Detail: "the request holds a card number; send the payment gateway's token for it",
-			Errors: []problemField{{"body", "must not hold a card number"}}}
+	if p := checkBody(body); p != nil {
+		return nil, p
 	}
 	return body, nil
-}
-
-// depth is how deep the braces and brackets outside of strings go.
-func depth(body []byte) int {
-	now, most, text := 0, 0, false
-	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case text && c == '\\':
-			i++
-		case c == '"':
-			text = !text
-		case text:
-		case c == '{' || c == '[':
-			now++
-			most = max(most, now)
-		case c == '}' || c == ']':
-			now--
-		}
-	}
-	return most
 }
 
 // once is the claim to an idempotency key, nil when the request has none.
@@ -131,7 +106,10 @@ func (a *API) once(r *http.Request, op *huma.Operation, body []byte) (*idempoten
 	if key == "" || r.Method != http.MethodPost {
 		return nil, nil
 	}
-	if len(key) > idempotency.MaxKey || strings.ContainsFunc(key, func(c rune) bool { return c < ' ' || c > '~' }) {
+	if cardnumber.In(key) {
+		return nil, bad(http.StatusUnprocessableEntity, "card_number_refused", "the Idempotency-Key must not hold a card number")
+	}
+	if len(key) > idempotency.MaxKey || len(r.Header["Idempotency-Key"]) != 1 || strings.ContainsFunc(key, func(c rune) bool { return c < ' ' || c > '~' }) {
 		return nil, bad(http.StatusUnprocessableEntity, "invalid", "the Idempotency-Key must be 1 to 255 printable characters")
 	}
 	whole := make([]byte, 0, len(r.URL.Path)+len(r.URL.RawQuery)+len(body)+2)

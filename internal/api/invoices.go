@@ -8,7 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"perennial/internal/commerce"
-	"perennial/internal/document"
+	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/invoice"
 	"perennial/internal/payment"
@@ -57,7 +57,8 @@ func (a *API) invoiceRoutes() {
 		}
 	}
 	write(a, operation{id: "pay-invoice", path: "/v1/invoices/{id}/pay", status: http.StatusOK, tag: "Invoices", summary: "Charge an open invoice now",
-		text: "A decline (402) leaves the schedule of retries as it was."},
+		text:    "A decline (402) leaves the schedule of retries as it was. 202: the gateway has not answered; the payment is settled later.",
+		pending: whilePending(func(c commerce.Collected) invoiceWire { return invoiceOf(c.Invoice) })},
 		func(ctx context.Context, call commerce.Call, in *paying) (commerce.Collected, error) {
 			v, err := id.Parse[id.Invoice](in.ID)
 			if err != nil {
@@ -84,19 +85,18 @@ func (a *API) invoiceRoutes() {
 func (a *API) pdf(ctx context.Context, in *ByID) (*answer, error) {
 	v, err := id.Parse[id.Invoice](in.ID)
 	if err != nil {
-		return refused(err), nil
+		return a.refused(ctx, err), nil
 	}
 	found, err := a.r.Invoice(ctx, callerOf(ctx).account.ID, v)
 	if err != nil {
-		return refused(err), nil
+		return a.refused(ctx, err), nil
 	}
-	paper, err := document.Of(found)
-	if err != nil {
-		return refused(err), nil
+	if a.o.PDF == nil {
+		return a.refused(ctx, fault.New(fault.Unavailable, "this server makes no documents")), nil
 	}
 	var b bytes.Buffer
-	if err := paper.WritePDF(&b); err != nil {
-		return refused(err), nil
+	if err := a.o.PDF(&b, found); err != nil {
+		return a.refused(ctx, err), nil
 	}
 	return &answer{Status: http.StatusOK, ContentType: "application/pdf", Disposition: `inline; filename="` + found.Invoice.Label() + `.pdf"`, Body: b.Bytes()}, nil
 }
@@ -146,7 +146,8 @@ func (a *API) moneyRoutes() {
 		}
 	}
 	write(a, operation{id: "create-refund", path: "/v1/refunds", tag: "Payments", summary: "Give money of a payment back",
-		text: "Never more than was paid. 402: the gateway refused. 202: it has not answered; the refund is settled later and must not be repeated under another key."},
+		text:    "Never more than was paid. 402: the gateway refused. 202: it has not answered; the refund is settled later and must not be repeated under another key.",
+		pending: whilePending(refundOf)},
 		func(ctx context.Context, call commerce.Call, in *newRefund) (payment.Refund, error) {
 			v, err := parse[id.Payment]("payment", in.Body.Payment)
 			if err != nil {

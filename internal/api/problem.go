@@ -1,11 +1,16 @@
 package api
 
 import (
+	"fmt"
+	"math"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 
 	"perennial/internal/fault"
 )
@@ -56,6 +61,9 @@ func (p *problem) MarshalJSON() ([]byte, error) { return p.text(), nil }
 
 func writeProblem(w http.ResponseWriter, p problem) {
 	w.Header().Set("Content-Type", problemType)
+	if p.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(p.text())
 }
@@ -88,10 +96,15 @@ func problemOf(err error) problem {
 		}
 		p.Errors = append(p.Errors, problemField{location, field.Message})
 	}
+	p.Errors = orderly(p.Errors)
 	switch f.Kind {
+	case fault.Internal:
+		p.Detail = "something went wrong on our side"
 	case fault.Unknown:
 		p.Detail, p.RetryAfter = "it is not known whether this was done; repeat the request with the same Idempotency-Key to find out", 1
-	case fault.Unavailable, fault.Limited, fault.Conflict:
+	case fault.Unavailable, fault.Limited:
+		p.RetryAfter = max(1, int(f.RetryAfter/time.Second))
+	case fault.Conflict:
 		if f.RetryAfter > 0 {
 			p.RetryAfter = max(1, int(f.RetryAfter/time.Second))
 		}
@@ -99,9 +112,19 @@ func problemOf(err error) problem {
 	return p
 }
 
+// maxErrors is how many wrong fields one answer names.
+const maxErrors = 50
+
+// orderly sorts the wrong fields by where they are, so that the same request always
+// gets the same answer, and cuts a long list.
+func orderly(list []problemField) []problemField {
+	slices.SortStableFunc(list, func(a, b problemField) int { return strings.Compare(a.Location, b.Location) })
+	return list[:min(len(list), maxErrors)]
+}
+
 // Huma makes its own errors (a body that is not of the schema) through this
 // variable: they become problems that name the field and never repeat the value,
-// which may be something secret.
+// which may be something secret. Field names count with their case.
 func init() {
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		p := &problem{Status: status, Detail: message, Code: "invalid"}
@@ -126,6 +149,51 @@ func init() {
 			}
 			p.Errors = append(p.Errors, problemField{location, d.Message})
 		}
+		p.Errors = orderly(p.Errors)
 		return p
+	}
+	huma.ValidateStrictCasing = true
+	huma.ErrorFormatter = func(format string, args ...any) string {
+		for i, a := range args {
+			if f, ok := a.(float64); ok && f == math.Trunc(f) {
+				args[i] = int64(f) // a limit of whole numbers, without an exponent
+			}
+		}
+		return fmt.Sprintf(format, args...)
+	}
+	speakPlainly()
+}
+
+// speakPlainly gives huma's refusals our words, and numbers all their digits: a
+// limit reads 10000000000000, not 1e+13.
+func speakPlainly() {
+	huma.ErrorFormatter = func(format string, args ...any) string {
+		for i, a := range args {
+			if f, ok := a.(float64); ok {
+				args[i] = strconv.FormatFloat(f, 'f', -1, 64)
+			}
+		}
+		return fmt.Sprintf(format, args...)
+	}
+	for words, ours := range map[*string]string{
+		&validation.MsgUnexpectedProperty:       "is not a field of this request",
+		&validation.MsgExpectedRequiredProperty: "must have %s",
+		&validation.MsgExpectedBoolean:          "must be true or false",
+		&validation.MsgExpectedNumber:           "must be a number",
+		&validation.MsgExpectedInteger:          "must be a whole number",
+		&validation.MsgExpectedString:           "must be text",
+		&validation.MsgExpectedArray:            "must be a list",
+		&validation.MsgExpectedObject:           "must be an object",
+		&validation.MsgExpectedOneOf:            "must be one of %s",
+		&validation.MsgExpectedMinimumNumber:    "must be at least %v",
+		&validation.MsgExpectedMaximumNumber:    "must be at most %v",
+		&validation.MsgExpectedMinLength:        "must have at least %d characters",
+		&validation.MsgExpectedMaxLength:        "must have at most %d characters",
+		&validation.MsgExpectedMaxItems:         "must have at most %d entries",
+		&validation.MsgExpectedMaxProperties:    "must have at most %d entries",
+		&validation.MsgExpectedRFC3339DateTime:  "must be an instant of RFC 3339, for example 2026-01-31T10:00:00Z",
+		&validation.MsgExpectedRFC3986URI:       "must be an address: %v",
+	} {
+		*words = ours
 	}
 }

@@ -76,7 +76,8 @@ func (a *API) saleRoutes() {
 		Customer string `query:"customer" maxLength:"40" doc:"Only of that customer."`
 	}
 	write(a, operation{id: "create-order", path: "/v1/orders", tag: "Sales", summary: "Sell a price to a customer",
-		text: "Charges what is due now and starts the subscription of a recurring price. 402: the card was declined and nothing was sold. 202: the bank has not answered; the order is settled later and must not be repeated under another key."},
+		text:    "Charges what is due now and starts the subscription of a recurring price. 402: the card was declined and nothing was sold. 202: the bank has not answered; the order is settled later and must not be repeated under another key.",
+		pending: whilePending(saleOf)},
 		func(ctx context.Context, call commerce.Call, in *struct{ Body saleBody }) (commerce.Sale, error) {
 			sell, err := in.Body.sell(call)
 			if err != nil {
@@ -181,7 +182,8 @@ func (a *API) subscriptionRoutes() {
 			return subscriptionViewOf(found), err
 		})
 	write(a, operation{id: "create-subscription", path: "/v1/subscriptions", tag: "Subscriptions", summary: "Sell a recurring price",
-		text: "The same sale as POST /v1/orders, answered with the subscription."},
+		text:    "The same sale as POST /v1/orders, answered with the subscription. 202: the bank has not answered, there is no subscription yet, and the answer is the pending order.",
+		pending: whilePending(saleOf)},
 		func(ctx context.Context, call commerce.Call, in *struct{ Body saleBody }) (commerce.Sale, error) {
 			sell, err := in.Body.sell(call)
 			if err != nil {
@@ -215,6 +217,24 @@ func (a *API) subscriptionRoutes() {
 				return subscription.Subscription{}, err
 			}
 			return a.s.Cancel(ctx, commerce.Cancel{Call: call, Subscription: v, When: subscription.When(in.Body.When), Reason: in.Body.Reason})
+		}, subscriptionOf)
+	type change struct {
+		ByID
+		Body struct {
+			Method string `json:"payment_method" maxLength:"40" doc:"A usable payment method of the same customer; the next renewal is charged with it."`
+		}
+	}
+	write(a, operation{id: "update-subscription", method: http.MethodPatch, path: "/v1/subscriptions/{id}", status: http.StatusOK, tag: "Subscriptions", summary: "Charge a subscription with another payment method"},
+		func(ctx context.Context, call commerce.Call, in *change) (subscription.Subscription, error) {
+			v, err := id.Parse[id.Subscription](in.ID)
+			if err != nil {
+				return subscription.Subscription{}, err
+			}
+			method, err := parse[id.Method]("payment_method", in.Body.Method)
+			if err != nil {
+				return subscription.Subscription{}, err
+			}
+			return a.s.ChangeMethod(ctx, commerce.ChangeMethod{Call: call, Subscription: v, Method: method})
 		}, subscriptionOf)
 	write(a, operation{id: "undo-cancel", path: "/v1/subscriptions/{id}/undo-cancel", status: http.StatusOK, tag: "Subscriptions", summary: "Take a scheduled end back"},
 		func(ctx context.Context, call commerce.Call, in *ByID) (subscription.Subscription, error) {

@@ -1,0 +1,240 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"perennial/internal/account"
+)
+
+// Each resource is used as a client would, its refusals too; the whole answers are
+// compared with golden files, which are the same on both engines.
+
+func TestAccount(t *testing.T) {
+	onBoth(t, func(w *world) {
+		s := newTranscript(w)
+		s.send("read", "GET", "/v1/account", "")
+		s.send("change", "PATCH", "/v1/account", `{"name":"Acme Tea","zone":"Europe/Berlin","currency":"EUR","legal_name":"Acme Tea GmbH","address":"Hafen 1\n20095 Hamburg","country":"DE","tax_name":"VAT","tax_rate":"0.19"}`)
+		s.send("every wrong field is named", "PATCH", "/v1/account", `{"name":" ","zone":"Mars/Base","email":"nobody","country":"de","tax_rate":"1"}`)
+		s.send("unknown currency", "PATCH", "/v1/account", `{"currency":"XXX"}`)
+		s.send("what is not offered cannot be set", "PATCH", "/v1/account", `{"mode":"live","id":"acc_1","clock_offset":5}`)
+		made := s.send("another key", "POST", "/v1/api-keys", `{"name":"shop"}`, withKey("k1"))
+		s.send("repeated, the secret is not told again", "POST", "/v1/api-keys", `{"name":"shop"}`, withKey("k1"))
+		s.send("keys", "GET", "/v1/api-keys", "")
+		secret := made.text("secret")
+		w.callAs(secret, 200, "GET", "/v1/account", "")
+		s.send("revoke", "POST", "/v1/api-keys/"+made.text("id")+"/revoke", "")
+		s.send("revoked already", "POST", "/v1/api-keys/"+made.text("id")+"/revoke", "")
+		w.callAs(secret, 401, "GET", "/v1/account", "")
+		s.send("nothing here", "GET", "/v1/nothing", "")
+		s.send("wrong method", "POST", "/v1/account", "{}")
+		golden(w, "account.golden", s.b.String())
+	})
+}
+
+func TestCatalog(t *testing.T) {
+	onBoth(t, func(w *world) {
+		s := newTranscript(w)
+		campaign := s.send("campaign", "POST", "/v1/campaigns", `{"name":"Spring"}`).text("id")
+		s.send("change it", "PATCH", "/v1/campaigns/"+campaign, `{"name":"Summer"}`)
+		s.send("read it", "GET", "/v1/campaigns/"+campaign, "")
+		s.send("all", "GET", "/v1/campaigns", "")
+		product := s.send("product", "POST", "/v1/products", `{"campaign":"`+campaign+`","name":"Tea","description":"Leaves"}`).text("id")
+		s.send("of an unknown campaign", "POST", "/v1/products", `{"campaign":"cam_0000000000001","name":"Tea"}`)
+		s.send("change it", "PATCH", "/v1/products/"+product, `{"description":"Green leaves"}`)
+		s.send("all", "GET", "/v1/products?limit=1", "")
+		price := s.send("price", "POST", "/v1/prices", `{"product":"`+product+`","name":"Quarterly","amount":5997,"currency":"EUR","interval":"3 months","trial_days":14,"setup_fee":500,"max_quantity":10}`).text("id")
+		s.send("once", "POST", "/v1/prices", `{"product":"`+product+`","amount":10000000000000,"currency":"JPY"}`)
+		s.send("wrong", "POST", "/v1/prices", `{"product":"prd_x","amount":5,"currency":"ABC","interval":"fortnight"}`)
+		s.send("too much", "POST", "/v1/prices", `{"product":"`+product+`","amount":10000000000001,"currency":"EUR"}`)
+		s.send("terms stay", "PATCH", "/v1/prices/"+price, `{"amount":1}`)
+		s.send("archive", "PATCH", "/v1/prices/"+price, `{"state":"archived"}`)
+		s.send("read it", "GET", "/v1/prices/"+price, "")
+		s.send("of the product", "GET", "/v1/prices?product="+product, "")
+		s.send("product with its prices", "GET", "/v1/products/"+product, "")
+		s.send("unknown", "GET", "/v1/products/prd_0000000000001", "")
+		s.send("never an id", "GET", "/v1/products/1", "")
+		golden(w, "catalog.golden", s.b.String())
+	})
+}
+
+func TestCustomers(t *testing.T) {
+	onBoth(t, func(w *world) {
+		s := newTranscript(w)
+		c := s.send("make", "POST", "/v1/customers", `{"email":"Ada@Example.com","name":"Ada","company":"Engines","address":"1 Row\nLondon","country":"GB","tax_id":"GB123","language":"en-GB","metadata":{"crm":"77","a":"b"}}`).text("id")
+		s.send("address taken", "POST", "/v1/customers", `{"email":"ada@example.com"}`)
+		s.send("nobody", "POST", "/v1/customers", `{}`)
+		s.send("read", "GET", "/v1/customers/"+c, "")
+		s.send("change", "PATCH", "/v1/customers/"+c, `{"name":"Ada L.","metadata":{}}`)
+		s.send("wrong", "PATCH", "/v1/customers/"+c, `{"email":"x","country":"uk","language":"!"}`)
+		s.send("by address", "GET", "/v1/customers?email=ADA", "")
+		s.send("none by address", "GET", "/v1/customers?email=bob", "")
+		card := s.send("attach", "POST", "/v1/customers/"+c+"/payment-methods", `{"token":"tok_visa"}`).text("id")
+		s.send("refused token", "POST", "/v1/customers/"+c+"/payment-methods", `{"token":"tok_unknown"}`)
+		s.send("card number", "POST", "/v1/customers/"+c+"/payment-methods", `{"token":"4242 4242 4242 4242"}`)
+		s.send("methods", "GET", "/v1/customers/"+c+"/payment-methods", "")
+		s.send("one", "GET", "/v1/payment-methods/"+card, "")
+		s.send("detach", "POST", "/v1/payment-methods/"+card+"/detach", "")
+		golden(w, "customers.golden", s.b.String())
+	})
+}
+
+func TestSales(t *testing.T) {
+	onBoth(t, func(w *world) {
+		p := w.shop(w.key, "")
+		s := newTranscript(w)
+		order := s.send("sell", "POST", "/v1/orders", `{"customer":"`+p.customer+`","price":"`+p.monthly+`","quantity":2,"payment_method":"`+p.card+`","expected_amount":{"amount":3998,"currency":"USD"}}`)
+		s.send("read", "GET", "/v1/orders/"+order.text("id"), "")
+		s.send("new buyer, one-time", "POST", "/v1/orders", `{"buyer":{"email":"bob@example.com","name":"Bob"},"price":"`+p.once+`","token":"tok_mastercard"}`)
+		s.send("declined", "POST", "/v1/orders", `{"buyer":{"email":"eve@example.com"},"price":"`+p.once+`","token":"tok_chargeDeclinedInsufficientFunds"}`)
+		s.send("no answer from the bank", "POST", "/v1/orders", `{"buyer":{"email":"kim@example.com"},"price":"`+p.once+`","token":"tok_timeout_charged"}`)
+		s.send("the same for a subscription", "POST", "/v1/subscriptions", `{"buyer":{"email":"lee@example.com"},"price":"`+p.monthly+`","token":"tok_timeout_charged"}`)
+		s.send("price changed", "POST", "/v1/orders", `{"customer":"`+p.customer+`","price":"`+p.once+`","payment_method":"`+p.card+`","expected_amount":{"amount":499,"currency":"USD"}}`)
+		s.send("wrong", "POST", "/v1/orders", `{"price":"`+p.once+`","customer":"`+p.customer+`","buyer":{"email":"?"},"token":"a","payment_method":"pm_b","quantity":1}`)
+		s.send("unknown things", "POST", "/v1/orders", `{"customer":"cus_0000000000001","price":"prc_0000000000001","payment_method":"pm_0000000000001"}`)
+		s.send("nothing to pay with", "POST", "/v1/orders", `{"customer":"`+p.customer+`","price":"`+p.once+`"}`)
+		s.send("orders of one", "GET", "/v1/orders?customer="+p.customer, "")
+		golden(w, "sales.golden", s.b.String())
+	})
+}
+
+func TestSubscriptions(t *testing.T) {
+	onBoth(t, func(w *world) {
+		p := w.shop(w.key, "")
+		s := newTranscript(w)
+		sub := s.send("sell", "POST", "/v1/subscriptions", `{"customer":"`+p.customer+`","price":"`+p.monthly+`","payment_method":"`+p.card+`"}`).text("id")
+		s.send("not recurring", "POST", "/v1/subscriptions", `{"customer":"`+p.customer+`","price":"`+p.once+`","payment_method":"`+p.card+`"}`)
+		s.send("with everything", "GET", "/v1/subscriptions/"+sub+"?expand=customer,product,price,latest_invoice,payment_method", "")
+		s.send("expand what is not there", "GET", "/v1/subscriptions/"+sub+"?expand=secrets", "")
+		s.send("filter", "GET", "/v1/subscriptions?customer="+p.customer+"&state=active&expand=customer", "")
+		s.send("none", "GET", "/v1/subscriptions?state=canceled", "")
+		s.send("wrong filter", "GET", "/v1/subscriptions?state=asleep&custommer=x", "")
+		other := w.call(201, "POST", "/v1/customers/"+p.customer+"/payment-methods", `{"token":"tok_mastercard"}`).text("id")
+		s.send("another card", "PATCH", "/v1/subscriptions/"+sub, `{"payment_method":"`+other+`"}`)
+		s.send("an unknown card", "PATCH", "/v1/subscriptions/"+sub, `{"payment_method":"pm_0000000000001"}`)
+		s.send("end later", "POST", "/v1/subscriptions/"+sub+"/cancel", `{"when":"period_end","reason":"too much tea"}`)
+		s.send("after all not", "POST", "/v1/subscriptions/"+sub+"/undo-cancel", "")
+		s.send("nothing to take back", "POST", "/v1/subscriptions/"+sub+"/undo-cancel", "")
+		s.send("end when?", "POST", "/v1/subscriptions/"+sub+"/cancel", `{"when":"soon"}`)
+		s.send("end", "POST", "/v1/subscriptions/"+sub+"/cancel", `{"when":"now"}`)
+		s.send("ended", "POST", "/v1/subscriptions/"+sub+"/cancel", `{"when":"now"}`)
+		s.send("ended", "PATCH", "/v1/subscriptions/"+sub, `{"payment_method":"`+p.card+`"}`)
+		golden(w, "subscriptions.golden", s.b.String())
+	})
+}
+
+func TestInvoicesAndMoney(t *testing.T) {
+	onBoth(t, func(w *world) {
+		p := w.shop(w.key, "")
+		w.call(200, "PATCH", "/v1/account", `{"tax_name":"VAT","tax_rate":"0.19"}`)
+		s := newTranscript(w)
+		sale := w.call(201, "POST", "/v1/orders", `{"customer":"`+p.customer+`","price":"`+p.once+`","quantity":3,"payment_method":"`+p.card+`"}`)
+		inv := sale.text("invoice")
+		s.send("invoice", "GET", "/v1/invoices/"+inv, "")
+		if got := w.call(200, "GET", "/v1/invoices/"+inv+"/pdf", ""); !strings.HasPrefix(got.raw, "%PDF-") || got.header.Get("Content-Type") != "application/pdf" {
+			w.Errorf("the paper is no PDF: %.20q", got.raw)
+		}
+		pay := w.call(200, "GET", "/v1/payments", "").data()[0]["id"].(string)
+		s.send("payment", "GET", "/v1/payments/"+pay, "")
+		ref := s.send("refund a part", "POST", "/v1/refunds", `{"payment":"`+pay+`","amount":85,"reason":"cold"}`).text("id")
+		s.send("too much", "POST", "/v1/refunds", `{"payment":"`+pay+`","amount":1701}`)
+		s.send("nothing", "POST", "/v1/refunds", `{"payment":"`+pay+`","amount":0}`)
+		s.send("less than nothing", "POST", "/v1/refunds", `{"payment":"`+pay+`","amount":-1}`)
+		s.send("unknown payment", "POST", "/v1/refunds", `{"payment":"pay_0000000000001"}`)
+		s.send("the rest", "POST", "/v1/refunds", `{"payment":"`+pay+`"}`)
+		s.send("refund", "GET", "/v1/refunds/"+ref, "")
+		s.send("refunds", "GET", "/v1/refunds?limit=1", "")
+		s.send("paid cannot be voided", "POST", "/v1/invoices/"+inv+"/void", "")
+		s.send("paid cannot be paid", "POST", "/v1/invoices/"+inv+"/pay", "{}")
+
+		w.call(201, "POST", "/v1/subscriptions", `{"buyer":{"email":"bob@example.com"},"price":"`+p.monthly+`","token":"tok_declineAfter_1"}`)
+		s.send("a month later", "POST", "/v1/clock/advance", `{"by":"month"}`)
+		open := w.call(200, "GET", "/v1/invoices?state=open", "").data()[0]["id"].(string)
+		s.send("still declined", "POST", "/v1/invoices/"+open+"/pay", "{}")
+		s.send("void", "POST", "/v1/invoices/"+open+"/void", "")
+		s.send("void already", "POST", "/v1/invoices/"+open+"/void", "")
+		s.send("lists", "GET", "/v1/invoices?customer="+p.customer+"&state=paid&limit=1", "")
+		golden(w, "invoices.golden", s.b.String())
+	})
+}
+
+func TestClockAndEvents(t *testing.T) {
+	onBoth(t, func(w *world) {
+		p := w.shop(w.key, "")
+		w.call(201, "POST", "/v1/subscriptions", `{"customer":"`+p.customer+`","price":"`+p.monthly+`","payment_method":"`+p.card+`"}`)
+		s := newTranscript(w)
+		s.send("clock", "GET", "/v1/clock", "")
+		s.send("what comes", "GET", "/v1/upcoming", "")
+		s.send("31 days", "POST", "/v1/clock/advance", `{"by":"31 days"}`, withKey("walk"))
+		s.send("repeated, it is not 62", "POST", "/v1/clock/advance", `{"by":"31 days"}`, withKey("walk"))
+		s.send("to an instant", "POST", "/v1/clock/advance", `{"to":"2026-04-01T00:00:00+02:00"}`)
+		s.send("back", "POST", "/v1/clock/advance", `{"to":"2026-01-01T00:00:00Z"}`)
+		s.send("too far", "POST", "/v1/clock/advance", `{"to":"2199-01-01T00:00:00Z"}`)
+		s.send("before 1970", "POST", "/v1/clock/advance", `{"to":"1969-12-31T23:59:59Z"}`)
+		s.send("after 2200", "POST", "/v1/clock/advance", `{"to":"2200-01-01T00:00:00Z"}`)
+		s.send("no date", "POST", "/v1/clock/advance", `{"to":"tomorrow"}`)
+		s.send("neither", "POST", "/v1/clock/advance", `{}`)
+		s.send("events of a kind", "GET", "/v1/events?type=subscription.renewed&limit=1", "")
+		one := w.call(200, "GET", "/v1/events?customer="+p.customer, "").data()[0]["id"].(string)
+		s.send("one event", "GET", "/v1/events/"+one, "")
+		_, w.key = w.newAccount("Live", account.Live)
+		s.send("a live account's clock is the real one", "POST", "/v1/clock/advance", `{"by":"day"}`)
+		golden(w, "clock.golden", s.b.String())
+	})
+}
+
+func TestWebhooks(t *testing.T) {
+	onBoth(t, func(w *world) {
+		s := newTranscript(w)
+		end := s.send("make", "POST", "/v1/webhook-endpoints", `{"address":"https://example.com/hooks","events":["customer.*"]}`, withKey("e")).text("id")
+		s.send("repeated, the secret is not told again", "POST", "/v1/webhook-endpoints", `{"address":"https://example.com/hooks","events":["customer.*"]}`, withKey("e"))
+		s.send("inside", "POST", "/v1/webhook-endpoints", `{"address":"https://127.0.0.1/hooks"}`)
+		s.send("no kind", "POST", "/v1/webhook-endpoints", `{"address":"https://example.com","events":["all of them"]}`)
+		w.call(201, "POST", "/v1/customers", `{"email":"ada@example.com"}`)
+		log := s.send("what it is owed", "GET", "/v1/webhook-endpoints/"+end+"/deliveries", "")
+		s.send("again", "POST", "/v1/deliveries/"+log.data()[0]["id"].(string)+"/replay", "")
+		s.send("stop", "PATCH", "/v1/webhook-endpoints/"+end, `{"enabled":false,"events":[]}`)
+		s.send("read", "GET", "/v1/webhook-endpoints/"+end, "")
+		s.send("all", "GET", "/v1/webhook-endpoints", "")
+		s.send("remove", "POST", "/v1/webhook-endpoints/"+end+"/remove", "")
+		s.send("removed", "GET", "/v1/webhook-endpoints/"+end, "")
+		golden(w, "webhooks.golden", s.b.String())
+	})
+}
+
+// A request without a good key learns nothing but that, in the same words.
+func TestUnauthorized(t *testing.T) {
+	onBoth(t, func(w *world) {
+		var words string
+		for _, header := range []string{"", "Bearer", "Bearer x", "Basic " + w.key, w.key, "Bearer " + w.key + "x", "Bearer perennial_test_" + strings.Repeat("0", 38)} {
+			got := w.request("", "GET", "/v1/account", "", func(r *http.Request) {
+				if header != "" {
+					r.Header.Set("Authorization", header)
+				}
+			})
+			if got.status != 401 || got.header.Get("WWW-Authenticate") == "" || got.header.Get("Content-Type") != "application/problem+json" {
+				w.Errorf("%q: %d %v", header, got.status, got.header)
+			}
+			if words == "" {
+				words = got.raw
+			}
+			if got.raw != words {
+				w.Errorf("%q is answered otherwise: %s", header, got.raw)
+			}
+		}
+		w.callAs("", 200, "GET", "/v1/openapi.json", "")
+		w.request(w.key, "GET", "/v1/account", "")
+	})
+}
+
+// Instants keep their microseconds.
+func TestMicroseconds(t *testing.T) {
+	onBoth(t, func(w *world) {
+		w.clock.Set(time.Date(2026, 2, 1, 0, 0, 0, 123_456_000, time.UTC))
+		if got := w.call(200, "GET", "/v1/clock", "").text("now"); got != "2026-02-01T00:00:00.123456Z" {
+			w.Error(got)
+		}
+	})
+}
