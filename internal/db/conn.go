@@ -57,7 +57,7 @@ func (c *conn) ExecContext(ctx context.Context, q string, args ...any) (sql.Resu
 	if err != nil {
 		return nil, err
 	}
-	return st.ExecContext(ctx, args...) //nolint:sqlclosecheck // the cache closes it
+	return st.ExecContext(ctx, args...)
 }
 
 // QueryContext runs a statement that returns rows.
@@ -66,7 +66,7 @@ func (c *conn) QueryContext(ctx context.Context, q string, args ...any) (*sql.Ro
 	if err != nil {
 		return nil, err
 	}
-	return st.QueryContext(ctx, args...) //nolint:sqlclosecheck // the cache closes it
+	return st.QueryContext(ctx, args...)
 }
 
 // command runs a statement that controls the transaction; nobody can cancel it.
