@@ -2,6 +2,8 @@ package dashboard_test
 
 import (
 	"context"
+	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -354,5 +356,49 @@ func TestClockMovesOnceAndOnlyForward(t *testing.T) {
 	}
 	if r := p.get("/app/" + s.Live(t).String() + "/developers/clock"); r.status != http.StatusNotFound {
 		t.Errorf("the clock of a live account answered %d", r.status)
+	}
+}
+
+// Lists are paged by keys, both ways, with nothing left out or shown twice.
+func TestListsArePagedBothWays(t *testing.T) {
+	t.Parallel()
+	s := pagetest.New(t, db.SQLite)
+	p := newPerson(t, s)
+	acc := p.setUp(s)
+	for i := range 120 {
+		_, err := s.Service.CreateCustomer(t.Context(), commerce.CreateCustomer{Call: commerce.Call{Account: acc}, Email: fmt.Sprintf("buyer-%03d@example.com", i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := func(body, rel string) string {
+		found := regexp.MustCompile(`rel="` + rel + `" href="([^"]+)"`).FindStringSubmatch(body)
+		if found == nil {
+			return ""
+		}
+		return html.UnescapeString(found[1])
+	}
+	rows := regexp.MustCompile(`buyer-\d{3}@example\.com`)
+	seen := map[string]bool{}
+	var pages []string
+	for path := "/app/" + acc.String() + "/customers?email=buyer"; path != ""; {
+		body := p.get(path).body
+		pages = append(pages, body)
+		for _, r := range rows.FindAllString(body, -1) {
+			seen[r] = true
+		}
+		path = link(body, "next")
+	}
+	if len(pages) != 3 || len(seen) != 120 || !strings.Contains(pages[2], "101–120") {
+		t.Fatalf("%d pages with %d customers", len(pages), len(seen))
+	}
+	if back := p.get(link(pages[2], "prev")).body; rows.FindString(back) != rows.FindString(pages[1]) || !strings.Contains(back, "51–100") {
+		t.Error("the page before the last is another one on the way back")
+	}
+	if link(pages[0], "prev") != "" {
+		t.Error("the first page leads to a newer one")
+	}
+	if r := p.get("/app/" + acc.String() + "/customers?before=nonsense&trail=%00"); r.status != http.StatusOK {
+		t.Errorf("a wrong key answered %d", r.status)
 	}
 }

@@ -1,7 +1,11 @@
 package dashboard_test
 
 import (
+	"bytes"
 	"fmt"
+	"image"
+	"image/draw"
+	"image/png"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -138,7 +142,8 @@ func (s *sample) logIn(b *webtest.Browser) {
 
 // Every page, in both themes and on both widths, is free of accessibility
 // violations and never wider than the screen. With GALLERY=dir the pictures are
-// kept there for people to look at.
+// kept there for people to look at; with DOCS_IMAGES=docs/images those of the
+// documentation are made anew.
 func TestEveryPageIsAccessible(t *testing.T) {
 	t.Parallel()
 	s := lived(t)
@@ -178,6 +183,10 @@ func TestEveryPageIsAccessible(t *testing.T) {
 				b.Goto(s.URL + s.pages[page])
 				check(page)
 			}
+			if dir := os.Getenv("DOCS_IMAGES"); dir != "" && name == "light-1280" {
+				picture(t, b, s.URL+s.pages["home"], filepath.Join(dir, "home.png"))
+				picture(t, b, s.URL+s.pages["checkout-plan"], filepath.Join(dir, "checkout.png"))
+			}
 		})
 	}
 }
@@ -204,5 +213,30 @@ func TestSetUpIsAccessible(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// picture writes the upper part of a page.
+func picture(t *testing.T, b *webtest.Browser, address, path string) {
+	t.Helper()
+	b.Goto(address)
+	b.WaitFor("main")
+	b.Screenshot(path)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drawn, err := png.Decode(bytes.NewReader(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	upper := image.NewRGBA(image.Rect(0, 0, 1280, min(drawn.Bounds().Dy(), 920)))
+	draw.Draw(upper, upper.Bounds(), drawn, image.Point{}, draw.Src)
+	var out bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, upper); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, out.Bytes(), 0o644); err != nil { //nolint:gosec // a picture for everybody
+		t.Fatal(err)
 	}
 }
