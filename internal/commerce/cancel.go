@@ -41,12 +41,41 @@ func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscripti
 		if err := subscription.SaveOne(tx, &sub); err != nil {
 			return sub, err
 		}
+		if sub.State == subscription.Canceled && sub.Invoice != 0 {
+			if err := askAnyway(tx, a, sub.Invoice, now); err != nil {
+				return sub, err
+			}
+		}
 		kind, facts := event.SubscriptionCanceled, map[string]any{"reason": sub.EndReason, "words": c.Reason}
 		if sub.State != subscription.Canceled {
 			kind, facts = event.CancelScheduled, map[string]any{"at": sub.CancelAt, "words": c.Reason}
 		}
 		return sub, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, kind, int64(sub.ID), sub.Customer, event.Data(facts)))
 	})
+}
+
+// askAnyway makes sure that the outcome of a charge under way becomes known. A renewal
+// whose process died is resumed because its subscription is still due; one that has
+// ended never is.
+func askAnyway(tx *db.Tx, a account.Account, v id.Invoice, now time.Time) error {
+	payments, err := payment.OfInvoices(tx, a.ID, []int64{int64(v)})
+	if err != nil {
+		return err
+	}
+	for _, p := range payments[v] {
+		if p.State != payment.Pending || !p.AskAt.IsZero() {
+			continue
+		}
+		p.AskAt = payment.NextAsk(now, now)
+		conflicts, err := payment.Save(tx, []payment.Payment{p})
+		if err != nil {
+			return err
+		}
+		if len(conflicts) > 0 {
+			return db.VersionConflict()
+		}
+	}
+	return nil
 }
 
 // UndoCancel takes a scheduled end back.

@@ -133,7 +133,11 @@ func (s *Service) resume(tx *db.Tx, a account.Account, p payment.Payment, at tim
 		return nil, err
 	}
 	if c.invoice.State == invoice.Draft && c.invoice.Order != 0 {
-		return s.unfinished(tx, a, c.invoice.Order)
+		sale, err := s.unfinished(tx, a, c.invoice.Order)
+		if sale != nil {
+			sale.at = at // a walk asks before the account's clock is there
+		}
+		return sale, err
 	}
 	if c.invoice.Subscription != 0 {
 		sub, err := subscription.Load(tx, a.ID, c.invoice.Subscription)

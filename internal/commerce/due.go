@@ -159,15 +159,9 @@ func (s *Service) walk(ctx context.Context, acc id.Account, to time.Time, progre
 			if end := at.Add(step); end.Before(to) {
 				reach = end
 			}
-			if err := s.askDue(ctx, acc, reach); err != nil {
-				return done, err
-			}
-			run, err := s.RunDue(ctx, acc, reach, true)
+			run, err := s.workOff(ctx, acc, reach)
 			done.Run.add(run)
 			if err != nil {
-				return done, err
-			}
-			if err := s.stuck(ctx, acc, reach); err != nil {
 				return done, err
 			}
 		}
@@ -187,20 +181,36 @@ func (s *Service) walk(ctx context.Context, acc id.Account, to time.Time, progre
 	}
 }
 
-// stuck refuses to go on when something that was due by an instant is still due,
-// because another process holds it.
-func (s *Service) stuck(ctx context.Context, acc id.Account, by time.Time) error {
-	var at time.Time
-	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
-		at, err = nextDue(tx, acc)
-		return err
-	})
-	if err == nil && !at.IsZero() && !at.After(by) {
-		busy := fault.New(fault.Unavailable, "some of what is due is being worked on elsewhere; the clock goes on in a minute")
-		busy.RetryAfter = leaseFor
-		return busy
+// workOff does everything that falls due up to an instant, also what only falls due
+// because of it: a charge without an answer is asked for a minute later. It refuses
+// to go on when nothing moves, because another process holds what is due.
+func (s *Service) workOff(ctx context.Context, acc id.Account, upTo time.Time) (Run, error) {
+	var done Run
+	var before time.Time
+	for {
+		if err := s.askDue(ctx, acc, upTo); err != nil {
+			return done, err
+		}
+		run, err := s.RunDue(ctx, acc, upTo, true)
+		done.add(run)
+		if err != nil {
+			return done, err
+		}
+		var at time.Time
+		err = s.db.View(ctx, func(tx *db.Tx) (err error) {
+			at, err = nextDue(tx, acc)
+			return err
+		})
+		if err != nil || at.IsZero() || at.After(upTo) {
+			return done, err
+		}
+		if run == (Run{}) && at.Equal(before) {
+			busy := fault.New(fault.Unavailable, "some of what is due is being worked on elsewhere; the clock goes on in a minute")
+			busy.RetryAfter = leaseFor
+			return done, busy
+		}
+		before = at
 	}
-	return err
 }
 
 // reach moves a sandbox clock to an instant on its way.
@@ -264,8 +274,8 @@ func (s *Service) askDue(ctx context.Context, acc id.Account, upTo time.Time) er
 }
 
 // ask finds out what became of a charge. One that the gateway never saw is sent
-// now, under the same key, when a period is owed; a sale whose buyer has gone is
-// given up instead.
+// now, under the same key, when a period is owed; a sale whose buyer has gone and a
+// period whose subscription has ended are given up instead.
 func (s *Service) ask(ctx context.Context, c *collection) {
 	g, err := s.gateway(c.payment.Gateway)
 	if err == nil {
@@ -277,7 +287,7 @@ func (s *Service) ask(ctx context.Context, c *collection) {
 	case err != nil:
 		s.log.Warn("a gateway could not be asked", "payment", c.payment.ID, "err", err)
 		c.result = payment.Result{Outcome: payment.Unknown}
-	case c.result.Outcome == payment.Absent && c.order == nil:
+	case c.result.Outcome == payment.Absent && c.order == nil && c.sub.State != subscription.Canceled:
 		s.charge(ctx, c)
 	case c.result.Outcome == payment.Absent:
 		c.result = payment.Result{Outcome: payment.Declined, Code: "not_charged"}

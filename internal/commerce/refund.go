@@ -173,13 +173,13 @@ func (s *Service) askRefund(ctx context.Context, r payment.Refund) error {
 	if err != nil {
 		return err
 	}
+	var result payment.Result
 	g, err := s.gateway(p.Gateway)
-	if err != nil {
-		return err
+	if err == nil {
+		asking, cancel := context.WithTimeout(ctx, gatewayTimeout)
+		result, err = g.Find(asking, r.Account, r.Key())
+		cancel()
 	}
-	asking, cancel := context.WithTimeout(ctx, gatewayTimeout)
-	defer cancel()
-	result, err := g.Find(asking, r.Account, r.Key())
 	if err != nil {
 		s.log.Warn("a gateway could not be asked", "refund", r.ID, "err", err)
 		result = payment.Result{Outcome: payment.Unknown}

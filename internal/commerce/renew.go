@@ -2,7 +2,9 @@ package commerce
 
 import (
 	"context"
+	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,11 +27,20 @@ import (
 // outcomes of whatever has come back). What is between the stages is bounded, so
 // memory does not grow with the number that is due.
 const (
-	claimBatch  = 200 // subscriptions of one claim: holds the writer for about 10 ms
-	settleBatch = 200 // outcomes of one settlement
-	inFlight    = 256 // calls to gateways at one time
-	leaseFor    = time.Minute
+	inFlight  = 256                   // calls to gateways at one time
+	gatherFor = 10 * time.Millisecond // how long a settlement waits for the outcomes on their way
+	leaseFor  = time.Minute
 )
+
+// batch is how many subscriptions one claim takes, and how many outcomes one
+// settlement writes. On SQLite it holds the only writer, for about 10 ms; on
+// PostgreSQL nobody waits for it, and fewer and larger statements cost less.
+func (s *Service) batch() int {
+	if s.db.Engine() == db.PostgreSQL {
+		return 1000
+	}
+	return 200
+}
 
 // Run counts what a run of due work did.
 type Run struct {
@@ -58,6 +69,7 @@ type renewal struct {
 	mu      sync.Mutex
 	run     Run
 	flight  sync.WaitGroup // collections between claim and settlement
+	coming  atomic.Int64   // collections between claim and the beginning of their settlement
 	charges chan *collection
 	results chan *collection
 }
@@ -69,6 +81,9 @@ type renewal struct {
 // charged is not charged twice.
 func (s *Service) RunDue(ctx context.Context, acc id.Account, upTo time.Time, walk bool) (Run, error) {
 	r := &renewal{s: s, acc: acc, upTo: upTo, walk: walk, charges: make(chan *collection, inFlight), results: make(chan *collection, inFlight)}
+	if walk {
+		return r.inOrder(ctx)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(r.charges)
@@ -88,10 +103,12 @@ func (s *Service) RunDue(ctx context.Context, acc id.Account, upTo time.Time, wa
 // that could fall due again.
 func (r *renewal) claimAll(ctx context.Context) error {
 	for {
+		before := r.counted() // before the claim looks: what is settled after that may be due again
 		batch, due, err := r.claim(ctx)
 		if err != nil {
 			return err
 		}
+		r.coming.Add(int64(len(batch)))
 		for _, c := range batch {
 			r.flight.Add(1)
 			select {
@@ -104,19 +121,23 @@ func (r *renewal) claimAll(ctx context.Context) error {
 		if due > 0 {
 			continue
 		}
-		again, err := r.drained(ctx)
+		again, err := r.drained(ctx, before)
 		if err != nil || !again {
 			return err
 		}
 	}
 }
 
-// drained waits until everything under way is settled and reports whether anything
-// was, because then more may be due.
-func (r *renewal) drained(ctx context.Context) (bool, error) {
+// counted is what the run has done so far.
+func (r *renewal) counted() Run {
 	r.mu.Lock()
-	before := r.run
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	return r.run
+}
+
+// drained waits until everything under way is settled and reports whether anything
+// was since before, because then more may be due.
+func (r *renewal) drained(ctx context.Context, before Run) (bool, error) {
 	done := make(chan struct{})
 	go func() {
 		r.flight.Wait()
@@ -127,9 +148,7 @@ func (r *renewal) drained(ctx context.Context) (bool, error) {
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.run != before, nil
+	return r.counted() != before, nil
 }
 
 // chargeAll asks the gateways, as many at a time as inFlight.
@@ -156,22 +175,12 @@ func (r *renewal) chargeAll(ctx context.Context) {
 // next one.
 func (r *renewal) settleAll(ctx context.Context) error {
 	for first := range r.results {
-		batch := []*collection{first}
-	fill:
-		for len(batch) < settleBatch {
-			select {
-			case c, ok := <-r.results:
-				if !ok {
-					break fill
-				}
-				batch = append(batch, c)
-			default:
-				break fill
-			}
-		}
+		batch := r.gather(first)
 		if err := r.s.settle(context.WithoutCancel(ctx), r.acc, batch); err != nil {
+			r.flight.Add(-len(batch))
 			go func() { // the stages before this one must not wait for it
 				for range r.results {
+					r.flight.Done()
 				}
 			}()
 			return err
@@ -180,6 +189,29 @@ func (r *renewal) settleAll(ctx context.Context) error {
 		r.flight.Add(-len(batch))
 	}
 	return nil
+}
+
+// gather adds to the first outcome those that come soon after it: many in one
+// settlement cost a fraction of many settlements.
+func (r *renewal) gather(first *collection) []*collection {
+	most := r.s.batch()
+	batch := append(make([]*collection, 0, most), first)
+	patience := time.NewTimer(gatherFor)
+	defer patience.Stop()
+	r.coming.Add(-1)
+	for len(batch) < most && r.coming.Load() > 0 {
+		select {
+		case c, ok := <-r.results:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, c)
+			r.coming.Add(-1)
+		case <-patience.C:
+			return batch
+		}
+	}
+	return batch
 }
 
 func (r *renewal) count(batch []*collection) {
@@ -209,6 +241,7 @@ type claiming struct {
 	attempts  map[id.Invoice][]payment.Payment
 	batch     []*collection
 	changed   []*subscription.Subscription
+	leased    []*subscription.Subscription // on their way to the gateway
 	invoices  []invoice.Invoice
 	issued    []*collection // whose invoices are new, in the order of invoices
 	lines     []invoice.Line
@@ -219,7 +252,7 @@ type claiming struct {
 	ended     int
 }
 
-// claim takes up to claimBatch due subscriptions and writes, in one transaction,
+// claim takes a batch of due subscriptions and writes, in one transaction,
 // what each owes. It returns the collections that must be charged or settled, and
 // how many subscriptions were due.
 func (r *renewal) claim(ctx context.Context) ([]*collection, int, error) {
@@ -232,14 +265,17 @@ func (r *renewal) claim(ctx context.Context) ([]*collection, int, error) {
 			return err
 		}
 		w = &claiming{account: a, machine: r.s.clock.Now()}
-		subs, err := subscription.Claim(tx, r.acc, r.upTo, w.machine, claimBatch)
+		subs, err := subscription.Claim(tx, r.acc, r.upTo, w.machine, r.s.batch())
 		if err != nil || len(subs) == 0 {
 			return err
 		}
-		due = len(subs)
 		if err := w.load(tx, subs); err != nil {
 			return err
 		}
+		if r.walk {
+			subs = w.alike(subs)
+		}
+		due = len(subs)
 		for i := range subs {
 			now := r.upTo
 			if r.walk {
@@ -295,7 +331,29 @@ func (w *claiming) load(tx *db.Tx, subs []subscription.Subscription) error {
 	if w.unpaid, err = invoice.ByID(tx, acc, invoices); err != nil {
 		return err
 	}
-	w.attempts, err = payment.OfInvoices(tx, acc, invoices)
+	if w.attempts, err = payment.OfInvoices(tx, acc, invoices); err != nil {
+		return err
+	}
+	return w.loadPending(tx, seen)
+}
+
+// loadPending reads the methods of payments that were left pending: the one that
+// was asked for need not be the subscription's any more.
+func (w *claiming) loadPending(tx *db.Tx, seen map[int64]bool) error {
+	var missing []int64
+	for _, tries := range w.attempts {
+		for _, p := range tries {
+			if p.State == payment.Pending && !seen[int64(p.Method)] {
+				seen[int64(p.Method)] = true
+				missing = append(missing, int64(p.Method))
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	found, err := payment.MethodsByID(tx, w.account.ID, missing)
+	maps.Copy(w.methods, found)
 	return err
 }
 
@@ -316,7 +374,8 @@ func (w *claiming) decide(sub *subscription.Subscription, now time.Time) error {
 		w.events = append(w.events, event.New(w.account.ID, now, event.Clock, event.SubscriptionCanceled, int64(sub.ID), sub.Customer,
 			event.Data(map[string]any{"reason": sub.EndReason})))
 	case subscription.Resume:
-		w.collect(sub, w.unpaid[sub.Invoice], now).payment = *pending
+		c := w.collect(sub, w.unpaid[sub.Invoice], now)
+		c.payment, c.method = *pending, w.methods[pending.Method]
 	case subscription.Retry:
 		w.attempt(w.collect(sub, w.unpaid[sub.Invoice], now), len(tries)+1)
 	case subscription.Bill:
@@ -329,7 +388,7 @@ func (w *claiming) decide(sub *subscription.Subscription, now time.Time) error {
 func (w *claiming) collect(sub *subscription.Subscription, v invoice.Invoice, now time.Time) *collection {
 	sub.LeaseUntil = w.machine.Add(leaseFor)
 	sub.Invoice = v.ID
-	w.changed = append(w.changed, sub)
+	w.leased = append(w.leased, sub)
 	c := &collection{invoice: v, sub: sub, method: w.methods[sub.Method], at: now, actor: event.Clock}
 	w.batch = append(w.batch, c)
 	return c
@@ -416,11 +475,15 @@ func (w *claiming) write(tx *db.Tx) error {
 	for i, c := range w.attempted {
 		c.payment = w.payments[i]
 	}
-	conflicts, err := subscription.Save(tx, w.changed)
+	conflicts, err := subscription.SaveClaimed(tx, w.leased)
 	if err != nil {
 		return err
 	}
-	if len(conflicts) > 0 {
+	more, err := subscription.Save(tx, w.changed)
+	if err != nil {
+		return err
+	}
+	if len(conflicts)+len(more) > 0 {
 		return db.VersionConflict()
 	}
 	return event.Append(tx, acc, w.events...)

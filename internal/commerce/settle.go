@@ -35,7 +35,9 @@ type collection struct {
 type settlement struct {
 	account  account.Account
 	invoices []*invoice.Invoice
+	paidUp   []*invoice.Invoice // issued before; nothing changed but that they are paid
 	subs     []*subscription.Subscription
+	renewed  []*subscription.Subscription // were active and stay so
 	entries  []ledger.Entry
 	events   []event.Event
 	started  []subscription.Subscription
@@ -160,14 +162,16 @@ func (s *Service) settlePayments(tx *db.Tx, list []*collection) ([]*collection, 
 	return kept, nil
 }
 
-func (w *settlement) add(c *collection, kind event.Kind, subject int64, data map[string]any) {
-	w.events = append(w.events, event.New(w.account.ID, c.at, c.actor, kind, subject, c.invoice.Customer, event.Data(data)))
+func (w *settlement) add(c *collection, kind event.Kind, subject int64, data string) {
+	w.events = append(w.events, event.New(w.account.ID, c.at, c.actor, kind, subject, c.invoice.Customer, data))
 }
 
 // paid settles a collection that went through.
 func (w *settlement) paid(tx *db.Tx, c *collection) error {
 	v := &c.invoice
+	save := &w.paidUp
 	if v.State == invoice.Draft {
+		save = &w.invoices
 		number, err := invoice.Numbers(tx, w.account.ID, series(w.account), 1)
 		if err != nil {
 			return err
@@ -176,9 +180,11 @@ func (w *settlement) paid(tx *db.Tx, c *collection) error {
 		w.entries = append(w.entries, ledger.Issued(v.Account, v.ID, c.at, v.Net, v.Tax)...)
 	}
 	v.Pay(c.at)
-	w.invoices = append(w.invoices, v)
+	*save = append(*save, v)
 	w.entries = append(w.entries, ledger.Collected(v.Account, v.ID, c.payment.ID, c.at, c.payment.Amount))
-	w.add(c, event.InvoicePaid, int64(v.ID), map[string]any{"number": v.Label(), "amount": v.Total.Minor, "currency": v.Total.Currency, "payment": c.payment.ID, "attempt": c.payment.Attempt})
+	w.add(c, event.InvoicePaid, int64(v.ID), newFacts().
+		whole("amount", v.Total.Minor).whole("attempt", int64(c.payment.Attempt)).word("currency", string(v.Total.Currency)).
+		word("number", v.Label()).word("payment", c.payment.ID.String()).text())
 	if c.order != nil {
 		return w.complete(tx, c)
 	}
@@ -190,10 +196,16 @@ func (w *settlement) paid(tx *db.Tx, c *collection) error {
 		case c.sub.State == subscription.Trialing:
 			kind = event.SubscriptionStarted
 		}
+		stays := c.sub.State == subscription.Active
 		c.sub.Settled()
-		w.subs = append(w.subs, c.sub)
+		if stays {
+			w.renewed = append(w.renewed, c.sub)
+		} else {
+			w.subs = append(w.subs, c.sub)
+		}
 		if c.sub.State != subscription.Canceled {
-			w.add(c, kind, int64(c.sub.ID), map[string]any{"period": c.sub.Period, "from": c.sub.Span.From, "to": c.sub.Span.To, "invoice": v.ID})
+			w.add(c, kind, int64(c.sub.ID), newFacts().
+				instant("from", c.sub.Span.From).word("invoice", v.ID.String()).whole("period", int64(c.sub.Period)).instant("to", c.sub.Span.To).text())
 		}
 	}
 	return nil
@@ -222,15 +234,15 @@ func (w *settlement) complete(tx *db.Tx, c *collection) error {
 func (w *settlement) declined(c *collection) {
 	code := c.result.Code
 	if c.payment.ID != 0 {
-		w.add(c, event.PaymentDeclined, int64(c.payment.ID), map[string]any{"code": code, "class": c.payment.Class, "amount": c.payment.Amount.Minor,
-			"currency": c.payment.Amount.Currency, "attempt": c.payment.Attempt, "invoice": c.invoice.ID})
+		w.add(c, event.PaymentDeclined, int64(c.payment.ID), event.Data(map[string]any{"code": code, "class": c.payment.Class, "amount": c.payment.Amount.Minor,
+			"currency": c.payment.Amount.Currency, "attempt": c.payment.Attempt, "invoice": c.invoice.ID}))
 	}
 	switch {
 	case c.order != nil:
 		c.order.State = order.Failed
 		_ = c.invoice.Cancel(c.at) // a draft can always be canceled
 		w.invoices = append(w.invoices, &c.invoice)
-		w.add(c, event.OrderFailed, int64(c.order.ID), map[string]any{"code": code, "source": c.order.Source})
+		w.add(c, event.OrderFailed, int64(c.order.ID), event.Data(map[string]any{"code": code, "source": c.order.Source}))
 	case c.sub != nil && c.byHand:
 		c.sub.LeaseUntil = time.Time{}
 		w.subs = append(w.subs, c.sub)
@@ -239,13 +251,13 @@ func (w *settlement) declined(c *collection) {
 		ended := c.sub.Refused(c.invoice.ID, c.at)
 		w.subs = append(w.subs, c.sub)
 		if first {
-			w.add(c, event.InvoiceIssued, int64(c.invoice.ID), map[string]any{"number": c.invoice.Label(), "amount": c.invoice.Total.Minor, "currency": c.invoice.Total.Currency})
+			w.add(c, event.InvoiceIssued, int64(c.invoice.ID), event.Data(map[string]any{"number": c.invoice.Label(), "amount": c.invoice.Total.Minor, "currency": c.invoice.Total.Currency}))
 		}
 		switch {
 		case ended:
-			w.add(c, event.SubscriptionCanceled, int64(c.sub.ID), map[string]any{"reason": c.sub.EndReason})
-		case first:
-			w.add(c, event.SubscriptionPastDue, int64(c.sub.ID), map[string]any{"invoice": c.invoice.ID, "code": code, "next_try": c.sub.NextActionAt})
+			w.add(c, event.SubscriptionCanceled, int64(c.sub.ID), event.Data(map[string]any{"reason": c.sub.EndReason}))
+		case first && c.sub.State == subscription.PastDue: // it may have been canceled meanwhile
+			w.add(c, event.SubscriptionPastDue, int64(c.sub.ID), event.Data(map[string]any{"invoice": c.invoice.ID, "code": code, "next_try": c.sub.NextActionAt}))
 		}
 	}
 }
@@ -256,24 +268,24 @@ func (w *settlement) unknown(c *collection) {
 		c.sub.Waiting(c.invoice.ID)
 		w.subs = append(w.subs, c.sub)
 	}
-	w.add(c, event.PaymentUnknown, int64(c.payment.ID), map[string]any{"amount": c.payment.Amount.Minor, "currency": c.payment.Amount.Currency, "ask_at": c.payment.AskAt})
+	w.add(c, event.PaymentUnknown, int64(c.payment.ID), event.Data(map[string]any{"amount": c.payment.Amount.Minor, "currency": c.payment.Amount.Currency, "ask_at": c.payment.AskAt}))
 }
 
 // write puts down what was gathered.
 func (w *settlement) write(tx *db.Tx, list []*collection) error {
-	conflicts, err := invoice.Save(tx, w.invoices)
-	if err != nil {
-		return err
-	}
-	if len(conflicts) > 0 {
-		return db.VersionConflict()
-	}
-	conflicts, err = subscription.Save(tx, w.subs)
-	if err != nil {
-		return err
-	}
-	if len(conflicts) > 0 {
-		return db.VersionConflict()
+	for _, save := range []func() ([]int, error){
+		func() ([]int, error) { return invoice.Save(tx, w.invoices) },
+		func() ([]int, error) { return invoice.SavePaid(tx, w.paidUp) },
+		func() ([]int, error) { return subscription.Save(tx, w.subs) },
+		func() ([]int, error) { return subscription.SaveRenewed(tx, w.renewed) },
+	} {
+		conflicts, err := save()
+		if err != nil {
+			return err
+		}
+		if len(conflicts) > 0 {
+			return db.VersionConflict()
+		}
 	}
 	for _, c := range list {
 		if c.order == nil || c.order.State == order.Pending {

@@ -1,0 +1,212 @@
+package commerce_test
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"perennial/internal/commerce"
+	"perennial/internal/fault"
+	"perennial/internal/gateway/sandbox"
+	"perennial/internal/id"
+	"perennial/internal/invoice"
+	"perennial/internal/ledger"
+	"perennial/internal/money"
+	"perennial/internal/payment"
+	"perennial/internal/subscription"
+)
+
+func (w *world) refund(p id.Payment, minor int64) (payment.Refund, error) {
+	return w.s.Refund(w.Context(), commerce.Refund{Call: w.call, Payment: p, Amount: minor, Reason: "not happy"})
+}
+
+func TestRefundInParts(t *testing.T) {
+	onBoth(t, func(w *world) {
+		rate, err := money.ParseRate("0.19")
+		w.ok(err)
+		_, err = w.s.UpdateAccount(w.Context(), commerce.UpdateAccount{Call: w.call, TaxRate: &rate})
+		w.ok(err)
+		sale, err := w.sell(w.price(monthly), "tok_visa")
+		w.ok(err)
+		part, err := w.refund(sale.Payment.ID, 333)
+		w.ok(err)
+		same(w, "state", part.State, payment.Paid)
+		_, err = w.refund(sale.Payment.ID, 858)
+		w.refused(err, fault.Invalid, "")
+		_, err = w.refund(sale.Payment.ID, -1)
+		w.refused(err, fault.Invalid, "")
+		rest, err := w.refund(sale.Payment.ID, 0)
+		w.ok(err)
+		same(w, "rest", rest.Amount, usd(857))
+		_, err = w.refund(sale.Payment.ID, 0)
+		w.refused(err, fault.Invalid, "")
+		_, _, back := w.charged()
+		same(w, "back", back, 1190)
+		same(w, "refunded", w.invoices(0)[0].Refunded, 1190)
+		books := w.balances()
+		same(w, "cash", books[ledger.Cash], 0)
+		same(w, "tax", books[ledger.Tax], 0)
+		same(w, "refunds", books[ledger.Refunds], 1000)
+	})
+}
+
+func TestRefundOfWhatWasNotPaid(t *testing.T) {
+	onBoth(t, func(w *world) {
+		_, err := w.sell(w.price(monthly), "tok_chargeDeclined")
+		w.refused(err, fault.Declined, "card_declined")
+		p := w.payments(w.invoices(0)[0].ID)[0]
+		_, err = w.refund(p.ID, 100)
+		w.refused(err, fault.Conflict, "payment_not_succeeded")
+		_, err = w.refund(p.ID+1, 100)
+		w.refused(err, fault.NotFound, "")
+	})
+}
+
+func TestManyRefundsAtOnce(t *testing.T) {
+	onBoth(t, func(w *world) {
+		sale, err := w.sell(w.price(monthly), "tok_visa")
+		w.ok(err)
+		var all sync.WaitGroup
+		var given atomic.Int64
+		for range 20 {
+			all.Go(func() {
+				r, err := w.refund(sale.Payment.ID, 150)
+				switch {
+				case err == nil:
+					given.Add(r.Amount.Minor)
+				case !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.Conflict):
+					t.Errorf("got %v", err)
+				}
+			})
+		}
+		all.Wait()
+		_, _, back := w.charged()
+		same(w, "back", back, given.Load())
+		same(w, "refunded", w.invoices(0)[0].Refunded, back)
+		if back > 1000 || back < 150 {
+			w.Errorf("%d of 1000 went back", back)
+		}
+		if left := 1000 - back; left > 0 {
+			_, err = w.refund(sale.Payment.ID, left+1)
+			w.refused(err, fault.Invalid, "")
+			_, err = w.refund(sale.Payment.ID, left)
+			w.ok(err)
+		}
+	})
+}
+
+func TestRefundThatFails(t *testing.T) {
+	onBoth(t, func(w *world) {
+		sale, err := w.sell(w.price(monthly), "tok_refundFail")
+		w.ok(err)
+		r, err := w.refund(sale.Payment.ID, 400)
+		w.refused(err, fault.Declined, "refund_failed")
+		same(w, "state", r.State, payment.Failed)
+		same(w, "failure", r.Failure, "expired_or_canceled_card")
+		same(w, "refunded", w.payments(sale.Invoice.ID)[0].Refunded, 0)
+	})
+}
+
+// A refund without an answer is asked for as the clock goes on, and is given once.
+func TestRefundWithoutAnswer(t *testing.T) {
+	for _, point := range []string{sandbox.FaultRefundBefore, sandbox.FaultRefundAfter} {
+		t.Run(point, func(t *testing.T) {
+			onBoth(t, func(w *world) {
+				sale, err := w.sell(w.price(monthly), "tok_visa")
+				w.ok(err)
+				w.bankless.Arm(point, 1, errors.New("no answer"))
+				_, err = w.refund(sale.Payment.ID, 400)
+				w.refused(err, fault.Pending, "refund_unknown")
+				_, err = w.refund(sale.Payment.ID, 601)
+				w.refused(err, fault.Invalid, "")
+				w.bankless.Arm(sandbox.FaultFind, 1, errors.New("no answer"))
+				w.advance(start.Add(time.Hour))
+				_, _, back := w.charged()
+				same(w, "back", back, 400)
+				same(w, "refunded", w.invoices(0)[0].Refunded, 400)
+			})
+		})
+	}
+}
+
+func TestVoidOpenInvoice(t *testing.T) {
+	onBoth(t, func(w *world) {
+		sub := w.subscribed(w.price(monthly), "tok_declineAfter_1")
+		w.advance(feb28.Add(time.Hour))
+		list := w.invoices(sub)
+		void := func(v id.Invoice) error {
+			_, err := w.s.VoidInvoice(w.Context(), commerce.VoidInvoice{Call: w.call, Invoice: v})
+			return err
+		}
+		w.refused(void(list[0].ID), fault.Conflict, "invoice_paid")
+		w.ok(void(list[1].ID))
+		w.refused(void(list[1].ID), fault.Conflict, "invoice_void")
+		same(w, "state", w.sub(sub).State, subscription.Active)
+		same(w, "receivable", w.balances()[ledger.Receivable], 0)
+		same(w, "revenue", w.balances()[ledger.Revenue], -1000)
+		w.advance(feb28.AddDate(0, 0, 20))
+		same(w, "invoices", len(w.invoices(sub)), 2)
+		w.newMethod("tok_visa", true)
+		w.advance(time.Date(2026, 3, 31, 10, 0, 0, 0, time.UTC))
+		same(w, "next period", w.invoices(sub)[2].State, invoice.Paid)
+	})
+}
+
+func TestCollectByHand(t *testing.T) {
+	onBoth(t, func(w *world) {
+		sub := w.subscribed(w.price(monthly), "tok_declineAfter_1")
+		w.advance(feb28.Add(time.Hour))
+		v := w.invoices(sub)[1]
+		before := w.sub(sub)
+		_, err := w.s.Collect(w.Context(), commerce.Collect{Call: w.call, Invoice: v.ID})
+		w.refused(err, fault.Declined, "card_declined")
+		after := w.sub(sub)
+		same(w, "failures", after.Failures, before.Failures)
+		same(w, "next", after.NextActionAt, before.NextActionAt)
+		method := w.newMethod("tok_visa", false)
+		done, err := w.s.Collect(w.Context(), commerce.Collect{Call: w.call, Invoice: v.ID, Method: method.ID})
+		w.ok(err)
+		same(w, "invoice", done.Invoice.State, invoice.Paid)
+		same(w, "attempt", done.Payment.Attempt, 3)
+		same(w, "state", w.sub(sub).State, subscription.Active)
+		_, err = w.s.Collect(w.Context(), commerce.Collect{Call: w.call, Invoice: v.ID})
+		w.refused(err, fault.Conflict, "invoice_not_open")
+		n, _, _ := w.charged()
+		same(w, "charges", n, 2)
+	})
+}
+
+// An invoice is collected by hand, voided and retried at the same moment: it is
+// paid or void, and charged at most once.
+func TestCollectAndVoidAtOnce(t *testing.T) {
+	onBoth(t, func(w *world) {
+		sub := w.subscribed(w.price(monthly), "tok_declineAfter_1")
+		w.advance(feb28.Add(time.Hour))
+		method := w.newMethod("tok_visa", true)
+		v := w.invoices(sub)[1]
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				var err error
+				if i == 3 {
+					_, err = w.s.VoidInvoice(w.Context(), commerce.VoidInvoice{Call: w.call, Invoice: v.ID})
+				} else {
+					_, err = w.s.Collect(w.Context(), commerce.Collect{Call: w.call, Invoice: v.ID, Method: method.ID})
+				}
+				if err != nil && !fault.Is(err, fault.Conflict) {
+					t.Errorf("got %v", err)
+				}
+			})
+		}
+		all.Wait()
+		n, _, _ := w.charged()
+		switch state := w.invoices(sub)[1].State; {
+		case state == invoice.Paid && n == 2, state == invoice.Void && n == 1:
+		default:
+			w.Errorf("the invoice is %s after %d charges", state, n)
+		}
+		same(w, "state", w.sub(sub).State, subscription.Active)
+	})
+}

@@ -1,0 +1,238 @@
+package commerce_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"perennial/internal/commerce"
+	"perennial/internal/event"
+	"perennial/internal/id"
+	"perennial/internal/invoice"
+	"perennial/internal/payment"
+	"perennial/internal/subscription"
+)
+
+var feb28 = time.Date(2026, 2, 28, 10, 0, 0, 0, time.UTC)
+
+func TestRenewThreeMonths(t *testing.T) {
+	onBoth(t, func(w *world) {
+		sub := w.subscribed(w.price(monthly), "tok_visa")
+		w.advance(time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC))
+		w.paidOnce(sub, 0, 3)
+		for i, want := range []time.Time{start, feb28, time.Date(2026, 3, 31, 10, 0, 0, 0, time.UTC), time.Date(2026, 4, 30, 10, 0, 0, 0, time.UTC)} {
+			v := w.invoices(sub)[i]
+			same(w, "from", v.Span.From, want)
+			same(w, "issued", v.IssuedAt, want)
+			same(w, "paid", v.PaidAt, want)
+			same(w, "number", v.Number, int64(i+1))
+		}
+		n, minor, _ := w.charged()
+		same(w, "charges", n, 4)
+		same(w, "charged", minor, 4000)
+		same(w, "renewed", w.kinds()[event.SubscriptionRenewed], 3)
+	})
+}
+
+func TestDeclinedRenewalIsTriedAgainAndEnds(t *testing.T) {
+	onBoth(t, func(w *world) {
+		sub := w.subscribed(w.price(monthly), "tok_declineAfter_1")
+		tries := []time.Time{feb28, feb28.AddDate(0, 0, 1), feb28.AddDate(0, 0, 4), feb28.AddDate(0, 0, 9)}
+		for i, at := range tries[:3] {
+			w.advance(at.Add(time.Hour))
+			s := w.sub(sub)
+			same(w, "state", s.State, subscription.PastDue)
+			same(w, "failures", s.Failures, i+1)
+			same(w, "next", s.NextActionAt, tries[i+1])
+		}
+		w.advance(tries[3])
+		s := w.sub(sub)
+		same(w, "state", s.State, subscription.Canceled)
+		same(w, "reason", s.EndReason, subscription.PaymentFailed)
+		same(w, "ended", s.EndedAt, tries[3])
+		w.advance(start.AddDate(1, 0, 0))
+		list := w.invoices(sub)
+		same(w, "invoices", len(list), 2)
+		same(w, "invoice", list[1].State, invoice.Open)
+		attempts := w.payments(list[1].ID)
+		same(w, "attempts", len(attempts), 4)
+		for i, p := range attempts {
+			same(w, "attempt", p.Attempt, i+1)
+			same(w, "state", p.State, payment.DeclinedState)
+			same(w, "at", p.CreatedAt, tries[i])
+		}
+		same(w, "past due", w.kinds()[event.SubscriptionPastDue], 1)
+		same(w, "canceled", w.kinds()[event.SubscriptionCanceled], 1)
+		same(w, "issued", w.kinds()[event.InvoiceIssued], 1)
+	})
+}
+
+func TestRecoveryByNewMethod(t *testing.T) {
+	onBoth(t, func(w *world) {
+		sub := w.subscribed(w.price(monthly), "tok_declineAfter_1")
+		w.advance(feb28.Add(time.Hour))
+		same(w, "state", w.sub(sub).State, subscription.PastDue)
+		w.newMethod("tok_mastercard", true)
+		w.advance(feb28.AddDate(0, 0, 1))
+		s := w.sub(sub)
+		same(w, "state", s.State, subscription.Active)
+		same(w, "failures", s.Failures, 0)
+		same(w, "next", s.NextActionAt, time.Date(2026, 3, 31, 10, 0, 0, 0, time.UTC))
+		w.paidOnce(sub, 0, 1)
+		same(w, "recovered", w.kinds()[event.SubscriptionResumed], 1)
+	})
+}
+
+func TestRenewalWithoutMethod(t *testing.T) {
+	onBoth(t, func(w *world) {
+		method := w.newMethod("tok_visa", false)
+		sale, err := w.s.Sell(w.Context(), commerce.Sell{Call: w.call, Customer: w.customer, Price: w.price(monthly), Method: method.ID})
+		w.ok(err)
+		_, err = w.s.DetachMethod(w.Context(), commerce.DetachMethod{Call: w.call, Method: method.ID})
+		w.ok(err)
+		w.advance(feb28)
+		same(w, "state", w.sub(sale.Subscription.ID).State, subscription.PastDue)
+		list := w.invoices(sale.Subscription.ID)
+		same(w, "payments", len(w.payments(list[1].ID)), 0)
+		w.newMethod("tok_visa", true)
+		w.advance(feb28.AddDate(0, 0, 1))
+		w.paidOnce(sale.Subscription.ID, 0, 1)
+	})
+}
+
+// A period that began while the one before was unpaid is billed as soon as that is
+// paid, once.
+func TestPeriodsPassWhilePastDue(t *testing.T) {
+	onBoth(t, func(w *world) {
+		sub := w.subscribed(w.price(weekly), "tok_declineAfter_1")
+		due := start.AddDate(0, 0, 7)
+		w.advance(due.AddDate(0, 0, 8))
+		same(w, "state", w.sub(sub).State, subscription.PastDue)
+		same(w, "invoices", len(w.invoices(sub)), 2)
+		w.newMethod("tok_visa", true)
+		w.advance(due.AddDate(0, 0, 9))
+		w.paidOnce(sub, 0, 2)
+		w.advance(due.AddDate(0, 0, 28))
+		w.paidOnce(sub, 0, 5)
+		n, _, _ := w.charged()
+		same(w, "charges", n, 6)
+	})
+}
+
+func TestManyAtOnce(t *testing.T) {
+	onBoth(t, func(w *world) {
+		price := w.price(monthly)
+		const n = 450 // more than two claims
+		good := w.newMethod("tok_visa", false)
+		subs := make([]id.Subscription, n)
+		for i := range subs {
+			sale, err := w.s.Sell(w.Context(), commerce.Sell{Call: w.call, Customer: w.customer, Price: price, Method: good.ID})
+			w.ok(err)
+			subs[i] = sale.Subscription.ID
+			if i == 99 {
+				price = w.price(monthly, func(c *commerce.CreatePrice) { c.Amount = usd(700) })
+			}
+		}
+		done := w.advance(feb28)
+		same(w, "due", done.Run.Due, n)
+		same(w, "collected", done.Run.Collected, n)
+		var numbers []int64
+		for _, s := range subs {
+			w.paidOnce(s, 0, 1)
+		}
+		for _, v := range w.invoices(0) {
+			numbers = append(numbers, v.Number)
+		}
+		slices.Sort(numbers)
+		for i, number := range numbers {
+			if number != int64(i+1) {
+				w.Fatalf("number %d is %d", i+1, number)
+			}
+		}
+		charges, minor, _ := w.charged()
+		same(w, "charges", charges, 2*n)
+		same(w, "charged", minor, 2*(100*1000+350*700))
+	})
+}
+
+// A year in one go is the same as a year in twelve.
+func TestYearAtOnce(t *testing.T) {
+	onBoth(t, func(w *world) {
+		live := func(w *world, stops []time.Time) []string {
+			subs := []id.Subscription{
+				w.subscribed(w.price(monthly), "tok_visa"),
+				w.subscribed(w.price(weekly), "tok_visa"),
+				w.subscribed(w.price(monthly), "tok_declineAfter_3"),
+				w.subscribed(w.price(monthly), "tok_declineAfter_1"),
+				w.subscribed(w.price(monthly, func(c *commerce.CreatePrice) { c.TrialDays = 30 }), "tok_timeout_not_charged"),
+				w.subscribed(w.price(monthly, func(c *commerce.CreatePrice) { c.TrialDays = 10 }), "tok_timeout_charged"),
+			}
+			for _, to := range stops {
+				w.advance(to)
+			}
+			var told []string
+			for i, sub := range subs {
+				for _, v := range w.invoices(sub) {
+					told = append(told, fmt.Sprint(i, v.Period, v.State, v.Total, v.Span, v.IssuedAt, v.PaidAt))
+					for _, p := range w.payments(v.ID) {
+						told = append(told, fmt.Sprint(i, p.Attempt, p.State, p.DeclineCode, p.CreatedAt, p.SettledAt))
+					}
+				}
+				s := w.sub(sub)
+				told = append(told, fmt.Sprint(i, s.State, s.Period, s.NextActionAt, s.EndedAt))
+			}
+			return told
+		}
+		year := start.AddDate(1, 0, 0)
+		var months []time.Time
+		for m := 1; m <= 12; m++ {
+			months = append(months, start.AddDate(0, 0, m*365/12))
+		}
+		months[11] = year
+		other := newWorld(w.T, w.db.Engine())
+		if once, twelve := live(w, []time.Time{year}), live(other, months); !slices.Equal(once, twelve) {
+			for i := range max(len(once), len(twelve)) {
+				if i >= len(once) || i >= len(twelve) || once[i] != twelve[i] {
+					w.Fatalf("line %d differs:\n%v\n%v", i, once[min(i, len(once)-1)], twelve[min(i, len(twelve)-1)])
+				}
+			}
+		}
+	})
+}
+
+// The machine's clock may be set back: nothing is billed twice.
+func TestClockStepsBack(t *testing.T) {
+	onBoth(t, func(w *world) {
+		sub := w.subscribed(w.price(monthly), "tok_visa")
+		run := func() {
+			w.Helper()
+			_, err := w.s.RunAccount(w.Context(), w.acc)
+			w.ok(err)
+		}
+		w.clock.Set(feb28.Add(time.Minute))
+		run()
+		w.paidOnce(sub, 0, 1)
+		w.clock.Set(start.AddDate(0, 0, -3))
+		run()
+		w.clock.Set(feb28.Add(time.Hour))
+		run()
+		w.paidOnce(sub, 0, 1)
+		w.clock.Set(time.Date(2026, 3, 31, 10, 0, 0, 0, time.UTC))
+		run()
+		w.paidOnce(sub, 0, 2)
+		n, _, _ := w.charged()
+		same(w, "charges", n, 3)
+	})
+}
+
+// A machine that was off for months bills every period that passed, once.
+func TestMachineWasOff(t *testing.T) {
+	onBoth(t, func(w *world) {
+		sub := w.subscribed(w.price(weekly), "tok_visa")
+		w.clock.Set(start.AddDate(0, 0, 7*9))
+		_, err := w.s.RunAccount(w.Context(), w.acc)
+		w.ok(err)
+		w.paidOnce(sub, 0, 9)
+	})
+}
