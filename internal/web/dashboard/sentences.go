@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"perennial/internal/event"
-	"perennial/internal/id"
 	"perennial/internal/money"
 	"perennial/internal/payment"
 	"perennial/internal/subscription"
@@ -289,7 +288,7 @@ func (v *visit) subject(e event.Event, f facts) string {
 		}
 	}
 	if e.Customer != 0 {
-		return v.at("customers", id.Customer(e.Customer).String())
+		return v.at("customers", e.Customer.String())
 	}
 	return ""
 }

@@ -23,7 +23,7 @@ func (d *site) cookieName(r *http.Request) string {
 }
 
 func (d *site) setCookie(w http.ResponseWriter, r *http.Request, secret string, seconds int) {
-	http.SetCookie(w, &http.Cookie{Name: d.cookieName(r), Value: secret, Path: "/", MaxAge: seconds, HttpOnly: true,
+	http.SetCookie(w, &http.Cookie{Name: d.cookieName(r), Value: secret, Path: "/", MaxAge: seconds, HttpOnly: true, // #nosec G124 -- Secure whenever browsers come through TLS
 		SameSite: http.SameSiteLaxMode, Secure: d.secure(r)})
 }
 
