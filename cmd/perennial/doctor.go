@@ -72,7 +72,7 @@ func (doctor) Run(t *terminal, p *place) error {
 }
 
 func (e *examination) socket() {
-	client, err := admin.Dial(e.p.Data)
+	client, err := admin.Dial(e.t.ctx, e.p.Data)
 	switch {
 	case err != nil:
 		e.note(bad, "server: "+oneLine(err), "")
@@ -135,7 +135,7 @@ func (e *examination) space() {
 		e.note(warn, "disk space: it cannot be found out", "look with df")
 		return
 	}
-	free, whole := s.Bavail*uint64(s.Bsize), s.Blocks*uint64(s.Bsize) //nolint:gosec,unconvert // never negative; its type differs between systems
+	free, whole := s.Bavail*uint64(s.Bsize), s.Blocks*uint64(s.Bsize)
 	text := fmt.Sprintf("disk space: %s free of %s", humanize.IBytes(free), humanize.IBytes(whole))
 	switch {
 	case free < leastFree:
@@ -165,7 +165,8 @@ func (e *examination) disk() {
 	c := clock.System{}
 	for range 21 {
 		began := c.Now()
-		if _, err := f.Write(page); err == nil {
+		_, err := f.Write(page)
+		if err == nil {
 			err = f.Sync()
 		}
 		if err != nil {

@@ -18,6 +18,15 @@ import (
 	"perennial/internal/webhook"
 )
 
+// testCards are the sandbox gateway's tokens that the dashboard offers.
+var testCards = []dashboard.TestCard{
+	{Token: "tok_visa", Does: "Works"},
+	{Token: "tok_chargeDeclined", Does: "Is always declined"},            //nolint:gosec // a word that everybody may know
+	{Token: "tok_chargeDeclinedInsufficientFunds", Does: "Has no funds"}, //nolint:gosec // as above
+	{Token: "tok_declineAfter_1", Does: "Works once, then declines"},
+	{Token: "tok_timeout_charged", Does: "Charges, but the answer is lost"},
+}
+
 // doors are the handlers of everything that the outside can reach.
 func (h *house) doors(ctx context.Context, secure bool, keys *seal.Keys, nets []netip.Prefix, wake func()) server.Doors {
 	return server.Doors{
@@ -29,13 +38,7 @@ func (h *house) doors(ctx context.Context, secure bool, keys *seal.Keys, nets []
 			CheckAddress: func(address string) error { return webhook.CheckAddress(address, nets) },
 		}),
 		Dashboard: dashboard.New(h.service, h.reader, dashboard.Options{Clock: h.clock, Log: h.log, Secure: secure, Background: ctx,
-			PDF: paper, TestCards: []dashboard.TestCard{
-				{Token: "tok_visa", Does: "Works"},
-				{Token: "tok_chargeDeclined", Does: "Is always declined"},
-				{Token: "tok_chargeDeclinedInsufficientFunds", Does: "Has no funds"},
-				{Token: "tok_declineAfter_1", Does: "Works once, then declines"},
-				{Token: "tok_timeout_charged", Does: "Charges, but the answer is lost"},
-			}}),
+			PDF: paper, TestCards: testCards}),
 		Checkout: checkout.New(h.service, h.reader, checkout.Options{Clock: h.clock, Log: h.log, PDF: paper, TokenFor: sandbox.TokenForNumber, TestCards: []checkout.TestCard{
 			{Number: "4242 4242 4242 4242", Does: "Works"},
 			{Number: "4000 0000 0000 0002", Does: "Is declined"},

@@ -72,7 +72,7 @@ func served(ts *testscript.TestScript, neg bool, args []string) {
 // statusOf asks the server on a folder, when there is one.
 func statusOf(folder string) (admin.Status, bool) {
 	var s admin.Status
-	client, err := admin.Dial(folder)
+	client, err := admin.Dial(context.Background(), folder)
 	if err != nil || client == nil {
 		return s, false
 	}

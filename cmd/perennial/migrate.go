@@ -40,7 +40,7 @@ func (c *migrate) Run(t *terminal, p *place) error {
 		}
 		return nil
 	}
-	running, err := admin.Dial(p.Data)
+	running, err := admin.Dial(t.ctx, p.Data)
 	if err != nil {
 		return err
 	}

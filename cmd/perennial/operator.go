@@ -18,7 +18,7 @@ type operator struct {
 
 // reach finds the server, or opens the data.
 func (t *terminal) reach(p *place) (*operator, error) {
-	client, err := admin.Dial(p.Data)
+	client, err := admin.Dial(t.ctx, p.Data)
 	if err != nil {
 		return nil, err
 	}

@@ -122,7 +122,7 @@ func (p *process) end(t *testing.T, signal syscall.Signal) int {
 // ask runs an operator's command.
 func (p *process) ask(t *testing.T, command string, in, out any) error {
 	t.Helper()
-	client, err := admin.Dial(p.data)
+	client, err := admin.Dial(t.Context(), p.data)
 	if err != nil {
 		return err
 	}

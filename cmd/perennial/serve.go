@@ -69,7 +69,7 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 	if err != nil {
 		return err
 	}
-	socket, err := admin.Listen(p.Data)
+	socket, err := admin.Listen(t.ctx, p.Data)
 	if err != nil {
 		return err
 	}

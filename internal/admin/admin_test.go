@@ -64,14 +64,14 @@ func folder(t *testing.T) string {
 func over(t *testing.T, h http.Handler) map[string]*Client {
 	t.Helper()
 	dir := folder(t)
-	l, err := Listen(dir)
+	l, err := Listen(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &http.Server{Handler: h}
 	go s.Serve(l)
 	t.Cleanup(func() { s.Close() })
-	remote, err := Dial(dir)
+	remote, err := Dial(t.Context(), dir)
 	if err != nil || remote == nil {
 		t.Fatalf("no client: %v", err)
 	}
@@ -185,7 +185,7 @@ func TestBrokenAnswerIsUnknown(t *testing.T) {
 func TestSocket(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
-	if c, err := Dial(dir); c != nil || err != nil {
+	if c, err := Dial(t.Context(), dir); c != nil || err != nil {
 		t.Errorf("a server where there is none: %v %v", c, err)
 	}
 	path := filepath.Join(dir, SocketName)
@@ -195,10 +195,10 @@ func TestSocket(t *testing.T) {
 	}
 	dead.SetUnlinkOnClose(false)
 	dead.Close()
-	if c, err := Dial(dir); c != nil || err != nil {
+	if c, err := Dial(t.Context(), dir); c != nil || err != nil {
 		t.Errorf("a dead server answers: %v %v", c, err)
 	}
-	l, err := Listen(dir)
+	l, err := Listen(t.Context(), dir)
 	if err != nil {
 		t.Fatalf("a dead server's socket is not replaced: %v", err)
 	}
@@ -206,14 +206,14 @@ func TestSocket(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	if _, err := Listen(dir); !fault.Is(err, fault.Conflict) {
+	if _, err := Listen(t.Context(), dir); !fault.Is(err, fault.Conflict) {
 		t.Errorf("two servers on one folder: %v", err)
 	}
 	l.Close()
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket stays: %v", err)
 	}
-	if _, err := Listen(filepath.Join(dir, strings.Repeat("long/", 30))); !fault.Is(err, fault.Invalid) {
+	if _, err := Listen(t.Context(), filepath.Join(dir, strings.Repeat("long/", 30))); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a path too long for a socket: %v", err)
 	}
 }

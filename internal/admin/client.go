@@ -47,19 +47,19 @@ func socketPath(dir string) (string, error) {
 // Listen opens the admin socket of a data folder, which only the user of this
 // process can reach. A socket that a dead server left is replaced; one that a
 // server answers on is fault.Conflict.
-func Listen(dir string) (net.Listener, error) {
+func Listen(ctx context.Context, dir string) (net.Listener, error) {
 	path, err := socketPath(dir)
 	if err != nil {
 		return nil, err
 	}
-	if c, err := net.DialTimeout("unix", path, connectTimeout); err == nil {
+	if c, err := connect(ctx, path); err == nil {
 		_ = c.Close() // it was only a question
 		return nil, fault.New(fault.Conflict, "another server uses this data folder already (%s): stop it, or name another folder by --data", dir)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fault.Wrap(fault.Unavailable, err, "a dead server's admin socket cannot be removed")
 	}
-	l, err := net.Listen("unix", path)
+	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "the admin socket cannot be made")
 	}
@@ -78,12 +78,12 @@ type Client struct {
 
 // Dial finds the server that runs on a data folder. It returns nil when there is
 // none: no socket, or one that nobody answers on.
-func Dial(dir string) (*Client, error) {
+func Dial(ctx context.Context, dir string) (*Client, error) {
 	path, err := socketPath(dir)
 	if err != nil {
 		return nil, nil //nolint:nilerr,nilnil // where no socket can be, no server listens
 	}
-	c, err := net.DialTimeout("unix", path, connectTimeout)
+	c, err := connect(ctx, path)
 	switch {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOTDIR):
 		return nil, nil //nolint:nilnil // no server
@@ -94,8 +94,12 @@ func Dial(dir string) (*Client, error) {
 	}
 	_ = c.Close() // it was only a question
 	return client(func(ctx context.Context) (net.Conn, error) {
-		return (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, "unix", path)
+		return connect(ctx, path)
 	}, func() {}), nil
+}
+
+func connect(ctx context.Context, path string) (net.Conn, error) {
+	return (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, "unix", path)
 }
 
 func client(dial func(ctx context.Context) (net.Conn, error), end func()) *Client {
@@ -178,7 +182,7 @@ func (c *Client) Do(ctx context.Context, command string, in any, file io.Reader,
 	if err != nil {
 		return fault.Wrap(fault.Unknown, err, "the connection to the server broke, so it is not known whether the command was done")
 	}
-	defer res.Body.Close() //nolint:errcheck // it was read
+	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		return fault.New(fault.Unavailable, "the running server does not know this command: it is of another version")
 	}

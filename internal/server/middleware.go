@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -19,22 +18,12 @@ const MaxBody = 1 << 20
 // maxPath is the longest path of an address in bytes.
 const maxPath = 4 << 10
 
-type requestKey struct{}
-
-// RequestID is the name under which the log knows the request that ctx belongs
-// to, "" outside of one.
-func RequestID(ctx context.Context) string {
-	name, _ := ctx.Value(requestKey{}).(string)
-	return name
-}
-
 // traced names the request, answers for it when a handler panics, and logs it.
 func (s *Server) traced(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var b [8]byte
 		_, _ = rand.Read(b[:]) // never fails since Go 1.24
 		name := hex.EncodeToString(b[:])
-		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, name))
 		w.Header().Set("X-Request-Id", name)
 		began := s.o.Clock.Now()
 		told := &answer{ResponseWriter: w}

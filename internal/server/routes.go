@@ -4,12 +4,13 @@ import (
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 )
 
 // Handler is the whole product: every address that the outside can reach.
 func (s *Server) Handler() http.Handler {
 	r := chi.NewRouter()
-	r.Use(s.traced, s.guarded, bounded)
+	r.Use(s.traced, s.guarded, bounded, middleware.GetHead)
 	r.NotFound(missing)
 	r.MethodNotAllowed(wrongMethod)
 
