@@ -41,7 +41,7 @@ type accountBody struct {
 
 func (a *API) accountRoutes() {
 	read(a, operation{id: "get-account", path: "/v1/account", tag: "Account", summary: "The account of the key"},
-		func(ctx context.Context, c caller, _ *none) (accountWire, error) {
+		func(ctx context.Context, c caller, _ *none) (Account, error) {
 			acc, now, err := a.r.Account(ctx, c.account.ID)
 			return accountOf(acc, now), err
 		})
@@ -65,9 +65,9 @@ func (a *API) accountRoutes() {
 				return account.Account{}, err
 			}
 			return a.s.UpdateAccount(ctx, u)
-		}, func(acc account.Account) accountWire { return accountOf(acc, acc.Now(a.o.Clock.Now())) })
+		}, func(acc account.Account) Account { return accountOf(acc, acc.Now(a.o.Clock.Now())) })
 	read(a, operation{id: "list-api-keys", path: "/v1/api-keys", tag: "Account", summary: "The API keys, without their secrets"},
-		func(ctx context.Context, c caller, _ *none) (list[keyWire], error) {
+		func(ctx context.Context, c caller, _ *none) (list[KeyWire], error) {
 			keys, err := a.r.APIKeys(ctx, c.account.ID)
 			return paged(Page{Limit: len(keys)}, "key", keys, nil, keyOf), err
 		})
@@ -77,7 +77,7 @@ func (a *API) accountRoutes() {
 		}
 	}
 	type createdKey struct {
-		keyWire
+		KeyWire
 		Secret *string `json:"secret" doc:"Shown only now; null in a repeated answer."`
 	}
 	write(a, operation{id: "create-api-key", path: "/v1/api-keys", tag: "Account", summary: "Make another API key", text: "Its secret is in this answer and nowhere else: repeated with its Idempotency-Key, the request is answered with a secret of null. Whose first answer was lost revokes the key and makes another.",
@@ -125,19 +125,19 @@ func (a *API) catalogRoutes() {
 
 func (a *API) campaignRoutes() {
 	read(a, operation{id: "list-campaigns", path: "/v1/campaigns", tag: "Catalog", summary: "The campaigns"},
-		func(ctx context.Context, c caller, in *Page) (list[campaignWire], error) {
+		func(ctx context.Context, c caller, in *Page) (list[Campaign], error) {
 			from, err := before[id.Campaign](*in, "cam")
 			if err != nil {
-				return list[campaignWire]{}, err
+				return list[Campaign]{}, err
 			}
 			rows, err := a.r.Campaigns(ctx, c.account.ID, from, in.Limit+1)
 			return paged(*in, "cam", rows, func(c catalog.Campaign) int64 { return int64(c.ID) }, campaignOf), err
 		})
 	read(a, operation{id: "get-campaign", path: "/v1/campaigns/{id}", tag: "Catalog", summary: "One campaign"},
-		func(ctx context.Context, c caller, in *ByID) (campaignWire, error) {
+		func(ctx context.Context, c caller, in *ByID) (Campaign, error) {
 			v, err := id.Parse[id.Campaign](in.ID)
 			if err != nil {
-				return campaignWire{}, err
+				return Campaign{}, err
 			}
 			campaign, err := a.r.Campaign(ctx, c.account.ID, v)
 			return campaignOf(campaign), err
@@ -170,19 +170,19 @@ func (a *API) campaignRoutes() {
 
 func (a *API) productRoutes() {
 	read(a, operation{id: "list-products", path: "/v1/products", tag: "Catalog", summary: "The products"},
-		func(ctx context.Context, c caller, in *Page) (list[productWire], error) {
+		func(ctx context.Context, c caller, in *Page) (list[ProductWire], error) {
 			from, err := before[id.Product](*in, "prd")
 			if err != nil {
-				return list[productWire]{}, err
+				return list[ProductWire]{}, err
 			}
 			rows, err := a.r.Products(ctx, c.account.ID, from, in.Limit+1)
 			return paged(*in, "prd", rows, func(p catalog.Product) int64 { return int64(p.ID) }, productOf), err
 		})
 	read(a, operation{id: "get-product", path: "/v1/products/{id}", tag: "Catalog", summary: "One product with its prices and checkout addresses"},
-		func(ctx context.Context, c caller, in *ByID) (productDetailWire, error) {
+		func(ctx context.Context, c caller, in *ByID) (ProductDetail, error) {
 			v, err := id.Parse[id.Product](in.ID)
 			if err != nil {
-				return productDetailWire{}, err
+				return ProductDetail{}, err
 			}
 			p, err := a.r.Product(ctx, c.account.ID, v)
 			return productDetailOf(p), err
@@ -226,23 +226,23 @@ func (a *API) priceRoutes() {
 		Product string `query:"product" maxLength:"40" doc:"Only of that product."`
 	}
 	read(a, operation{id: "list-prices", path: "/v1/prices", tag: "Catalog", summary: "The prices"},
-		func(ctx context.Context, c caller, in *filter) (list[priceWire], error) {
+		func(ctx context.Context, c caller, in *filter) (list[Price], error) {
 			from, err := before[id.Price](in.Page, "prc")
 			if err != nil {
-				return list[priceWire]{}, err
+				return list[Price]{}, err
 			}
 			product, err := parse[id.Product]("query.product", in.Product)
 			if err != nil {
-				return list[priceWire]{}, err
+				return list[Price]{}, err
 			}
 			rows, err := a.r.Prices(ctx, c.account.ID, product, from, in.Limit+1)
 			return paged(in.Page, "prc", rows, func(p catalog.Price) int64 { return int64(p.ID) }, priceOf), err
 		})
 	read(a, operation{id: "get-price", path: "/v1/prices/{id}", tag: "Catalog", summary: "One price"},
-		func(ctx context.Context, c caller, in *ByID) (priceWire, error) {
+		func(ctx context.Context, c caller, in *ByID) (Price, error) {
 			v, err := id.Parse[id.Price](in.ID)
 			if err != nil {
-				return priceWire{}, err
+				return Price{}, err
 			}
 			p, err := a.r.Price(ctx, c.account.ID, v)
 			return priceOf(p), err
@@ -319,19 +319,19 @@ func (a *API) customerRoutes() {
 		Email string `query:"email" maxLength:"254" doc:"Only whose address begins so."`
 	}
 	read(a, operation{id: "list-customers", path: "/v1/customers", tag: "Customers", summary: "The customers"},
-		func(ctx context.Context, c caller, in *filter) (list[customerWire], error) {
+		func(ctx context.Context, c caller, in *filter) (list[Customer], error) {
 			from, err := before[id.Customer](in.Page, "cus")
 			if err != nil {
-				return list[customerWire]{}, err
+				return list[Customer]{}, err
 			}
 			rows, err := a.r.Customers(ctx, c.account.ID, strings.ToLower(in.Email), from, in.Limit+1)
 			return paged(in.Page, "cus", rows, func(c customer.Customer) int64 { return int64(c.ID) }, customerOf), err
 		})
 	read(a, operation{id: "get-customer", path: "/v1/customers/{id}", tag: "Customers", summary: "One customer"},
-		func(ctx context.Context, c caller, in *ByID) (customerWire, error) {
+		func(ctx context.Context, c caller, in *ByID) (Customer, error) {
 			v, err := id.Parse[id.Customer](in.ID)
 			if err != nil {
-				return customerWire{}, err
+				return Customer{}, err
 			}
 			found, err := a.r.Customer(ctx, c.account.ID, v)
 			return customerOf(found), err
@@ -369,10 +369,10 @@ func (a *API) customerRoutes() {
 
 func (a *API) methodRoutes() {
 	read(a, operation{id: "list-payment-methods", path: "/v1/customers/{id}/payment-methods", tag: "Customers", summary: "A customer's payment methods, newest first"},
-		func(ctx context.Context, c caller, in *ByID) (list[methodWire], error) {
+		func(ctx context.Context, c caller, in *ByID) (list[PaymentMethod], error) {
 			v, err := id.Parse[id.Customer](in.ID)
 			if err != nil {
-				return list[methodWire]{}, err
+				return list[PaymentMethod]{}, err
 			}
 			rows, err := a.r.Methods(ctx, c.account.ID, v)
 			return paged(Page{Limit: len(rows)}, "pm", rows, nil, methodOf), err
@@ -393,10 +393,10 @@ func (a *API) methodRoutes() {
 			return a.s.AttachMethod(withoutCancel(ctx), commerce.AttachMethod{Call: call, Customer: v, Token: in.Body.Token, ForSubscriptions: in.Body.ForSubscriptions})
 		}, methodOf)
 	read(a, operation{id: "get-payment-method", path: "/v1/payment-methods/{id}", tag: "Customers", summary: "One payment method"},
-		func(ctx context.Context, c caller, in *ByID) (methodWire, error) {
+		func(ctx context.Context, c caller, in *ByID) (PaymentMethod, error) {
 			v, err := id.Parse[id.Method](in.ID)
 			if err != nil {
-				return methodWire{}, err
+				return PaymentMethod{}, err
 			}
 			m, err := a.r.Method(ctx, c.account.ID, v)
 			return methodOf(m), err

@@ -27,36 +27,38 @@ func (a *API) eventRoutes() {
 		Type     string `query:"type" maxLength:"60" example:"invoice.paid" doc:"Only of that type."`
 	}
 	read(a, operation{id: "list-events", path: "/v1/events", tag: "Events", summary: "Everything that happened"},
-		func(ctx context.Context, c caller, in *filter) (list[eventWire], error) {
+		func(ctx context.Context, c caller, in *filter) (list[Event], error) {
 			from, err := before[id.Event](in.Page, "evt")
 			if err != nil {
-				return list[eventWire]{}, err
+				return list[Event]{}, err
 			}
 			who, err := parse[id.Customer]("query.customer", in.Customer)
 			if err != nil {
-				return list[eventWire]{}, err
+				return list[Event]{}, err
 			}
 			rows, err := a.r.Events(ctx, c.account.ID, event.Filter{Customer: who, Kind: event.Kind(in.Type), Before: from, Limit: in.Limit + 1})
 			return paged(in.Page, "evt", rows, func(e event.Event) int64 { return int64(e.ID) }, eventOf), err
 		})
 	read(a, operation{id: "get-event", path: "/v1/events/{id}", tag: "Events", summary: "One event"},
-		func(ctx context.Context, c caller, in *ByID) (eventWire, error) {
+		func(ctx context.Context, c caller, in *ByID) (Event, error) {
 			v, err := id.Parse[id.Event](in.ID)
 			if err != nil {
-				return eventWire{}, err
+				return Event{}, err
 			}
 			e, err := a.r.Event(ctx, c.account.ID, v)
 			return eventOf(e), err
 		})
 }
 
-type clockWire struct {
+// Clock is an account's own time.
+type Clock struct {
 	Now     time.Time  `json:"now"`
 	Sandbox bool       `json:"sandbox" doc:"Whether it can be advanced."`
 	Target  *time.Time `json:"advancing_to" doc:"While it is being advanced."`
 }
 
-type advanceWire struct {
+// ClockWalk is how far a sandbox clock was advanced, and what happened on the way.
+type ClockWalk struct {
 	From      time.Time `json:"from"`
 	Now       time.Time `json:"now"`
 	Due       int       `json:"due" doc:"Subscriptions on which something was due."`
@@ -66,26 +68,27 @@ type advanceWire struct {
 	Ended     int       `json:"ended"`
 }
 
-type dueWire struct {
+// Upcoming is something that will happen.
+type Upcoming struct {
 	At           time.Time `json:"at"`
 	What         string    `json:"what" enum:"end,charge,retry"`
 	Subscription string    `json:"subscription"`
 	Customer     string    `json:"customer"`
-	Amount       moneyWire `json:"amount" doc:"Without tax."`
+	Amount       Money     `json:"amount" doc:"Without tax."`
 }
 
-func dueOf(d report.Due) dueWire {
+func dueOf(d report.Due) Upcoming {
 	what := map[subscription.Step]string{subscription.Finish: "end", subscription.Bill: "charge", subscription.Retry: "retry"}[d.Step]
 	amount := d.Amount
 	amount.Currency = d.Subscription.UnitAmount.Currency
-	return dueWire{d.At, what, d.Subscription.ID.String(), d.Subscription.Customer.String(), moneyOf(amount)}
+	return Upcoming{d.At, what, d.Subscription.ID.String(), d.Subscription.Customer.String(), moneyOf(amount)}
 }
 
 func (a *API) clockRoutes() {
 	read(a, operation{id: "get-clock", path: "/v1/clock", tag: "Clock", summary: "The account's own time"},
-		func(ctx context.Context, c caller, _ *none) (clockWire, error) {
+		func(ctx context.Context, c caller, _ *none) (Clock, error) {
 			acc, now, err := a.r.Account(ctx, c.account.ID)
-			return clockWire{now, acc.Mode == account.Sandbox, timeOf(acc.ClockTarget)}, err
+			return Clock{now, acc.Mode == account.Sandbox, timeOf(acc.ClockTarget)}, err
 		})
 	type clockAdvance struct {
 		Body struct {
@@ -99,17 +102,17 @@ func (a *API) clockRoutes() {
 			return a.s.MoveClock(withoutCancel(ctx), commerce.MoveClock{Call: call, Target: func(acc account.Account, now time.Time) (time.Time, error) {
 				return target(in.Body.To, in.Body.By, now, acc.Location())
 			}})
-		}, func(p commerce.Progress) advanceWire {
-			return advanceWire{p.From, p.At, p.Run.Due, p.Run.Collected, p.Run.Declined, p.Run.Unknown, p.Run.Ended}
+		}, func(p commerce.Progress) ClockWalk {
+			return ClockWalk{p.From, p.At, p.Run.Due, p.Run.Collected, p.Run.Declined, p.Run.Unknown, p.Run.Ended}
 		})
 	type upTo struct {
 		Limit int `query:"limit" default:"20" minimum:"1" maximum:"100"`
 	}
 	read(a, operation{id: "list-upcoming", path: "/v1/upcoming", tag: "Clock", summary: "What will happen in the next year, soonest first"},
-		func(ctx context.Context, c caller, in *upTo) (list[dueWire], error) {
+		func(ctx context.Context, c caller, in *upTo) (list[Upcoming], error) {
 			_, now, err := a.r.Account(ctx, c.account.ID)
 			if err != nil {
-				return list[dueWire]{}, err
+				return list[Upcoming]{}, err
 			}
 			rows, err := a.r.Upcoming(ctx, c.account.ID, now.AddDate(1, 0, 0), in.Limit)
 			return paged(Page{Limit: len(rows)}, "due", rows, nil, dueOf), err
@@ -133,7 +136,9 @@ func target(to *time.Time, by string, now time.Time, zone *time.Location) (time.
 	return period.Anchor{Start: now, Zone: zone}.Boundary(interval, 1), nil
 }
 
-type endpointWire struct {
+// EndpointWire is a webhook endpoint on the wire. It is exported because only then are the fields of forms
+// that hold it described.
+type EndpointWire struct {
 	ID        string    `json:"id"`
 	Address   string    `json:"address"`
 	Events    []string  `json:"events" doc:"Types such as invoice.paid, or invoice.*; empty for all."`
@@ -142,15 +147,16 @@ type endpointWire struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-func endpointOf(e outbox.Endpoint) endpointWire {
+func endpointOf(e outbox.Endpoint) EndpointWire {
 	events := []string(e.Events)
 	if events == nil {
 		events = []string{}
 	}
-	return endpointWire{e.ID.String(), e.Address, events, string(e.State), textOf(e.Failure), e.CreatedAt}
+	return EndpointWire{e.ID.String(), e.Address, events, string(e.State), textOf(e.Failure), e.CreatedAt}
 }
 
-type deliveryWire struct {
+// Delivery is an event owed to an endpoint.
+type Delivery struct {
 	ID        string     `json:"id"`
 	Endpoint  string     `json:"endpoint"`
 	Event     string     `json:"event"`
@@ -162,13 +168,13 @@ type deliveryWire struct {
 	SettledAt *time.Time `json:"settled_at"`
 }
 
-func deliveryOf(d outbox.Delivery) deliveryWire {
-	return deliveryWire{d.ID.String(), d.Endpoint.String(), d.Event.String(), string(d.State), d.Attempts, timeOf(d.NextAt), d.Answer, textOf(d.Failure), timeOf(d.SettledAt)}
+func deliveryOf(d outbox.Delivery) Delivery {
+	return Delivery{d.ID.String(), d.Endpoint.String(), d.Event.String(), string(d.State), d.Attempts, timeOf(d.NextAt), d.Answer, textOf(d.Failure), timeOf(d.SettledAt)}
 }
 
 func (a *API) endpointRoutes() {
 	read(a, operation{id: "list-webhook-endpoints", path: "/v1/webhook-endpoints", tag: "Webhooks", summary: "The webhook endpoints"},
-		func(ctx context.Context, c caller, _ *none) (list[endpointWire], error) {
+		func(ctx context.Context, c caller, _ *none) (list[EndpointWire], error) {
 			rows, err := a.r.Endpoints(ctx, c.account.ID)
 			return paged(Page{Limit: len(rows)}, "end", rows, nil, endpointOf), err
 		})
@@ -179,7 +185,7 @@ func (a *API) endpointRoutes() {
 		}
 	}
 	type created struct {
-		endpointWire
+		EndpointWire
 		Secret *string `json:"secret" doc:"Signs what is sent, by the Standard Webhooks scheme. Shown only now; null in a repeated answer."`
 	}
 	type made struct {
@@ -197,10 +203,10 @@ func (a *API) endpointRoutes() {
 			return made{e, secret}, err
 		}, func(m made) created { return created{endpointOf(m.endpoint), &m.secret} })
 	read(a, operation{id: "get-webhook-endpoint", path: "/v1/webhook-endpoints/{id}", tag: "Webhooks", summary: "One webhook endpoint"},
-		func(ctx context.Context, c caller, in *ByID) (endpointWire, error) {
+		func(ctx context.Context, c caller, in *ByID) (EndpointWire, error) {
 			v, err := id.Parse[id.Endpoint](in.ID)
 			if err != nil {
-				return endpointWire{}, err
+				return EndpointWire{}, err
 			}
 			e, err := a.r.Endpoint(ctx, c.account.ID, v)
 			return endpointOf(e), err
@@ -259,17 +265,17 @@ func (a *API) endpointChanges() {
 		State string `query:"state" enum:"waiting,delivered,dead" doc:"Only in that state."`
 	}
 	read(a, operation{id: "list-deliveries", path: "/v1/webhook-endpoints/{id}/deliveries", tag: "Webhooks", summary: "What an endpoint was and is owed"},
-		func(ctx context.Context, c caller, in *filter) (list[deliveryWire], error) {
+		func(ctx context.Context, c caller, in *filter) (list[Delivery], error) {
 			v, err := id.Parse[id.Endpoint](in.ID)
 			if err != nil {
-				return list[deliveryWire]{}, err
+				return list[Delivery]{}, err
 			}
 			if _, err := a.r.Endpoint(ctx, c.account.ID, v); err != nil {
-				return list[deliveryWire]{}, err
+				return list[Delivery]{}, err
 			}
 			from, err := before[id.Delivery](in.Page, "dlv")
 			if err != nil {
-				return list[deliveryWire]{}, err
+				return list[Delivery]{}, err
 			}
 			rows, err := a.r.Deliveries(ctx, c.account.ID, outbox.Query{Endpoint: v, State: outbox.State(in.State), Before: from, Limit: in.Limit + 1})
 			return paged(in.Page, "dlv", rows, func(d outbox.Delivery) int64 { return int64(d.ID) }, deliveryOf), err

@@ -22,8 +22,8 @@ func (a *API) invoiceRoutes() {
 		State        string `query:"state" enum:"draft,open,paid,void" doc:"Only in that state."`
 	}
 	read(a, operation{id: "list-invoices", path: "/v1/invoices", tag: "Invoices", summary: "The invoices"},
-		func(ctx context.Context, c caller, in *filter) (list[invoiceWire], error) {
-			none := list[invoiceWire]{}
+		func(ctx context.Context, c caller, in *filter) (list[InvoiceWire], error) {
+			none := list[InvoiceWire]{}
 			from, err := before[id.Invoice](in.Page, "inv")
 			if err != nil {
 				return none, err
@@ -39,10 +39,10 @@ func (a *API) invoiceRoutes() {
 			return paged(in.Page, "inv", rows, func(v invoice.Invoice) int64 { return int64(v.ID) }, invoiceOf), err
 		})
 	read(a, operation{id: "get-invoice", path: "/v1/invoices/{id}", tag: "Invoices", summary: "One invoice with its lines, payments and refunds"},
-		func(ctx context.Context, c caller, in *ByID) (invoiceDetailWire, error) {
+		func(ctx context.Context, c caller, in *ByID) (InvoiceDetail, error) {
 			v, err := id.Parse[id.Invoice](in.ID)
 			if err != nil {
-				return invoiceDetailWire{}, err
+				return InvoiceDetail{}, err
 			}
 			found, err := a.r.Invoice(ctx, c.account.ID, v)
 			return invoiceDetailOf(found), err
@@ -58,7 +58,7 @@ func (a *API) invoiceRoutes() {
 	}
 	write(a, operation{id: "pay-invoice", path: "/v1/invoices/{id}/pay", status: http.StatusOK, tag: "Invoices", summary: "Charge an open invoice now",
 		text:    "A decline (402) leaves the schedule of retries as it was. 202: the gateway has not answered; the payment is settled later.",
-		pending: whilePending(func(c commerce.Collected) invoiceWire { return invoiceOf(c.Invoice) })},
+		pending: whilePending(func(c commerce.Collected) InvoiceWire { return invoiceOf(c.Invoice) })},
 		func(ctx context.Context, call commerce.Call, in *paying) (commerce.Collected, error) {
 			v, err := id.Parse[id.Invoice](in.ID)
 			if err != nil {
@@ -69,7 +69,7 @@ func (a *API) invoiceRoutes() {
 				return commerce.Collected{}, err
 			}
 			return a.s.Collect(withoutCancel(ctx), commerce.Collect{Call: call, Invoice: v, Method: method})
-		}, func(c commerce.Collected) invoiceWire { return invoiceOf(c.Invoice) })
+		}, func(c commerce.Collected) InvoiceWire { return invoiceOf(c.Invoice) })
 	write(a, operation{id: "void-invoice", path: "/v1/invoices/{id}/void", status: http.StatusOK, tag: "Invoices", summary: "Take an unpaid invoice back",
 		text: "Nothing is owed for what it charged; a subscription that was past due because of it goes on."},
 		func(ctx context.Context, call commerce.Call, in *ByID) (invoice.Invoice, error) {
@@ -103,37 +103,37 @@ func (a *API) pdf(ctx context.Context, in *ByID) (*answer, error) {
 
 func (a *API) moneyRoutes() {
 	read(a, operation{id: "list-payments", path: "/v1/payments", tag: "Payments", summary: "The payments"},
-		func(ctx context.Context, c caller, in *Page) (list[paymentWire], error) {
+		func(ctx context.Context, c caller, in *Page) (list[Payment], error) {
 			from, err := before[id.Payment](*in, "pay")
 			if err != nil {
-				return list[paymentWire]{}, err
+				return list[Payment]{}, err
 			}
 			rows, err := a.r.Payments(ctx, c.account.ID, from, in.Limit+1)
 			return paged(*in, "pay", rows, func(p payment.Payment) int64 { return int64(p.ID) }, paymentOf), err
 		})
 	read(a, operation{id: "get-payment", path: "/v1/payments/{id}", tag: "Payments", summary: "One payment"},
-		func(ctx context.Context, c caller, in *ByID) (paymentWire, error) {
+		func(ctx context.Context, c caller, in *ByID) (Payment, error) {
 			v, err := id.Parse[id.Payment](in.ID)
 			if err != nil {
-				return paymentWire{}, err
+				return Payment{}, err
 			}
 			p, err := a.r.Payment(ctx, c.account.ID, v)
 			return paymentOf(p), err
 		})
 	read(a, operation{id: "list-refunds", path: "/v1/refunds", tag: "Payments", summary: "The refunds"},
-		func(ctx context.Context, c caller, in *Page) (list[refundWire], error) {
+		func(ctx context.Context, c caller, in *Page) (list[Refund], error) {
 			from, err := before[id.Refund](*in, "ref")
 			if err != nil {
-				return list[refundWire]{}, err
+				return list[Refund]{}, err
 			}
 			rows, err := a.r.Refunds(ctx, c.account.ID, from, in.Limit+1)
 			return paged(*in, "ref", rows, func(r payment.Refund) int64 { return int64(r.ID) }, refundOf), err
 		})
 	read(a, operation{id: "get-refund", path: "/v1/refunds/{id}", tag: "Payments", summary: "One refund"},
-		func(ctx context.Context, c caller, in *ByID) (refundWire, error) {
+		func(ctx context.Context, c caller, in *ByID) (Refund, error) {
 			v, err := id.Parse[id.Refund](in.ID)
 			if err != nil {
-				return refundWire{}, err
+				return Refund{}, err
 			}
 			r, err := a.r.Refund(ctx, c.account.ID, v)
 			return refundOf(r), err
@@ -153,6 +153,10 @@ func (a *API) moneyRoutes() {
 			if err != nil {
 				return payment.Refund{}, err
 			}
-			return a.s.Refund(withoutCancel(ctx), commerce.Refund{Call: call, Payment: v, Amount: in.Body.Amount, Reason: in.Body.Reason})
+			r, err := a.s.Refund(withoutCancel(ctx), commerce.Refund{Call: call, Payment: v, Amount: in.Body.Amount, Reason: in.Body.Reason})
+			if fault.Is(err, fault.NotFound) {
+				err = fault.BadField("payment", "names nothing in this account")
+			}
+			return r, err
 		}, refundOf)
 }

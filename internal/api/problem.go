@@ -2,7 +2,6 @@ package api
 
 import (
 	"fmt"
-	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -153,14 +152,6 @@ func init() {
 		return p
 	}
 	huma.ValidateStrictCasing = true
-	huma.ErrorFormatter = func(format string, args ...any) string {
-		for i, a := range args {
-			if f, ok := a.(float64); ok && f == math.Trunc(f) {
-				args[i] = int64(f) // a limit of whole numbers, without an exponent
-			}
-		}
-		return fmt.Sprintf(format, args...)
-	}
 	speakPlainly()
 }
 
@@ -172,6 +163,9 @@ func speakPlainly() {
 			if f, ok := a.(float64); ok {
 				args[i] = strconv.FormatFloat(f, 'f', -1, 64)
 			}
+		}
+		if !strings.Contains(format, "%") {
+			return format // the argument would repeat the value
 		}
 		return fmt.Sprintf(format, args...)
 	}
@@ -192,7 +186,7 @@ func speakPlainly() {
 		&validation.MsgExpectedMaxItems:         "must have at most %d entries",
 		&validation.MsgExpectedMaxProperties:    "must have at most %d entries",
 		&validation.MsgExpectedRFC3339DateTime:  "must be an instant of RFC 3339, for example 2026-01-31T10:00:00Z",
-		&validation.MsgExpectedRFC3986URI:       "must be an address: %v",
+		&validation.MsgExpectedRFC3986URI:       "must be an address such as https://example.com/hooks",
 	} {
 		*words = ours
 	}

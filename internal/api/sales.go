@@ -58,16 +58,17 @@ func (b saleBody) sell(call commerce.Call) (commerce.Sell, error) {
 	return s, f.Err()
 }
 
-type saleWire struct {
-	orderWire
-	CustomerData     customerWire      `json:"customer_data"`
-	InvoiceData      *invoiceWire      `json:"invoice_data"`
-	PaymentData      *paymentWire      `json:"payment_data"`
-	SubscriptionData *subscriptionWire `json:"subscription_data"`
+// Sale is an order and all that came of it.
+type Sale struct {
+	OrderWire
+	CustomerData     Customer      `json:"customer_data"`
+	InvoiceData      *InvoiceWire  `json:"invoice_data,omitempty"`
+	PaymentData      *Payment      `json:"payment_data,omitempty"`
+	SubscriptionData *Subscription `json:"subscription_data,omitempty"`
 }
 
-func saleOf(s commerce.Sale) saleWire {
-	return saleWire{orderOf(s.Order), customerOf(s.Customer), shown(s.Invoice, invoiceOf), shown(s.Payment, paymentOf), shown(s.Subscription, subscriptionOf)}
+func saleOf(s commerce.Sale) Sale {
+	return Sale{orderOf(s.Order), customerOf(s.Customer), shown(s.Invoice, invoiceOf), shown(s.Payment, paymentOf), shown(s.Subscription, subscriptionOf)}
 }
 
 func (a *API) saleRoutes() {
@@ -86,23 +87,23 @@ func (a *API) saleRoutes() {
 			return a.s.Sell(withoutCancel(ctx), sell)
 		}, saleOf)
 	read(a, operation{id: "list-orders", path: "/v1/orders", tag: "Sales", summary: "The orders"},
-		func(ctx context.Context, c caller, in *filter) (list[orderWire], error) {
+		func(ctx context.Context, c caller, in *filter) (list[OrderWire], error) {
 			from, err := before[id.Order](in.Page, "ord")
 			if err != nil {
-				return list[orderWire]{}, err
+				return list[OrderWire]{}, err
 			}
 			who, err := parse[id.Customer]("query.customer", in.Customer)
 			if err != nil {
-				return list[orderWire]{}, err
+				return list[OrderWire]{}, err
 			}
 			rows, err := a.r.Orders(ctx, c.account.ID, who, from, in.Limit+1)
 			return paged(in.Page, "ord", rows, func(o order.Order) int64 { return int64(o.ID) }, orderOf), err
 		})
 	read(a, operation{id: "get-order", path: "/v1/orders/{id}", tag: "Sales", summary: "One order"},
-		func(ctx context.Context, c caller, in *ByID) (orderWire, error) {
+		func(ctx context.Context, c caller, in *ByID) (OrderWire, error) {
 			v, err := id.Parse[id.Order](in.ID)
 			if err != nil {
-				return orderWire{}, err
+				return OrderWire{}, err
 			}
 			o, err := a.r.Order(ctx, c.account.ID, v)
 			return orderOf(o), err
@@ -151,8 +152,8 @@ func (a *API) subscriptionRoutes() {
 		Expandables
 	}
 	read(a, operation{id: "list-subscriptions", path: "/v1/subscriptions", tag: "Subscriptions", summary: "The subscriptions"},
-		func(ctx context.Context, c caller, in *filter) (list[subscriptionWire], error) {
-			none := list[subscriptionWire]{}
+		func(ctx context.Context, c caller, in *filter) (list[Subscription], error) {
+			none := list[Subscription]{}
 			from, err := before[id.Subscription](in.Page, "sub")
 			if err != nil {
 				return none, err
@@ -169,14 +170,14 @@ func (a *API) subscriptionRoutes() {
 			return paged(in.Page, "sub", rows, func(v report.SubscriptionView) int64 { return int64(v.Subscription.ID) }, subscriptionViewOf), err
 		})
 	read(a, operation{id: "get-subscription", path: "/v1/subscriptions/{id}", tag: "Subscriptions", summary: "One subscription"},
-		func(ctx context.Context, c caller, in *one) (subscriptionWire, error) {
+		func(ctx context.Context, c caller, in *one) (Subscription, error) {
 			v, err := id.Parse[id.Subscription](in.ID)
 			if err != nil {
-				return subscriptionWire{}, err
+				return Subscription{}, err
 			}
 			expand, err := in.parse()
 			if err != nil {
-				return subscriptionWire{}, err
+				return Subscription{}, err
 			}
 			found, err := a.r.Subscription(ctx, c.account.ID, v, expand)
 			return subscriptionViewOf(found), err
@@ -197,9 +198,9 @@ func (a *API) subscriptionRoutes() {
 				return commerce.Sale{}, err
 			}
 			return a.s.Sell(withoutCancel(ctx), sell)
-		}, func(s commerce.Sale) subscriptionWire {
+		}, func(s commerce.Sale) Subscription {
 			w := subscriptionOf(*s.Subscription)
-			w.CustomerData = shown(&s.Customer, func(c customer.Customer) customerWire { return customerOf(c) })
+			w.CustomerData = shown(&s.Customer, func(c customer.Customer) Customer { return customerOf(c) })
 			w.LatestData = shown(s.Invoice, invoiceOf)
 			return w
 		})

@@ -19,12 +19,13 @@ import (
 // The forms in which things go over the wire, and how each is made. A pointer is
 // null when there is none.
 
-type moneyWire struct {
+// Money is an amount: whole minor units and a currency.
+type Money struct {
 	Amount   int64  `json:"amount" example:"1999" doc:"Whole minor units, for example cents."`
 	Currency string `json:"currency" example:"USD" doc:"ISO 4217."`
 }
 
-func moneyOf(a money.Amount) moneyWire { return moneyWire{a.Minor, string(a.Currency)} }
+func moneyOf(a money.Amount) Money { return Money{a.Minor, string(a.Currency)} }
 
 func timeOf(t time.Time) *time.Time {
 	if t.IsZero() {
@@ -40,7 +41,8 @@ func textOf(s string) *string {
 	return &s
 }
 
-type accountWire struct {
+// Account is an account.
+type Account struct {
 	ID        string    `json:"id" example:"acc_0saztanw47000"`
 	Name      string    `json:"name"`
 	Mode      string    `json:"mode" enum:"live,sandbox"`
@@ -57,12 +59,14 @@ type accountWire struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-func accountOf(a account.Account, now time.Time) accountWire {
-	return accountWire{a.ID.String(), a.Name, string(a.Mode), string(a.Currency), a.Zone, a.Email, a.Seller.LegalName, a.Seller.Address, a.Seller.Country,
+func accountOf(a account.Account, now time.Time) Account {
+	return Account{a.ID.String(), a.Name, string(a.Mode), string(a.Currency), a.Zone, a.Email, a.Seller.LegalName, a.Seller.Address, a.Seller.Country,
 		a.Seller.TaxID, a.Tax.Name, a.Tax.Rate.String(), now, a.CreatedAt}
 }
 
-type keyWire struct {
+// KeyWire is an API key without its secret on the wire. It is exported because only then are the fields of forms
+// that hold it described.
+type KeyWire struct {
 	ID        string     `json:"id"`
 	Name      string     `json:"name"`
 	Hint      string     `json:"hint" doc:"The beginning of the key, to recognise it by."`
@@ -70,22 +74,25 @@ type keyWire struct {
 	RevokedAt *time.Time `json:"revoked_at"`
 }
 
-func keyOf(k account.APIKey) keyWire {
-	return keyWire{k.ID.String(), k.Name, k.Hint, k.CreatedAt, timeOf(k.RevokedAt)}
+func keyOf(k account.APIKey) KeyWire {
+	return KeyWire{k.ID.String(), k.Name, k.Hint, k.CreatedAt, timeOf(k.RevokedAt)}
 }
 
-type campaignWire struct {
+// Campaign is a campaign.
+type Campaign struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	State     string    `json:"state" enum:"active,archived"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
-func campaignOf(c catalog.Campaign) campaignWire {
-	return campaignWire{c.ID.String(), c.Name, string(c.State), c.CreatedAt}
+func campaignOf(c catalog.Campaign) Campaign {
+	return Campaign{c.ID.String(), c.Name, string(c.State), c.CreatedAt}
 }
 
-type productWire struct {
+// ProductWire is a product on the wire. It is exported because only then are the fields of forms
+// that hold it described.
+type ProductWire struct {
 	ID          string    `json:"id"`
 	Campaign    string    `json:"campaign"`
 	Name        string    `json:"name"`
@@ -94,18 +101,19 @@ type productWire struct {
 	CreatedAt   time.Time `json:"created_at"`
 }
 
-func productOf(p catalog.Product) productWire {
-	return productWire{p.ID.String(), p.Campaign.String(), p.Name, p.Description, string(p.State), p.CreatedAt}
+func productOf(p catalog.Product) ProductWire {
+	return ProductWire{p.ID.String(), p.Campaign.String(), p.Name, p.Description, string(p.State), p.CreatedAt}
 }
 
-type productDetailWire struct {
-	productWire
-	Prices        []priceWire `json:"prices" doc:"Newest first, at most 100."`
-	CheckoutPaths []string    `json:"checkout_paths" example:"/c/0ab3kq9w1x" doc:"Where buyers buy it, on this server."`
+// ProductDetail is a product with its prices and checkout addresses.
+type ProductDetail struct {
+	ProductWire
+	Prices        []Price  `json:"prices" doc:"Newest first, at most 100."`
+	CheckoutPaths []string `json:"checkout_paths" example:"/c/0ab3kq9w1x" doc:"Where buyers buy it, on this server."`
 }
 
-func productDetailOf(v report.ProductView) productDetailWire {
-	out := productDetailWire{productWire: productOf(v.Product), Prices: []priceWire{}, CheckoutPaths: []string{}}
+func productDetailOf(v report.ProductView) ProductDetail {
+	out := ProductDetail{ProductWire: productOf(v.Product), Prices: []Price{}, CheckoutPaths: []string{}}
 	for _, p := range v.Prices {
 		out.Prices = append(out.Prices, priceOf(p))
 	}
@@ -115,24 +123,26 @@ func productDetailOf(v report.ProductView) productDetailWire {
 	return out
 }
 
-type priceWire struct {
+// Price is a price.
+type Price struct {
 	ID          string    `json:"id"`
 	Product     string    `json:"product"`
 	Name        string    `json:"name"`
-	Amount      moneyWire `json:"amount" doc:"For one piece and one interval, without tax."`
+	Amount      Money     `json:"amount" doc:"For one piece and one interval, without tax."`
 	Interval    *string   `json:"interval" example:"month" doc:"day, week, month, year, 3 months …; null when it is paid once."`
 	TrialDays   int       `json:"trial_days"`
-	SetupFee    moneyWire `json:"setup_fee" doc:"Charged once, at the sale."`
+	SetupFee    Money     `json:"setup_fee" doc:"Charged once, at the sale."`
 	MaxQuantity int64     `json:"max_quantity"`
 	State       string    `json:"state" enum:"active,archived"`
 	CreatedAt   time.Time `json:"created_at"`
 }
 
-func priceOf(p catalog.Price) priceWire {
-	return priceWire{p.ID.String(), p.Product.String(), p.Name, moneyOf(p.Amount), textOf(p.Interval.String()), p.TrialDays, moneyOf(p.SetupFee), p.MaxQuantity, string(p.State), p.CreatedAt}
+func priceOf(p catalog.Price) Price {
+	return Price{p.ID.String(), p.Product.String(), p.Name, moneyOf(p.Amount), textOf(p.Interval.String()), p.TrialDays, moneyOf(p.SetupFee), p.MaxQuantity, string(p.State), p.CreatedAt}
 }
 
-type customerWire struct {
+// Customer is a customer.
+type Customer struct {
 	ID        string            `json:"id"`
 	Email     *string           `json:"email"`
 	Name      string            `json:"name"`
@@ -145,15 +155,16 @@ type customerWire struct {
 	CreatedAt time.Time         `json:"created_at"`
 }
 
-func customerOf(c customer.Customer) customerWire {
+func customerOf(c customer.Customer) Customer {
 	m := c.Metadata
 	if m == nil {
 		m = map[string]string{}
 	}
-	return customerWire{c.ID.String(), textOf(c.Email), c.Buyer.Name, c.Buyer.Company, c.Buyer.Address, c.Buyer.Country, c.Buyer.TaxID, c.Language, m, c.CreatedAt}
+	return Customer{c.ID.String(), textOf(c.Email), c.Buyer.Name, c.Buyer.Company, c.Buyer.Address, c.Buyer.Country, c.Buyer.TaxID, c.Language, m, c.CreatedAt}
 }
 
-type methodWire struct {
+// PaymentMethod is a payment method.
+type PaymentMethod struct {
 	ID        string    `json:"id"`
 	Customer  string    `json:"customer"`
 	Gateway   string    `json:"gateway"`
@@ -166,18 +177,19 @@ type methodWire struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-func methodOf(m payment.Method) methodWire {
-	return methodWire{m.ID.String(), m.Customer.String(), m.Gateway, m.Kind, m.Brand, m.LastFour, int(m.Expires / 100), int(m.Expires % 100), string(m.State), m.CreatedAt}
+func methodOf(m payment.Method) PaymentMethod {
+	return PaymentMethod{m.ID.String(), m.Customer.String(), m.Gateway, m.Kind, m.Brand, m.LastFour, int(m.Expires / 100), int(m.Expires % 100), string(m.State), m.CreatedAt}
 }
 
-type subscriptionWire struct {
+// Subscription is a subscription, with what was asked along.
+type Subscription struct {
 	ID           string     `json:"id"`
 	Customer     string     `json:"customer"`
 	Product      string     `json:"product"`
 	Price        string     `json:"price"`
 	Method       *string    `json:"payment_method"`
 	State        string     `json:"state" enum:"trialing,active,past_due,canceled"`
-	UnitAmount   moneyWire  `json:"unit_amount" doc:"For one piece and one interval, without tax, as it was sold."`
+	UnitAmount   Money      `json:"unit_amount" doc:"For one piece and one interval, without tax, as it was sold."`
 	Quantity     int64      `json:"quantity"`
 	Interval     string     `json:"interval" example:"month"`
 	Period       int        `json:"period" doc:"0, 1, 2 …; -1 during the trial."`
@@ -191,21 +203,21 @@ type subscriptionWire struct {
 	NextActionAt *time.Time `json:"next_action_at" doc:"When something falls due."`
 	CreatedAt    time.Time  `json:"created_at"`
 
-	CustomerData *customerWire `json:"customer_data,omitempty" doc:"With expand=customer."`
-	ProductData  *productWire  `json:"product_data,omitempty" doc:"With expand=product."`
-	PriceData    *priceWire    `json:"price_data,omitempty" doc:"With expand=price."`
-	MethodData   *methodWire   `json:"payment_method_data,omitempty" doc:"With expand=payment_method."`
-	LatestData   *invoiceWire  `json:"latest_invoice_data,omitempty" doc:"With expand=latest_invoice."`
+	CustomerData *Customer      `json:"customer_data,omitempty" doc:"With expand=customer."`
+	ProductData  *ProductWire   `json:"product_data,omitempty" doc:"With expand=product."`
+	PriceData    *Price         `json:"price_data,omitempty" doc:"With expand=price."`
+	MethodData   *PaymentMethod `json:"payment_method_data,omitempty" doc:"With expand=payment_method."`
+	LatestData   *InvoiceWire   `json:"latest_invoice_data,omitempty" doc:"With expand=latest_invoice."`
 }
 
-func subscriptionOf(s subscription.Subscription) subscriptionWire {
-	return subscriptionWire{ID: s.ID.String(), Customer: s.Customer.String(), Product: s.Product.String(), Price: s.Price.String(), Method: textOf(s.Method.String()),
+func subscriptionOf(s subscription.Subscription) Subscription {
+	return Subscription{ID: s.ID.String(), Customer: s.Customer.String(), Product: s.Product.String(), Price: s.Price.String(), Method: textOf(s.Method.String()),
 		State: string(s.State), UnitAmount: moneyOf(s.UnitAmount), Quantity: s.Quantity, Interval: s.Interval.String(), Period: s.Period, PeriodStart: s.Span.From,
 		PeriodEnd: s.Span.To, TrialEnd: timeOf(s.TrialTo), CancelAt: timeOf(s.CancelAt), EndedAt: timeOf(s.EndedAt), EndReason: textOf(string(s.EndReason)),
 		OpenInvoice: textOf(s.Invoice.String()), NextActionAt: timeOf(s.NextActionAt), CreatedAt: s.CreatedAt}
 }
 
-func subscriptionViewOf(v report.SubscriptionView) subscriptionWire {
+func subscriptionViewOf(v report.SubscriptionView) Subscription {
 	w := subscriptionOf(v.Subscription)
 	w.CustomerData = shown(v.Customer, customerOf)
 	w.ProductData = shown(v.Product, productOf)
@@ -223,7 +235,9 @@ func shown[T, W any](v *T, render func(T) W) *W {
 	return &w
 }
 
-type invoiceWire struct {
+// InvoiceWire is an invoice on the wire. It is exported because only then are the fields of forms
+// that hold it described.
+type InvoiceWire struct {
 	ID           string     `json:"id"`
 	Number       *string    `json:"number" example:"INV-000042" doc:"Null until it is issued."`
 	Customer     string     `json:"customer"`
@@ -233,46 +247,48 @@ type invoiceWire struct {
 	Reason       string     `json:"reason" enum:"sale,renewal"`
 	PeriodStart  *time.Time `json:"period_start"`
 	PeriodEnd    *time.Time `json:"period_end"`
-	Net          moneyWire  `json:"net"`
-	Tax          moneyWire  `json:"tax"`
-	Total        moneyWire  `json:"total"`
-	Refunded     moneyWire  `json:"refunded"`
+	Net          Money      `json:"net"`
+	Tax          Money      `json:"tax"`
+	Total        Money      `json:"total"`
+	Refunded     Money      `json:"refunded"`
 	IssuedAt     *time.Time `json:"issued_at"`
 	PaidAt       *time.Time `json:"paid_at"`
 	VoidedAt     *time.Time `json:"voided_at"`
 	CreatedAt    time.Time  `json:"created_at"`
 }
 
-func invoiceOf(v invoice.Invoice) invoiceWire {
-	return invoiceWire{v.ID.String(), textOf(v.Label()), v.Customer.String(), textOf(v.Subscription.String()), textOf(v.Order.String()), string(v.State), string(v.Reason),
+func invoiceOf(v invoice.Invoice) InvoiceWire {
+	return InvoiceWire{v.ID.String(), textOf(v.Label()), v.Customer.String(), textOf(v.Subscription.String()), textOf(v.Order.String()), string(v.State), string(v.Reason),
 		timeOf(v.Span.From), timeOf(v.Span.To), moneyOf(v.Net), moneyOf(v.Tax), moneyOf(v.Total),
-		moneyWire{v.Refunded, string(v.Total.Currency)}, timeOf(v.IssuedAt), timeOf(v.PaidAt), timeOf(v.VoidedAt), v.CreatedAt}
+		Money{v.Refunded, string(v.Total.Currency)}, timeOf(v.IssuedAt), timeOf(v.PaidAt), timeOf(v.VoidedAt), v.CreatedAt}
 }
 
-type lineWire struct {
+// InvoiceLine is a line of an invoice.
+type InvoiceLine struct {
 	Kind        string     `json:"kind" enum:"period,product,setup_fee"`
 	Description string     `json:"description"`
 	Price       *string    `json:"price"`
 	Quantity    int64      `json:"quantity"`
-	UnitAmount  moneyWire  `json:"unit_amount"`
-	Amount      moneyWire  `json:"amount" doc:"Without tax."`
+	UnitAmount  Money      `json:"unit_amount"`
+	Amount      Money      `json:"amount" doc:"Without tax."`
 	TaxRate     string     `json:"tax_rate"`
-	Tax         moneyWire  `json:"tax"`
+	Tax         Money      `json:"tax"`
 	PeriodStart *time.Time `json:"period_start"`
 	PeriodEnd   *time.Time `json:"period_end"`
 }
 
-type invoiceDetailWire struct {
-	invoiceWire
-	Lines    []lineWire    `json:"lines"`
-	Payments []paymentWire `json:"payments" doc:"Oldest first."`
-	Refunds  []refundWire  `json:"refunds"`
+// InvoiceDetail is an invoice with its lines, payments and refunds.
+type InvoiceDetail struct {
+	InvoiceWire
+	Lines    []InvoiceLine `json:"lines"`
+	Payments []Payment     `json:"payments" doc:"Oldest first."`
+	Refunds  []Refund      `json:"refunds"`
 }
 
-func invoiceDetailOf(v report.InvoiceView) invoiceDetailWire {
-	out := invoiceDetailWire{invoiceWire: invoiceOf(v.Invoice), Lines: []lineWire{}, Payments: []paymentWire{}, Refunds: []refundWire{}}
+func invoiceDetailOf(v report.InvoiceView) InvoiceDetail {
+	out := InvoiceDetail{InvoiceWire: invoiceOf(v.Invoice), Lines: []InvoiceLine{}, Payments: []Payment{}, Refunds: []Refund{}}
 	for _, l := range v.Lines {
-		out.Lines = append(out.Lines, lineWire{string(l.Kind), l.Description, textOf(l.Price.String()), l.Quantity, moneyOf(l.UnitAmount), moneyOf(l.Amount), l.Rate.String(),
+		out.Lines = append(out.Lines, InvoiceLine{string(l.Kind), l.Description, textOf(l.Price.String()), l.Quantity, moneyOf(l.UnitAmount), moneyOf(l.Amount), l.Rate.String(),
 			moneyOf(l.Tax), timeOf(l.Span.From), timeOf(l.Span.To)})
 	}
 	for _, p := range v.Payments {
@@ -284,31 +300,33 @@ func invoiceDetailOf(v report.InvoiceView) invoiceDetailWire {
 	return out
 }
 
-type paymentWire struct {
+// Payment is an attempt to collect an invoice.
+type Payment struct {
 	ID           string     `json:"id"`
 	Invoice      string     `json:"invoice"`
 	Customer     string     `json:"customer"`
 	Method       string     `json:"payment_method"`
 	Attempt      int        `json:"attempt"`
 	State        string     `json:"state" enum:"pending,succeeded,declined" doc:"pending: the gateway has not answered yet."`
-	Amount       moneyWire  `json:"amount"`
-	Refunded     moneyWire  `json:"refunded" doc:"Sent back, or promised back."`
+	Amount       Money      `json:"amount"`
+	Refunded     Money      `json:"refunded" doc:"Sent back, or promised back."`
 	DeclineCode  *string    `json:"decline_code"`
 	DeclineClass *string    `json:"decline_class" enum:"later,new_details,authenticate,never" doc:"What trying again needs."`
 	CreatedAt    time.Time  `json:"created_at"`
 	SettledAt    *time.Time `json:"settled_at"`
 }
 
-func paymentOf(p payment.Payment) paymentWire {
-	return paymentWire{p.ID.String(), p.Invoice.String(), p.Customer.String(), p.Method.String(), p.Attempt, string(p.State), moneyOf(p.Amount),
-		moneyWire{p.Refunded, string(p.Amount.Currency)}, textOf(p.DeclineCode), textOf(string(p.Class)), p.CreatedAt, timeOf(p.SettledAt)}
+func paymentOf(p payment.Payment) Payment {
+	return Payment{p.ID.String(), p.Invoice.String(), p.Customer.String(), p.Method.String(), p.Attempt, string(p.State), moneyOf(p.Amount),
+		Money{p.Refunded, string(p.Amount.Currency)}, textOf(p.DeclineCode), textOf(string(p.Class)), p.CreatedAt, timeOf(p.SettledAt)}
 }
 
-type refundWire struct {
+// Refund is money on its way back.
+type Refund struct {
 	ID        string     `json:"id"`
 	Payment   string     `json:"payment"`
 	Invoice   string     `json:"invoice"`
-	Amount    moneyWire  `json:"amount"`
+	Amount    Money      `json:"amount"`
 	State     string     `json:"state" enum:"pending,succeeded,failed"`
 	Reason    string     `json:"reason"`
 	Failure   *string    `json:"failure"`
@@ -316,11 +334,13 @@ type refundWire struct {
 	SettledAt *time.Time `json:"settled_at"`
 }
 
-func refundOf(r payment.Refund) refundWire {
-	return refundWire{r.ID.String(), r.Payment.String(), r.Invoice.String(), moneyOf(r.Amount), string(r.State), r.Reason, textOf(r.Failure), r.CreatedAt, timeOf(r.SettledAt)}
+func refundOf(r payment.Refund) Refund {
+	return Refund{r.ID.String(), r.Payment.String(), r.Invoice.String(), moneyOf(r.Amount), string(r.State), r.Reason, textOf(r.Failure), r.CreatedAt, timeOf(r.SettledAt)}
 }
 
-type orderWire struct {
+// OrderWire is an order on the wire. It is exported because only then are the fields of forms
+// that hold it described.
+type OrderWire struct {
 	ID           string    `json:"id"`
 	Customer     string    `json:"customer"`
 	Price        string    `json:"price"`
@@ -333,12 +353,13 @@ type orderWire struct {
 	CreatedAt    time.Time `json:"created_at"`
 }
 
-func orderOf(o order.Order) orderWire {
-	return orderWire{o.ID.String(), o.Customer.String(), o.Price.String(), o.Quantity, textOf(o.Method.String()), textOf(o.Invoice.String()),
+func orderOf(o order.Order) OrderWire {
+	return OrderWire{o.ID.String(), o.Customer.String(), o.Price.String(), o.Quantity, textOf(o.Method.String()), textOf(o.Invoice.String()),
 		textOf(o.Subscription.String()), string(o.State), o.Source, o.CreatedAt}
 }
 
-type eventWire struct {
+// Event is something that happened.
+type Event struct {
 	ID        string          `json:"id"`
 	Type      string          `json:"type" example:"invoice.paid"`
 	CreatedAt time.Time       `json:"created_at" doc:"On the account's own clock."`
@@ -349,6 +370,6 @@ type eventWire struct {
 	Data      json.RawMessage `json:"data"`
 }
 
-func eventOf(e event.Event) eventWire {
-	return eventWire{e.ID.String(), string(e.Kind), e.At, e.SubjectID(), textOf(e.Customer.String()), string(e.Actor.Kind), e.Actor.Name, json.RawMessage(e.Data)}
+func eventOf(e event.Event) Event {
+	return Event{e.ID.String(), string(e.Kind), e.At, e.SubjectID(), textOf(e.Customer.String()), string(e.Actor.Kind), e.Actor.Name, json.RawMessage(e.Data)}
 }

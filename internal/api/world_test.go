@@ -147,8 +147,17 @@ type reply struct {
 	body   map[string]any
 }
 
-// request is one request; as changes it before it is sent.
+// request is one request, whose answer must be as described; as changes it before
+// it is sent.
 func (w *world) request(key, method, path, body string, as ...func(*http.Request)) reply {
+	w.Helper()
+	got := w.send(key, method, path, body, as...)
+	w.described(method, path, got)
+	return got
+}
+
+// send is one request.
+func (w *world) send(key, method, path, body string, as ...func(*http.Request)) reply {
 	w.Helper()
 	r := httptest.NewRequestWithContext(w.Context(), method, path, strings.NewReader(body))
 	if key != "" {

@@ -1,0 +1,289 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+
+	"perennial/internal/account"
+)
+
+// pathKind is the kind of the id in a path, by the collection before it.
+var pathKind = map[string]string{"api-keys": "key", "campaigns": "cam", "products": "prd", "prices": "prc", "customers": "cus", "payment-methods": "pm",
+	"orders": "ord", "subscriptions": "sub", "invoices": "inv", "payments": "pay", "refunds": "ref", "events": "evt", "webhook-endpoints": "end", "deliveries": "dlv"}
+
+// pathBody is a good body for the routes that need one before they look at the id
+// of the path.
+var pathBody = map[string]string{
+	"PATCH /v1/campaigns/{id}":                  `{"name":"Taken over"}`,
+	"PATCH /v1/products/{id}":                   `{"name":"Taken over","state":"archived"}`,
+	"PATCH /v1/prices/{id}":                     `{"name":"Taken over","state":"archived"}`,
+	"PATCH /v1/customers/{id}":                  `{"name":"Taken over"}`,
+	"POST /v1/customers/{id}/payment-methods":   `{"token":"tok_visa","for_subscriptions":true}`,
+	"PATCH /v1/subscriptions/{id}":              `{"payment_method":"{B:pm}"}`,
+	"POST /v1/subscriptions/{id}/cancel":        `{"when":"now"}`,
+	"POST /v1/invoices/{id}/pay":                `{}`,
+	"PATCH /v1/webhook-endpoints/{id}":          `{"enabled":false}`,
+	"GET /v1/subscriptions/{id}":                "",
+	"GET /v1/webhook-endpoints/{id}/deliveries": "",
+}
+
+// probe puts another account's id, of a kind, where {A} stands: in a query, or in
+// the body named. {B:kind} is an id of the asker's own.
+type probe struct{ field, kind, query, body string }
+
+// probes are the ids that each route takes outside of its path. Every route without
+// an id in its path stands here, with nothing when it takes none.
+var probes = map[string][]probe{
+	"GET /v1/account":              nil,
+	"PATCH /v1/account":            nil,
+	"GET /v1/api-keys":             nil,
+	"POST /v1/api-keys":            nil,
+	"GET /v1/campaigns":            nil,
+	"POST /v1/campaigns":           nil,
+	"GET /v1/products":             nil,
+	"POST /v1/products":            {{field: "campaign", kind: "cam", body: `{"name":"x","campaign":"{A}"}`}},
+	"GET /v1/prices":               {{field: "product", kind: "prd", query: "product={A}"}},
+	"POST /v1/prices":              {{field: "product", kind: "prd", body: `{"product":"{A}","amount":1,"currency":"USD"}`}},
+	"GET /v1/customers":            nil,
+	"POST /v1/customers":           nil,
+	"GET /v1/orders":               {{field: "customer", kind: "cus", query: "customer={A}"}},
+	"POST /v1/orders":              sale,
+	"GET /v1/subscriptions":        {{field: "customer", kind: "cus", query: "customer={A}&expand=customer,product,price,latest_invoice,payment_method"}},
+	"POST /v1/subscriptions":       sale,
+	"PATCH /v1/subscriptions/{id}": {{field: "payment_method", kind: "pm", body: `{"payment_method":"{A}"}`}},
+	"GET /v1/invoices":             {{field: "customer", kind: "cus", query: "customer={A}"}, {field: "subscription", kind: "sub", query: "subscription={A}"}},
+	"POST /v1/invoices/{id}/pay":   {{field: "payment_method", kind: "pm", body: `{"payment_method":"{A}"}`}},
+	"GET /v1/payments":             nil,
+	"GET /v1/refunds":              nil,
+	"POST /v1/refunds":             {{field: "payment", kind: "pay", body: `{"payment":"{A}"}`}},
+	"GET /v1/events":               {{field: "customer", kind: "cus", query: "customer={A}"}},
+	"GET /v1/clock":                nil,
+	"POST /v1/clock/advance":       nil,
+	"GET /v1/upcoming":             nil,
+	"GET /v1/webhook-endpoints":    nil,
+	"POST /v1/webhook-endpoints":   nil,
+}
+
+var sale = []probe{
+	{field: "customer", kind: "cus", body: `{"customer":"{A}","price":"{B:prc}","token":"tok_visa"}`},
+	{field: "price", kind: "prc", body: `{"customer":"{B:cus}","price":"{A}","payment_method":"{B:pm}"}`},
+	{field: "payment_method", kind: "pm", body: `{"customer":"{B:cus}","price":"{B:prc}","payment_method":"{A}"}`},
+}
+
+// open are the routes that need no key.
+var open = []string{"GET /v1/openapi.json", "GET /v1/docs", "GET /v1/docs.css"}
+
+// idFields are the names under which ids of things are given.
+var idFields = map[string]bool{"campaign": true, "product": true, "price": true, "customer": true, "payment_method": true, "subscription": true,
+	"invoice": true, "payment": true, "refund": true, "order": true, "event": true, "endpoint": true, "delivery": true, "account": true, "api_key": true}
+
+// routes are the routes of the API, from the router itself.
+func routes(t testing.TB, w *world) []string {
+	t.Helper()
+	var list []string
+	err := chi.Walk(w.h.Routes(), func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		list = append(list, method+" "+route)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Every route of the router stands in the matrix with every id that it takes, so
+// that a new one cannot be forgotten.
+func TestMatrixIsComplete(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite")
+	var spec struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct{ Name, In string }
+			Request    struct {
+				Content map[string]struct{ Schema map[string]any }
+			} `json:"requestBody"`
+		}
+		Components struct{ Schemas map[string]map[string]any }
+	}
+	w.ok(json.Unmarshal([]byte(w.request("", "GET", "/v1/openapi.json", "").raw), &spec))
+	for _, route := range routes(t, w) {
+		method, path, _ := strings.Cut(route, " ")
+		if slices.Contains(open, route) {
+			continue
+		}
+		list, known := probes[route]
+		if !known && !strings.Contains(path, "{id}") {
+			t.Errorf("%s is missing from the isolation matrix", route)
+		}
+		if collection := strings.Split(path, "/")[2]; strings.Contains(path, "{id}") && pathKind[collection] == "" {
+			t.Errorf("%s: the matrix does not know what ids /v1/%s have", route, collection)
+		}
+		op, described := spec.Paths[path][strings.ToLower(method)]
+		if !described {
+			t.Errorf("%s is missing from the description", route)
+		}
+		var given []string
+		for _, p := range op.Parameters {
+			if p.In == "query" {
+				given = append(given, p.Name)
+			}
+		}
+		schema := op.Request.Content["application/json"].Schema
+		if ref, ok := schema["$ref"].(string); ok {
+			schema = spec.Components.Schemas[strings.TrimPrefix(ref, "#/components/schemas/")]
+		}
+		properties, _ := schema["properties"].(map[string]any)
+		for name := range properties {
+			given = append(given, name)
+		}
+		for _, name := range given {
+			if idFields[name] && !slices.ContainsFunc(list, func(p probe) bool { return p.field == name }) {
+				t.Errorf("%s takes %s, which the isolation matrix does not try", route, name)
+			}
+		}
+	}
+}
+
+// everything is an id of each kind in one account.
+func (w *world) everything(key, prefix string) map[string]string {
+	w.Helper()
+	s := w.shop(key, prefix)
+	all := map[string]string{"prd": s.product, "prc": s.monthly, "cus": s.customer, "pm": s.card}
+	all["cam"] = w.callAs(key, 200, "GET", "/v1/campaigns", "").data()[0]["id"].(string)
+	all["key"] = w.callAs(key, 201, "POST", "/v1/api-keys", `{"name":"`+prefix+`second"}`).text("id")
+	all["end"] = w.callAs(key, 201, "POST", "/v1/webhook-endpoints", `{"address":"https://example.com/`+prefix+`"}`).text("id")
+	sold := w.callAs(key, 201, "POST", "/v1/orders", `{"customer":"`+s.customer+`","price":"`+s.monthly+`","payment_method":"`+s.card+`"}`)
+	all["ord"], all["sub"], all["inv"] = sold.text("id"), sold.text("subscription"), sold.text("invoice")
+	payment := sold.body["payment_data"].(map[string]any)
+	all["pay"] = payment["id"].(string)
+	all["ref"] = w.callAs(key, 201, "POST", "/v1/refunds", `{"payment":"`+all["pay"]+`","amount":1,"reason":"`+prefix+`"}`).text("id")
+	all["evt"] = w.callAs(key, 200, "GET", "/v1/events", "").data()[0]["id"].(string)
+	all["dlv"] = w.callAs(key, 200, "GET", "/v1/webhook-endpoints/"+all["end"]+"/deliveries", "").data()[0]["id"].(string)
+	return all
+}
+
+// snapshot is everything that an account can read of itself.
+func (w *world) snapshot(key string) string {
+	w.Helper()
+	var b strings.Builder
+	for _, route := range routes(w, w) {
+		method, path, _ := strings.Cut(route, " ")
+		if method == "GET" && !slices.Contains(open, route) && !strings.Contains(path, "{id}") && path != "/v1/clock" {
+			query := "?limit=100"
+			if path == "/v1/account" || path == "/v1/api-keys" || path == "/v1/webhook-endpoints" {
+				query = ""
+			}
+			b.WriteString(w.callAs(key, 200, method, path+query, "").raw)
+		}
+	}
+	return b.String()
+}
+
+const canary = "CANARY"
+
+// Whatever one account does with another's ids is answered exactly as an id that
+// names nothing, changes nothing there, and tells nothing of there.
+func TestIsolation(t *testing.T) {
+	onBoth(t, func(w *world) {
+		a := w.everything(w.key, canary)
+		before := w.snapshot(w.key)
+		_, bKey := w.newAccount("Rival", account.Sandbox)
+		b := w.everything(bKey, "own")
+		_, liveKey := w.newAccount("Rival live", account.Live)
+		fill := func(text, theirs string) string {
+			text = strings.ReplaceAll(text, "{A}", theirs)
+			for kind, v := range b {
+				text = strings.ReplaceAll(text, "{B:"+kind+"}", v)
+			}
+			return text
+		}
+		ask := func(route, key, kind, path, body string) {
+			method, _, _ := strings.Cut(route, " ")
+			answers := map[string]reply{}
+			for _, which := range []string{a[kind], kind + "_0000000000001"} {
+				got := w.request(key, method, fill(path, which), fill(body, which))
+				answers[which] = got
+				if strings.Contains(strings.ToUpper(got.raw), canary) {
+					t := fill(path, which)
+					w.Errorf("%s %s tells of another account: %s", method, t, got.raw)
+				}
+			}
+			foreign, unknown := answers[a[kind]], answers[kind+"_0000000000001"]
+			if foreign.status != unknown.status || foreign.raw != unknown.raw {
+				w.Errorf("%s %s %s: a foreign id is answered\n%d %s, an unknown one\n%d %s", method, path, body, foreign.status, foreign.raw, unknown.status, unknown.raw)
+			}
+			empty := foreign.status == 200 && method == "GET" && len(foreign.data()) == 0 && foreign.body["data"] != nil
+			if foreign.status < 400 && !empty {
+				w.Errorf("%s %s %s is not refused: %d %s", method, path, body, foreign.status, foreign.raw)
+			}
+			if foreign.status >= 500 {
+				w.Errorf("%s %s: %d", method, path, foreign.status)
+			}
+		}
+		for _, route := range routes(w, w) {
+			method, path, _ := strings.Cut(route, " ")
+			if slices.Contains(open, route) {
+				continue
+			}
+			for _, key := range []string{bKey, liveKey} {
+				if strings.Contains(path, "{id}") {
+					ask(route, key, pathKind[strings.Split(path, "/")[2]], strings.ReplaceAll(path, "{id}", "{A}"), pathBody[route])
+				}
+			}
+			for _, p := range probes[route] {
+				own := path
+				if strings.Contains(path, "{id}") {
+					own = strings.ReplaceAll(path, "{id}", "{B:"+pathKind[strings.Split(path, "/")[2]]+"}")
+				}
+				if p.query != "" {
+					own += "?" + p.query
+				}
+				ask(route, bKey, p.kind, own, p.body)
+			}
+			if got := w.request("", method, strings.ReplaceAll(path, "{id}", "x"), ""); got.status != 401 {
+				w.Errorf("%s without a key: %d", route, got.status)
+			}
+		}
+		for _, route := range routes(w, w) { // with the asker's own ids the same requests are obeyed
+			method, path, _ := strings.Cut(route, " ")
+			own := strings.ReplaceAll(path, "{id}", "{B:"+pathKind[strings.Split(path, "/")[2]]+"}")
+			if strings.Contains(path, "{id}") && method == "GET" {
+				w.callAs(bKey, 200, method, fill(own, ""), "")
+			}
+			for _, p := range probes[route] {
+				address := fill(own+"?"+p.query, b[p.kind])
+				if got := w.request(bKey, method, address, fill(p.body, b[p.kind])); got.status >= 300 && got.status != 409 {
+					w.Errorf("%s %s %s: %d %s", method, address, p.body, got.status, got.raw)
+				}
+			}
+		}
+		if after := w.snapshot(w.key); after != before {
+			w.Errorf("the other account changed:\n%s\n%s", before, after)
+		}
+		if strings.Contains(strings.ToUpper(w.snapshot(bKey)), canary) {
+			w.Error("one account's lists show another's things")
+		}
+	})
+}
+
+// A cursor of another account's list shows the asker's own things, or none.
+func TestForeignCursor(t *testing.T) {
+	onBoth(t, func(w *world) {
+		for i := range 3 {
+			w.call(201, "POST", "/v1/customers", fmt.Sprintf(`{"name":"%s %d"}`, canary, i))
+		}
+		cursor := w.call(200, "GET", "/v1/customers?limit=1", "").text("next_cursor")
+		_, other := w.newAccount("Rival", account.Sandbox)
+		got := w.callAs(other, 200, "GET", "/v1/customers?cursor="+cursor, "")
+		if len(got.data()) != 0 {
+			w.Error(got.raw)
+		}
+	})
+}
