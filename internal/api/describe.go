@@ -49,12 +49,12 @@ func refusalResponses(problem *huma.Schema) map[string]*huma.Response {
 
 // statuses are the refusals that an operation can give.
 func (o operation) statuses() []int {
-	list := []int{http.StatusUnauthorized, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	list := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}
 	if strings.Contains(o.path, "{id}") {
 		list = append(list, http.StatusNotFound)
 	}
 	if o.method != http.MethodGet {
-		list = append(list, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		list = append(list, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	if o.pending != nil || o.id == "attach-payment-method" {
 		list = append(list, http.StatusPaymentRequired)

@@ -67,14 +67,23 @@ func bad(status int, code, detail string) *problem {
 	return &problem{Status: status, Code: code, Detail: detail}
 }
 
-// checkQuery refuses an address that holds what is not text.
+// checkQuery refuses an address that holds what is not text, and a parameter that is
+// given twice: readers disagree on which counts.
 func checkQuery(u *url.URL) *problem {
 	if len(u.RawQuery) > 4096 {
 		return bad(http.StatusRequestURITooLong, "address_too_long", "the query must be at most 4096 bytes")
 	}
-	plain, err := url.QueryUnescape(u.RawQuery)
-	if err != nil || !utf8.ValidString(plain) || strings.ContainsRune(plain, 0) || strings.ContainsRune(u.Path, 0) || !utf8.ValidString(u.Path) {
+	given, err := url.ParseQuery(u.RawQuery)
+	plain, broken := url.QueryUnescape(u.RawQuery)
+	if err != nil || broken != nil || !utf8.ValidString(plain) || strings.ContainsRune(plain, 0) || strings.ContainsRune(u.Path, 0) || !utf8.ValidString(u.Path) {
 		return bad(http.StatusBadRequest, "invalid", "the address must be UTF-8 text")
+	}
+	for name, values := range given {
+		if len(values) > 1 {
+			p := bad(http.StatusUnprocessableEntity, "invalid", "the request is not valid")
+			p.Errors = []problemField{{"query." + name, "must be given once"}}
+			return p
+		}
 	}
 	return nil
 }
