@@ -19,8 +19,14 @@ const askBatch = 100
 
 // RunAccount does everything that is due on one account now: unknown outcomes are
 // asked for, then subscriptions are acted on. A sandbox walk that was interrupted
-// is continued instead.
+// is continued instead. An account that somebody in this process is working on
+// already is left to them.
 func (s *Service) RunAccount(ctx context.Context, acc id.Account) (Run, error) {
+	end, free := s.turns.try(acc)
+	if !free {
+		return Run{}, nil
+	}
+	defer end()
 	var a account.Account
 	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
 		a, err = account.Load(tx, acc)
@@ -114,9 +120,14 @@ type Progress struct {
 // way happens in order, each at its own instant. It returns when the clock is
 // there; a walk that is interrupted is continued by the next RunAccount.
 func (s *Service) AdvanceClock(ctx context.Context, c AdvanceClock) (Progress, error) {
+	end, err := s.turns.wait(ctx, c.Account)
+	if err != nil {
+		return Progress{}, err
+	}
+	defer end()
 	var from time.Time
 	c.To = c.To.UTC().Truncate(time.Microsecond)
-	_, err := update(ctx, s, Call{Account: c.Account, Actor: c.Actor}, func(tx *db.Tx, a account.Account, now time.Time) (account.Account, error) {
+	_, err = update(ctx, s, Call{Account: c.Account, Actor: c.Actor}, func(tx *db.Tx, a account.Account, now time.Time) (account.Account, error) {
 		before := a
 		from = now
 		if err := a.Aim(s.clock.Now(), c.To); err != nil {

@@ -3,6 +3,7 @@ package commerce_test
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"perennial/internal/id"
 	"perennial/internal/invoice"
 	"perennial/internal/payment"
+	"perennial/internal/period"
 	"perennial/internal/subscription"
 )
 
@@ -122,28 +124,36 @@ func TestPeriodsPassWhilePastDue(t *testing.T) {
 
 func TestManyAtOnce(t *testing.T) {
 	onBoth(t, func(w *world) {
-		price := w.price(monthly)
 		const n = 450 // more than two claims
-		good := w.newMethod("tok_visa", false)
-		subs := make([]id.Subscription, n)
-		for i := range subs {
-			sale, err := w.s.Sell(w.Context(), commerce.Sell{Call: w.call, Customer: w.customer, Price: price, Method: good.ID})
-			w.ok(err)
-			subs[i] = sale.Subscription.ID
-			if i == 99 {
-				price = w.price(monthly, func(c *commerce.CreatePrice) { c.Amount = usd(700) })
-			}
+		prices := []id.Price{w.price(monthly), w.price(monthly, func(c *commerce.CreatePrice) { c.Amount = usd(700) })}
+		method := w.newMethod("tok_visa", false)
+		var sellers sync.WaitGroup
+		for seller := range 9 {
+			sellers.Go(func() {
+				for range n / 9 {
+					_, err := w.s.Sell(w.Context(), commerce.Sell{Call: w.call, Customer: w.customer, Price: prices[seller%2], Method: method.ID})
+					if err != nil {
+						t.Errorf("got %v", err)
+					}
+				}
+			})
 		}
-		done := w.advance(feb28)
+		sellers.Wait()
+		done := w.advance(feb28.Add(time.Hour))
 		same(w, "due", done.Run.Due, n)
 		same(w, "collected", done.Run.Collected, n)
-		var numbers []int64
-		for _, s := range subs {
-			w.paidOnce(s, 0, 1)
+		type key struct {
+			sub    id.Subscription
+			period int
 		}
+		seen := map[key]bool{}
+		var numbers []int64
 		for _, v := range w.invoices(0) {
+			same(w, "invoice", v.State, invoice.Paid)
+			seen[key{v.Subscription, v.Period}] = true
 			numbers = append(numbers, v.Number)
 		}
+		same(w, "periods", len(seen), 2*n)
 		slices.Sort(numbers)
 		for i, number := range numbers {
 			if number != int64(i+1) {
@@ -152,7 +162,7 @@ func TestManyAtOnce(t *testing.T) {
 		}
 		charges, minor, _ := w.charged()
 		same(w, "charges", charges, 2*n)
-		same(w, "charged", minor, 2*(100*1000+350*700))
+		same(w, "charged", minor, 2*(250*1000+200*700))
 	})
 }
 
@@ -162,7 +172,7 @@ func TestYearAtOnce(t *testing.T) {
 		live := func(w *world, stops []time.Time) []string {
 			subs := []id.Subscription{
 				w.subscribed(w.price(monthly), "tok_visa"),
-				w.subscribed(w.price(weekly), "tok_visa"),
+				w.subscribed(w.price(period.Interval{Unit: period.Day, Count: 45}), "tok_visa"),
 				w.subscribed(w.price(monthly), "tok_declineAfter_3"),
 				w.subscribed(w.price(monthly), "tok_declineAfter_1"),
 				w.subscribed(w.price(monthly, func(c *commerce.CreatePrice) { c.TrialDays = 30 }), "tok_timeout_not_charged"),

@@ -31,6 +31,7 @@ type Service struct {
 	gateways map[string]payment.Gateway
 	faults   *db.Faults
 	log      *slog.Logger
+	turns    turns // of those who work on what is due
 }
 
 // New makes the stories. Gateways are known by the name under which payment
