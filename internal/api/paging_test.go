@@ -19,7 +19,7 @@ func TestPaging(t *testing.T) {
 		for c := range clients {
 			all.Go(func() {
 				for i := range rows / clients {
-					if got := w.request(w.key, "POST", "/v1/customers", fmt.Sprintf(`{"name":"%d/%d"}`, c, i)); got.status != 201 {
+					if got := w.send(w.key, "POST", "/v1/customers", fmt.Sprintf(`{"name":"%d/%d"}`, c, i)); got.status != 201 {
 						w.Errorf("%d %s", got.status, got.raw)
 					}
 				}
