@@ -84,7 +84,7 @@ func TestInRange(t *testing.T) {
 		clock.Earliest.Add(-1):              false,
 		clock.Latest.Add(-time.Microsecond): true,
 		clock.Latest:                        false,
-		time.Time{}:                         false,
+		{}:                                  false,
 		time.Date(20260, 1, 1, 0, 0, 0, 0, time.UTC): false,
 	} {
 		if clock.InRange(at) != want {

@@ -1,6 +1,7 @@
 package commerce_test
 
 import (
+	"errors"
 	"testing"
 
 	"perennial/internal/commerce"
@@ -48,7 +49,7 @@ func TestUniqueConstraints(t *testing.T) {
 			}
 			return kept // undone again: it would not balance
 		})
-		if err != error(kept) {
+		if !errors.Is(err, kept) {
 			w.Errorf("got %v", err)
 		}
 		_, err = w.s.CreateCustomer(w.Context(), commerce.CreateCustomer{Call: w.call, Email: "ADA@example.com"})

@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"perennial/internal/account"
@@ -354,11 +355,11 @@ type instrument struct {
 
 // save exchanges a token at the account's gateway. It calls the network.
 func (s *Service) save(ctx context.Context, acc id.Account, token string) (instrument, error) {
-	if token == "" || len(token) > 255 {
-		return instrument{}, fault.BadField("token", "must be a token from the payment gateway, at most 255 bytes")
-	}
 	if cardnumber.In(token) {
 		return instrument{}, fault.BadField("token", "looks like a card number; send the token that the payment gateway gave for it").WithCode("card_number_refused")
+	}
+	if token == "" || len(token) > 255 || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return instrument{}, fault.BadField("token", "must be a token from the payment gateway: at most 255 printable characters")
 	}
 	var a account.Account
 	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
