@@ -23,6 +23,7 @@ import (
 	"perennial/internal/idempotency"
 	"perennial/internal/invoice"
 	"perennial/internal/money"
+	"perennial/internal/outbox"
 	"perennial/internal/payment"
 	"perennial/internal/period"
 	"perennial/internal/report"
@@ -50,7 +51,7 @@ var allow = dbtest.Allow{
 		"update subscription set lease_until = 0",
 		// An account has a handful of these, and the list wants them all.
 		"from api_key where account_id = $1 order by id", "from membership where account_id = $1 order by member_id",
-		"from endpoint where account_id = $1 and state = 'enabled'", "from campaign where account_id = $1", "from account order by id",
+		"from endpoint where account_id = $1", "from campaign where account_id = $1", "from account order by id",
 	},
 }
 
@@ -95,11 +96,11 @@ func live(t *testing.T, d *db.DB) {
 	made, err := demo.Build(ctx, s, demo.Options{Seed: 3, Customers: 25, Past: 200 * 24 * time.Hour, Now: machine.Now()})
 	must(err)
 	call := commerce.Call{Account: made.Account, Actor: event.Actor{Kind: event.ByOperator, Name: "test"}}
-	stories(t, s, call)
+	stories(t, s, r, call)
 	reads(t, s, r, call, gateways, made)
 }
 
-func stories(t *testing.T, s *commerce.Service, call commerce.Call) {
+func stories(t *testing.T, s *commerce.Service, r *report.Reader, call commerce.Call) {
 	ctx := context.Background()
 	must := func(err error) {
 		t.Helper()
@@ -166,6 +167,22 @@ func stories(t *testing.T, s *commerce.Service, call commerce.Call) {
 	_, _ = s.Sell(ctx, commerce.Sell{Call: call, Buyer: &commerce.CreateCustomer{Email: "new@example.com"}, Price: price.ID, Token: "tok_timeout_charged"})
 	_, err = s.AttachMethod(ctx, commerce.AttachMethod{Call: call, Customer: unknown.ID, Token: "tok_visa"})
 	must(err)
+	endpoint, err := s.CreateEndpoint(ctx, commerce.CreateEndpoint{Call: call, Address: "https://hooks.example.com/", Secret: "sealed"})
+	must(err)
+	_, err = s.CreateCampaign(ctx, commerce.CreateCampaign{Call: call, Name: "Told of"})
+	must(err)
+	owed, err := r.Deliveries(ctx, call.Account, outbox.Query{Endpoint: endpoint.ID, Limit: 20})
+	must(err)
+	_, err = s.ReplayDelivery(ctx, commerce.ReplayDelivery{Call: call, Delivery: owed[0].ID})
+	must(err)
+	_, err = r.Endpoints(ctx, call.Account)
+	must(err)
+	_, err = r.Endpoint(ctx, call.Account, endpoint.ID)
+	must(err)
+	off := false
+	_, err = s.UpdateEndpoint(ctx, commerce.UpdateEndpoint{Call: call, Endpoint: endpoint.ID, Enabled: &off})
+	must(err)
+	must(s.RemoveEndpoint(ctx, commerce.RemoveEndpoint{Call: call, Endpoint: endpoint.ID}))
 	key, err := s.CreateAPIKey(ctx, commerce.CreateAPIKey{Call: call, Name: "second"})
 	must(err)
 	_, _, err = s.Authenticate(ctx, key.Secret)
