@@ -43,9 +43,9 @@ verify: ## Fail when a generated file is not what its source gives
 check: verify lint test ## Everything that must pass before a change is taken
 
 # Not with-postgres: that cluster skips the waits for the disk that are measured here.
-bench: ## Measure against the stated floors, on both engines
+bench: ## Measure against the stated floors, on both engines (BENCH='-rounds 5 -only B5')
 	@scripts/install-test-tools
-	$(GO) test -run='^$$' -bench=. -timeout=60m ./test/bench/...
+	$(GO) run ./test/bench $(BENCH)
 
 fuzz: ## Fuzz every decoder for a short time (FUZZTIME=10s each)
 	scripts/fuzz $(FUZZTIME)
