@@ -30,7 +30,7 @@ var testCards = []dashboard.TestCard{
 // doors are the handlers of everything that the outside can reach.
 func (h *house) doors(ctx context.Context, secure bool, keys *seal.Keys, nets []netip.Prefix, wake func()) server.Doors {
 	return server.Doors{
-		API: api.New(h.service, h.reader, api.Options{Version: version, Clock: h.clock, Woken: wake,
+		API: api.New(h.service, h.reader, api.Options{Version: version, Clock: h.clock, Log: h.log, Woken: wake, PDF: paper,
 			NewSecret: func(account id.Account) (string, string) {
 				secret := webhook.NewSecret()
 				return secret, webhook.SealSecret(keys, account, secret)

@@ -90,13 +90,19 @@ func (a Account) Check() error {
 	f.Add("zone", err)
 	_, err = ParseEmail(a.Email)
 	f.Add("email", err)
-	f.Check(len(a.Seller.LegalName) <= 200, "legal_name", "must be at most 200 bytes")
-	f.Check(len(a.Seller.Address) <= 500, "address", "must be at most 500 bytes")
+	if a.Seller.LegalName != "" {
+		f.Add("legal_name", CheckName(a.Seller.LegalName, 200))
+	}
+	if a.Seller.Address != "" {
+		f.Add("address", CheckName(strings.ReplaceAll(a.Seller.Address, "\n", " "), 500))
+	}
 	f.Check(a.Seller.Country == "" || IsCountry(a.Seller.Country), "country", "must be two capital letters of ISO 3166, for example DE")
 	f.Add("tax_name", CheckName(a.Tax.Name, 40))
 	one, err := money.ParseRate("1")
 	f.Check(err == nil && a.Tax.Rate.Sign() >= 0 && a.Tax.Rate.Cmp(one) < 0, "tax_rate", "must be a decimal from 0 to below 1, for example 0.19")
-	f.Check(len(a.Seller.TaxID) <= 40, "tax_id", "must be at most 40 bytes")
+	if a.Seller.TaxID != "" {
+		f.Add("tax_id", CheckName(a.Seller.TaxID, 40))
+	}
 	return f.Err()
 }
 
@@ -107,10 +113,18 @@ func CheckName(s string, most int) error {
 		return fault.New(fault.Invalid, "must not be empty")
 	case len(s) > most:
 		return fault.New(fault.Invalid, "must be at most %d bytes", most)
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x2028 || r == 0x2029 }):
+	case !plain(s, false):
 		return fault.New(fault.Invalid, "must be plain text without control characters")
 	}
 	return nil
+}
+
+// plain reports whether s is text without control characters; line feeds are let
+// through where a text has lines.
+func plain(s string, lines bool) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
+		return r < ' ' && !(lines && r == '\n') || r == 0x7f || r == 0x2028 || r == 0x2029
+	})
 }
 
 // ParseEmail reads an address and lowers it, the form in which addresses are

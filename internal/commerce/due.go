@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"perennial/internal/account"
 	"perennial/internal/clock"
 	"perennial/internal/db"
@@ -16,6 +18,10 @@ import (
 
 // askBatch is how many unknown outcomes are asked for in one go.
 const askBatch = 100
+
+// asksAtOnce is how many gateways' answers are waited for at one time, so that one
+// that hangs does not hold up the others.
+const asksAtOnce = 32
 
 // RunAccount does everything that is due on one account now: unknown outcomes are
 // asked for, then subscriptions are acted on. A sandbox walk that was interrupted
@@ -268,9 +274,15 @@ func (s *Service) askDue(ctx context.Context, acc id.Account, upTo time.Time) er
 		if err != nil || len(list)+len(refunds) == 0 {
 			return err
 		}
+		var calls errgroup.Group
+		calls.SetLimit(asksAtOnce)
 		for _, c := range list {
-			s.ask(ctx, c)
+			calls.Go(func() error {
+				s.ask(ctx, c)
+				return nil
+			})
 		}
+		_ = calls.Wait() // asking has outcomes, not errors
 		if len(list) > 0 {
 			if err := s.settle(ctx, acc, list); err != nil {
 				return err

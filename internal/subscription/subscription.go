@@ -190,6 +190,9 @@ func (s *Subscription) Refused(invoice id.Invoice, now time.Time) (ended bool) {
 	}
 	s.State = PastDue
 	s.NextActionAt = now.Add(RetryDelays[s.Failures-1])
+	if !s.CancelAt.IsZero() && s.CancelAt.Before(s.NextActionAt) {
+		s.NextActionAt = s.CancelAt // a scheduled end does not wait for the next try
+	}
 	return false
 }
 

@@ -92,7 +92,7 @@ func lookUp(token string) (card, bool) {
 // unknownToken does not repeat the token: it may be a card number by mistake.
 func unknownToken() error {
 	return fault.New(fault.Declined, "the sandbox knows no such test token: use tok_visa or tok_mastercard for a card that works, tok_chargeDeclined or "+
-		"tok_chargeDeclinedInsufficientFunds for one that does not, tok_declineAfter_3 for one that stops working; the documentation of the sandbox lists them all").
+		"tok_chargeDeclinedInsufficientFunds for one that does not, tok_declineAfter_3 for one that stops working; docs/sandbox.md lists them all").
 		WithCode("unknown_token")
 }
 

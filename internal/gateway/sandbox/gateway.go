@@ -73,52 +73,29 @@ func (g *Gateway) wait(ctx context.Context) error {
 
 var cardTable = db.NewTable("sandbox_card", db.Int("account_id"), db.Text("token"), db.Text("behaviour"), db.Int("charges"), db.Int("created_at"))
 
-// saveBatch is how many cards one transaction writes.
-const saveBatch = 100
-
 // Save exchanges a test token for a card. Every test token can be saved, those too
 // whose charges are always declined; any other token is fault.Declined.
 func (g *Gateway) Save(ctx context.Context, account id.Account, token string) (payment.Instrument, error) {
-	list, err := g.SaveMany(ctx, account, []string{token})
-	if err != nil {
-		return payment.Instrument{}, err
-	}
-	return list[0], nil
-}
-
-// SaveMany is Save for a list, for imports: the instruments are in the order of
-// the tokens. When one token is refused nothing is saved; after another error some
-// cards may have been, which nobody will ever charge.
-func (g *Gateway) SaveMany(ctx context.Context, account id.Account, tokens []string) ([]payment.Instrument, error) {
-	list := make([]payment.Instrument, len(tokens))
-	now := g.clock.Now()
-	for i, fresh := range id.NewList[int64](len(tokens)) {
-		c, ok := lookUp(tokens[i])
-		if !ok {
-			return nil, unknownToken()
-		}
-		// Rising names keep the books' index narrow where charges of a renewal run read it.
-		list[i] = payment.Instrument{Token: fmt.Sprintf("card_%016x", fresh), Kind: "card", Brand: c.brand, LastFour: c.lastFour, Expires: int64(now.Year()+4)*100 + 12}
+	c, ok := lookUp(token)
+	if !ok {
+		return payment.Instrument{}, unknownToken()
 	}
 	if err := g.wait(ctx); err != nil {
-		return nil, err
+		return payment.Instrument{}, err
 	}
-	for from := 0; from < len(list); from += saveBatch {
-		part := list[from:min(from+saveBatch, len(list))]
-		err := g.db.Update(ctx, func(tx *db.Tx) error {
-			return tx.Insert(cardTable, len(part), func(i int, r *db.Row) {
-				r.Int(int64(account))
-				r.Text(part[i].Token)
-				r.Text(tokens[from+i])
-				r.Int(0)
-				r.Time(now)
-			})
+	now := g.clock.Now()
+	// Rising names keep the books' index narrow where charges of a renewal run read it.
+	saved := payment.Instrument{Token: fmt.Sprintf("card_%016x", id.New[int64]()), Kind: "card", Brand: c.brand, LastFour: c.lastFour, Expires: int64(now.Year()+4)*100 + 12}
+	err := g.db.Update(ctx, func(tx *db.Tx) error {
+		return tx.Insert(cardTable, 1, func(_ int, r *db.Row) {
+			r.Int(int64(account))
+			r.Text(saved.Token)
+			r.Text(token)
+			r.Int(0)
+			r.Time(now)
 		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
+	})
+	return saved, err
 }
 
 // Find is what became of a charge or refund, Absent when the key was never seen.

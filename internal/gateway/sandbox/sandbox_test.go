@@ -105,30 +105,6 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-func TestSaveMany(t *testing.T) {
-	each(t, func(t *testing.T, g under) {
-		gateway := g.Gateway.(*sandbox.Gateway)
-		tokens := make([]string, 250)
-		for i := range tokens {
-			tokens[i] = "tok_visa"
-		}
-		tokens[249] = "tok_chargeDeclined"
-		list, err := gateway.SaveMany(t.Context(), g.account, tokens)
-		if err != nil || len(list) != 250 {
-			t.Fatalf("got %d, %v", len(list), err)
-		}
-		same(t, "first", g.charge(t, newKey(), list[0].Token, 1).Outcome, payment.Succeeded)
-		same(t, "last", g.charge(t, newKey(), list[249].Token, 1).Outcome, payment.Declined)
-		tokens[3] = "tok_of_nobody"
-		if _, err := gateway.SaveMany(t.Context(), g.account, tokens); !fault.Is(err, fault.Declined) {
-			t.Errorf("got %v", err)
-		}
-		if none, err := gateway.SaveMany(t.Context(), g.account, nil); err != nil || len(none) != 0 {
-			t.Errorf("got %v, %v", none, err)
-		}
-	})
-}
-
 func TestNoAnswerThoughCharged(t *testing.T) {
 	each(t, func(t *testing.T, g under) {
 		card, key := g.save(t, "tok_timeout_charged"), newKey()
