@@ -16,11 +16,11 @@ import (
 
 // figures are what one round of one program measured.
 type figures struct {
-	ops    int
-	wall   time.Duration
-	cpu    time.Duration // of this process and of every process that served it
-	peak   int64         // bytes of memory at most; 0 when it was not looked at
-	waits  []time.Duration
+	ops   int
+	wall  time.Duration
+	cpu   time.Duration // of this process and of every process that served it
+	peak  int64         // bytes of memory at most; 0 when it was not looked at
+	waits []time.Duration
 }
 
 func (f figures) rate() float64 { return float64(f.ops) / f.wall.Seconds() }
