@@ -14,8 +14,9 @@ import (
 
 // checkBody refuses a body that is not one JSON value, or that holds what no
 // operation should see: a name twice in one object (decoders disagree on which
-// counts), the character zero, a card number however it is spelt, or too many
-// levels. It looks at every value before anything else does.
+// counts), null (nothing here can be nothing, and to ignore it would hide a
+// mistake), a number that is not whole, the character zero, a card number however
+// it is spelt, or too many levels. It looks at every value before anything else does.
 func checkBody(body []byte) *problem {
 	d := jsontext.NewDecoder(bytes.NewReader(body))
 	for ended := false; ; ended = d.StackDepth() == 0 {
@@ -33,6 +34,8 @@ func checkBody(body []byte) *problem {
 		}
 		text := token.String()
 		switch kind := token.Kind(); {
+		case kind == 'n':
+			return wrongAt(d, nil, http.StatusUnprocessableEntity, "invalid", "must not be null; leave out what is not given")
 		case kind != '"' && kind != '0':
 		case strings.ContainsRune(text, 0):
 			return wrongAt(d, nil, http.StatusUnprocessableEntity, "invalid", "must not hold the character zero")
@@ -40,6 +43,8 @@ func checkBody(body []byte) *problem {
 			p := wrongAt(d, nil, http.StatusUnprocessableEntity, "card_number_refused", "must not hold a card number")
 			p.Detail = "the request holds a card number; send the payment gateway's token for it"
 			return p
+		case kind == '0' && strings.ContainsAny(text, ".eE"):
+			return wrongAt(d, nil, http.StatusUnprocessableEntity, "invalid", "must be a whole number, without a point or an exponent")
 		}
 	}
 }

@@ -313,6 +313,24 @@ func (b buyerBody) create(call commerce.Call) commerce.CreateCustomer {
 		Buyer: customer.Buyer{Name: b.Name, Company: b.Company, Address: b.Address, Country: b.Country, TaxID: b.TaxID}}
 }
 
+// check notes what is wrong with a buyer of a sale, also when a customer with that
+// address exists already, who stays as they are.
+func (b buyerBody) check(f *fault.Fields, prefix string) {
+	email, err := account.ParseEmail(b.Email)
+	if err != nil {
+		f.Bad(prefix+"email", "%s", fault.As(err).Message)
+		email = "?" // refused already; the other checks go on
+	}
+	c := b.create(commerce.Call{})
+	err = customer.Customer{Email: email, Buyer: c.Buyer, Language: c.Language, Metadata: c.Metadata}.Check()
+	if err == nil {
+		return
+	}
+	for _, field := range fault.As(err).Fields {
+		f.Bad(prefix+field.Name, "%s", field.Message)
+	}
+}
+
 func (a *API) customerRoutes() {
 	type filter struct {
 		Page

@@ -20,6 +20,7 @@ var refusals = map[int]string{
 	http.StatusNotFound:              "The account has no such thing. Another account's id is answered the same.",
 	http.StatusConflict:              "The present state forbids it, or the Idempotency-Key belongs to another request or is being worked on (then with Retry-After).",
 	http.StatusRequestEntityTooLarge: "The body is larger than 1 MiB.",
+	http.StatusRequestURITooLong:     "The query is longer than 4096 bytes.",
 	http.StatusUnsupportedMediaType:  "The body is compressed or not application/json.",
 	http.StatusUnprocessableEntity:   "Something in the request is wrong; errors names each field.",
 	http.StatusInternalServerError:   "Something went wrong on our side. An Idempotency-Key stays free.",
@@ -49,7 +50,7 @@ func refusalResponses(problem *huma.Schema) map[string]*huma.Response {
 
 // statuses are the refusals that an operation can give.
 func (o operation) statuses() []int {
-	list := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	list := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestURITooLong, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}
 	if strings.Contains(o.path, "{id}") {
 		list = append(list, http.StatusNotFound)
 	}

@@ -67,23 +67,16 @@ type specSchema struct {
 	More       any                    `json:"additionalProperties"` // false, or a schema
 }
 
-var parseSpec = sync.OnceValue(func() func(raw string) *spec {
-	var once sync.Once
-	var s spec
-	return func(raw string) *spec {
-		once.Do(func() {
-			if err := json.Unmarshal([]byte(raw), &s); err != nil {
-				panic(err)
-			}
-		})
-		return &s
-	}
-})
+var (
+	readSpec sync.Once
+	theSpec  spec
+)
 
-// spec is the served description.
+// spec is the served description, which is the same in every world.
 func (w *world) spec() *spec {
 	w.Helper()
-	return parseSpec()(w.send("", "GET", "/v1/openapi.json", "").raw)
+	readSpec.Do(func() { w.ok(json.Unmarshal([]byte(w.send("", "GET", "/v1/openapi.json", "").raw), &theSpec)) })
+	return &theSpec
 }
 
 func (s *spec) schema(x *specSchema) *specSchema {

@@ -134,7 +134,7 @@ func init() {
 			p.Detail = "the request is not valid"
 		}
 		for _, err := range errs {
-			detail, ok := err.(huma.ErrorDetailer) //nolint:errorlint // huma passes these unwrapped
+			detail, ok := err.(huma.ErrorDetailer)
 			if !ok {
 				continue
 			}

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"perennial/internal/account"
 	"perennial/internal/commerce"
 	"perennial/internal/customer"
 	"perennial/internal/fault"
@@ -47,8 +46,7 @@ func (b saleBody) sell(call commerce.Call) (commerce.Sell, error) {
 	if b.Buyer != nil {
 		c := b.Buyer.create(call)
 		s.Buyer = &c
-		_, err := account.ParseEmail(b.Buyer.Email)
-		f.Add("buyer.email", err)
+		b.Buyer.check(&f, "buyer.")
 	}
 	if b.Expected != nil {
 		currency, err := money.ParseCurrency(b.Expected.Currency)
