@@ -49,17 +49,13 @@ type Sale struct {
 // the order failed and the refusal is fault.Declined. When the gateway does not
 // answer the refusal is fault.Pending, and the order is settled later.
 func (s *Service) Sell(ctx context.Context, c Sell) (Sale, error) {
-	var saved *instrument
-	if c.Token != "" {
-		i, err := s.save(ctx, c.Account, c.Token)
-		if err != nil {
-			return Sale{}, err
-		}
-		saved = &i
+	saved, err := s.saveOnce(ctx, c.Call, c.Token)
+	if err != nil {
+		return Sale{}, err
 	}
 	var placed id.Order
 	var work *collection
-	err := s.db.Update(ctx, func(tx *db.Tx) error {
+	err = s.db.Update(ctx, func(tx *db.Tx) error {
 		a, err := account.Load(tx, c.Account)
 		if err != nil {
 			return err
@@ -72,6 +68,9 @@ func (s *Service) Sell(ctx context.Context, c Sell) (Sale, error) {
 			placed = id.Order(before)
 			work, err = s.unfinished(tx, a, placed)
 			return err
+		}
+		if c.Token != "" && saved == nil {
+			return errForgotten
 		}
 		o, w, err := s.place(tx, a, a.Now(s.clock.Now()), c, saved)
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"perennial/internal/event"
 	"perennial/internal/fault"
 	"perennial/internal/id"
+	"perennial/internal/idempotency"
 	"perennial/internal/money"
 	"perennial/internal/payment"
 	"perennial/internal/period"
@@ -331,7 +332,10 @@ type AttachMethod struct {
 // AttachMethod saves a payment method: the token is exchanged at the gateway, then
 // kept. A token that the gateway refuses is fault.Declined.
 func (s *Service) AttachMethod(ctx context.Context, c AttachMethod) (payment.Method, error) {
-	saved, err := s.save(ctx, c.Account, c.Token)
+	if c.Token == "" {
+		return payment.Method{}, errToken
+	}
+	saved, err := s.saveOnce(ctx, c.Call, c.Token)
 	if err != nil {
 		return payment.Method{}, err
 	}
@@ -339,7 +343,10 @@ func (s *Service) AttachMethod(ctx context.Context, c AttachMethod) (payment.Met
 		if _, err := customer.Load(tx, a.ID, c.Customer); err != nil {
 			return payment.Method{}, err
 		}
-		m, err := attach(tx, a, now, c.Actor, c.Customer, saved)
+		if saved == nil {
+			return payment.Method{}, errForgotten
+		}
+		m, err := attach(tx, a, now, c.Actor, c.Customer, *saved)
 		if err != nil || !c.ForSubscriptions {
 			return m, err
 		}
@@ -353,13 +360,43 @@ type instrument struct {
 	payment.Instrument
 }
 
+var (
+	errToken = fault.BadField("token", "must be a token from the payment gateway: at most 255 printable characters")
+	// errForgotten is for a key whose answer was forgotten between two looks at it.
+	errForgotten = fault.New(fault.Unavailable, "repeat the request")
+)
+
+// saveOnce exchanges a token, if there is one, unless the call's key is taken: a token
+// is often good for one exchange only, and a repeated request gets its answer without
+// the gateway.
+func (s *Service) saveOnce(ctx context.Context, c Call, token string) (*instrument, error) {
+	if token == "" {
+		return nil, nil //nolint:nilnil // no token, nothing saved
+	}
+	if c.Once != nil {
+		var taken bool
+		err := s.db.View(ctx, func(tx *db.Tx) (err error) {
+			taken, err = idempotency.Taken(tx, c.Account, c.Once.Request)
+			return err
+		})
+		if err != nil || taken {
+			return nil, err
+		}
+	}
+	saved, err := s.save(ctx, c.Account, token)
+	if err != nil {
+		return nil, err
+	}
+	return &saved, nil
+}
+
 // save exchanges a token at the account's gateway. It calls the network.
 func (s *Service) save(ctx context.Context, acc id.Account, token string) (instrument, error) {
 	if cardnumber.In(token) {
 		return instrument{}, fault.BadField("token", "looks like a card number; send the token that the payment gateway gave for it").WithCode("card_number_refused")
 	}
-	if token == "" || len(token) > 255 || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return instrument{}, fault.BadField("token", "must be a token from the payment gateway: at most 255 printable characters")
+	if len(token) > 255 || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return instrument{}, errToken
 	}
 	var a account.Account
 	err := s.db.View(ctx, func(tx *db.Tx) (err error) {

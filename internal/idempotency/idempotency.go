@@ -107,6 +107,25 @@ func Begin(tx *db.Tx, account id.Account, r Request) (*Answer, error) {
 	return &Answer{Subject: subject}, nil
 }
 
+// Taken reports whether Begin would answer or refuse the request, or continue what
+// was begun, so that what comes before the first transaction need not be done again.
+func Taken(tx *db.Tx, account id.Account, r Request) (bool, error) {
+	var state string
+	var subject, leaseUntil, createdAt int64
+	err := tx.One([]any{&state, &subject, &leaseUntil, &createdAt},
+		"select state, subject_id, lease_until, created_at from idempotency where account_id = $1 and key = $2 and route = $3", account, r.Key, r.Route)
+	switch now := clock.Micros(r.Arrived); {
+	case fault.Is(err, fault.NotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	case state == "done":
+		return now-createdAt <= Keep.Microseconds(), nil
+	default:
+		return subject != 0 || leaseUntil > now, nil
+	}
+}
+
 // restart gives a key that is out of date or orphaned to the request at hand.
 func restart(tx *db.Tx, account id.Account, r Request, now, subject int64) error {
 	_, err := tx.Exec(`update idempotency set request = $4, state = 'working', status = 0, answer = '', lease_until = $5, created_at = $6,
