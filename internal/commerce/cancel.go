@@ -112,7 +112,7 @@ type VoidInvoice struct {
 // paid or being charged is refused.
 func (s *Service) VoidInvoice(ctx context.Context, c VoidInvoice) (invoice.Invoice, error) {
 	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (invoice.Invoice, error) {
-		v, err := invoice.Load(tx, a.ID, c.Invoice)
+		v, sub, err := owed(tx, a, c.Invoice)
 		if err != nil {
 			return v, err
 		}
@@ -141,8 +141,11 @@ func (s *Service) VoidInvoice(ctx context.Context, c VoidInvoice) (invoice.Invoi
 				return v, err
 			}
 		}
-		if v.Subscription != 0 {
-			if err := waive(tx, a, v); err != nil {
+		if sub != nil {
+			if sub.Invoice == v.ID {
+				sub.Waived()
+			}
+			if err := subscription.SaveOne(tx, sub); err != nil { // also when nothing changed: see owed
 				return v, err
 			}
 		}
@@ -151,18 +154,24 @@ func (s *Service) VoidInvoice(ctx context.Context, c VoidInvoice) (invoice.Invoi
 	})
 }
 
-// waive tells the subscription that its unpaid invoice is void. The subscription's
-// version also keeps a collection that starts at the same moment away.
-func waive(tx *db.Tx, a account.Account, v invoice.Invoice) error {
+// owed is an invoice and the subscription that owes it, nil when none does. The
+// invoice is read again after the subscription: whoever voids or charges an invoice
+// saves its subscription, so of two that begin at the same moment the second finds
+// another version there and looks again.
+func owed(tx *db.Tx, a account.Account, inv id.Invoice) (invoice.Invoice, *subscription.Subscription, error) {
+	v, err := invoice.Load(tx, a.ID, inv)
+	if err != nil || v.Subscription == 0 {
+		return v, nil, err
+	}
 	sub, err := subscription.Load(tx, a.ID, v.Subscription)
 	if fault.Is(err, fault.NotFound) {
-		return nil // the draft of a sale that never came true
+		return v, nil, nil // the draft of a sale that never came true
 	}
-	if err != nil || sub.Invoice != v.ID {
-		return err
+	if err != nil {
+		return v, nil, err
 	}
-	sub.Waived()
-	return subscription.SaveOne(tx, &sub)
+	v, err = invoice.Load(tx, a.ID, inv)
+	return v, &sub, err
 }
 
 // checkReason refuses somebody's words that are too long, not plain text, or hold

@@ -67,16 +67,12 @@ func (s *Service) Collect(ctx context.Context, c Collect) (Collected, error) {
 // openCollection writes the pending payment of an open invoice, under the
 // subscription's lease.
 func (s *Service) openCollection(tx *db.Tx, a account.Account, c Collect) (*collection, error) {
-	v, err := invoice.Load(tx, a.ID, c.Invoice)
+	v, sub, err := owed(tx, a, c.Invoice)
 	if err != nil {
 		return nil, err
 	}
-	if v.State != invoice.Open || v.Subscription == 0 {
+	if v.State != invoice.Open || sub == nil {
 		return nil, fault.New(fault.Conflict, "only an open invoice can be charged").WithCode("invoice_not_open")
-	}
-	sub, err := subscription.Load(tx, a.ID, v.Subscription)
-	if err != nil {
-		return nil, err
 	}
 	payments, err := payment.OfInvoices(tx, a.ID, []int64{int64(v.ID)})
 	if err != nil {
@@ -106,10 +102,10 @@ func (s *Service) openCollection(tx *db.Tx, a account.Account, c Collect) (*coll
 		return nil, err
 	}
 	sub.LeaseUntil = machine.Add(leaseFor)
-	if err := subscription.SaveOne(tx, &sub); err != nil {
+	if err := subscription.SaveOne(tx, sub); err != nil {
 		return nil, err
 	}
-	return &collection{invoice: v, sub: &sub, payment: list[0], method: method, at: now, byHand: true, actor: c.Actor}, nil
+	return &collection{invoice: v, sub: sub, payment: list[0], method: method, at: now, byHand: true, actor: c.Actor}, nil
 }
 
 // halfCollected is what is left of a payment whose process died, nil when it is
