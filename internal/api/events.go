@@ -278,6 +278,9 @@ func (a *API) endpointChanges() {
 				return list[Delivery]{}, err
 			}
 			rows, err := a.r.Deliveries(ctx, c.account.ID, outbox.Query{Endpoint: v, State: outbox.State(in.State), Before: from, Limit: in.Limit + 1})
+			if fault.Is(err, fault.NotFound) {
+				err = fault.BadField("query.cursor", "must be next_cursor of a page of this list")
+			}
 			return paged(in.Page, "dlv", rows, func(d outbox.Delivery) int64 { return int64(d.ID) }, deliveryOf), err
 		})
 	write(a, operation{id: "replay-delivery", path: "/v1/deliveries/{id}/replay", status: http.StatusOK, tag: "Webhooks", summary: "Send a delivery again"},

@@ -208,7 +208,9 @@ func TestWebhooks(t *testing.T) {
 func TestUnauthorized(t *testing.T) {
 	onBoth(t, func(w *world) {
 		var words string
-		for _, header := range []string{"", "Bearer", "Bearer x", "Basic " + w.key, w.key, "Bearer " + w.key + "x", "Bearer perennial_test_" + strings.Repeat("0", 38)} {
+		second := w.call(201, "POST", "/v1/api-keys", `{"name":"second"}`)
+		w.call(200, "POST", "/v1/api-keys/"+second.text("id")+"/revoke", "")
+		for _, header := range []string{"", "Bearer " + second.text("secret"), "Bearer", "Bearer x", "Basic " + w.key, w.key, "Bearer " + w.key + "x", "Bearer perennial_test_" + strings.Repeat("0", 38)} {
 			got := w.request("", "GET", "/v1/account", "", func(r *http.Request) {
 				if header != "" {
 					r.Header.Set("Authorization", header)

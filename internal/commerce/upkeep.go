@@ -371,7 +371,7 @@ var (
 // the gateway.
 func (s *Service) saveOnce(ctx context.Context, c Call, token string) (*instrument, error) {
 	if token == "" {
-		return nil, nil //nolint:nilnil // no token, nothing saved
+		return nil, nil
 	}
 	if c.Once != nil {
 		var taken bool
