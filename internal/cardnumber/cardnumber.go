@@ -2,10 +2,14 @@
 // refused at every door and never reach the store or a log.
 package cardnumber
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
-// In reports whether text holds a card number: digits, perhaps grouped by single
-// spaces or dashes, that begin and count as a card network's numbers do and have a
+// In reports whether text holds a card number: digits, of any script and perhaps grouped
+// by single spaces, dashes, dots or slashes, that begin and count as a card network's numbers do and have a
 // good Luhn sum. Of other numbers with such a beginning and length one in ten is
 // taken for one too; telephone numbers are shorter than most.
 func In(text string) bool {
@@ -58,73 +62,90 @@ func Mask(text string) string {
 
 // find is the first card number in text.
 func find(text string) (from, to int, found bool) {
-	for i := 0; i < len(text); {
-		if !digit(text[i]) {
-			i++
-			continue
+	var digits []byte
+	end := 0     // after the last digit
+	var gap bool // a separator stood after it
+	for i, r := range text {
+		d, isDigit := value(r)
+		switch {
+		case isDigit:
+			if len(digits) == 0 {
+				from = i
+			}
+			digits = append(digits, '0'+d)
+			end, gap = i+utf8.RuneLen(r), false
+		case len(digits) == 0 || unicode.Is(unicode.Cf, r): // what cannot be seen separates nothing
+		case separates(r) && !gap:
+			gap = true
+		default:
+			if isCard(string(digits)) {
+				return from, end, true
+			}
+			digits = digits[:0]
 		}
-		end := run(text, i)
-		if isCard(text[i:end]) {
-			return i, end, true
-		}
-		i = end
+	}
+	if len(digits) > 0 && isCard(string(digits)) {
+		return from, end, true
 	}
 	return 0, 0, false
 }
 
-// run is the end of the digits that begin at i, with single separators between them.
-func run(text string, i int) int {
-	end := i
-	for i < len(text) {
-		switch {
-		case digit(text[i]):
-			i++
-			end = i
-		case (text[i] == ' ' || text[i] == '-') && i+1 < len(text) && digit(text[i+1]):
-			i++
-		default:
-			return end
-		}
+// value is the value of a decimal digit of any script.
+func value(r rune) (byte, bool) {
+	if r < 0x80 {
+		return byte(r - '0'), r >= '0' && r <= '9'
 	}
-	return end
+	if !unicode.Is(unicode.Nd, r) {
+		return 0, false
+	}
+	first := r // digits stand in rows of ten that begin with zero
+	for unicode.Is(unicode.Nd, first-1) {
+		first--
+	}
+	return byte((r - first) % 10), true
 }
 
-func digit(c byte) bool { return c >= '0' && c <= '9' }
+// separates reports whether people group digits with r.
+func separates(r rune) bool {
+	switch r {
+	case ' ', '-', '.', '/', '_', 0xa0, 0x2007, 0x2009, 0x202f:
+		return true
+	}
+	return r >= 0x2010 && r <= 0x2015
+}
 
-func isCard(s string) bool {
-	sum, n, prefix := 0, 0, 0
-	for i := range len(s) {
-		if digit(s[i]) {
-			if n++; n <= 6 {
-				prefix = prefix*10 + int(s[i]-'0')
-			}
-		}
+func isCard(digits string) bool {
+	n := len(digits)
+	if n < 14 {
+		return false
+	}
+	prefix := 0
+	for i := range 6 {
+		prefix = prefix*10 + int(digits[i]-'0')
 	}
 	if !network(prefix, n) {
 		return false
 	}
-	for i, left := 0, n; i < len(s); i++ {
-		if !digit(s[i]) {
-			continue
-		}
-		d := int(s[i] - '0')
-		if left%2 == 0 {
+	sum := 0
+	for i := range n {
+		d := int(digits[i] - '0')
+		if (n-i)%2 == 0 {
 			if d *= 2; d > 9 {
 				d -= 9
 			}
 		}
 		sum += d
-		left--
 	}
 	return sum%10 == 0
 }
 
+// lastFour are the last four digits of a text that holds a card number.
 func lastFour(s string) string {
-	var four []byte
-	for i := len(s) - 1; i >= 0 && len(four) < 4; i-- {
-		if digit(s[i]) {
-			four = append([]byte{s[i]}, four...)
+	var digits []byte
+	for _, r := range s {
+		if d, ok := value(r); ok {
+			digits = append(digits, '0'+d)
 		}
 	}
-	return string(four)
+	return string(digits[max(0, len(digits)-4):])
 }

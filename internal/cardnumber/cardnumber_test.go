@@ -16,6 +16,11 @@ func TestIn(t *testing.T) {
 		"5555555555554444 and more":          true,
 		"6011111111111117":                   true,
 		"2223003122003222":                   true,
+		"4000.0025.0000.3155":                true,
+		"4000/0025/0000/3155":                true,
+		"4000‑0025‑0000‑3155":                true, // non-breaking hyphens
+		"\uff14\uff10\uff10\uff10\uff10\uff10\uff12\uff15\uff10\uff10\uff10\uff10\uff13\uff11\uff15\uff15": true, // full-width digits
+		"4000\u200b0025\u200b0000\u200b3155": true, // separated by what cannot be seen
 		"30569309025904":                     true,
 		"3566002020360505":                   true,
 		"6200000000000005":                   true,

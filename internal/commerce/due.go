@@ -12,6 +12,7 @@ import (
 	"perennial/internal/event"
 	"perennial/internal/fault"
 	"perennial/internal/id"
+	"perennial/internal/idempotency"
 	"perennial/internal/payment"
 	"perennial/internal/subscription"
 )
@@ -101,6 +102,9 @@ func (s *Service) Recover(ctx context.Context) error {
 		}
 		for _, a := range all {
 			if err := subscription.EndLeases(tx, a.ID); err != nil {
+				return err
+			}
+			if err := idempotency.EndLeases(tx, a.ID); err != nil {
 				return err
 			}
 		}
@@ -213,15 +217,18 @@ func (s *Service) workOff(ctx context.Context, acc id.Account, upTo time.Time) (
 		if err != nil {
 			return done, err
 		}
-		var at time.Time
+		var at, held time.Time
 		err = s.db.View(ctx, func(tx *db.Tx) (err error) {
-			at, err = nextDue(tx, acc)
+			if at, err = nextDue(tx, acc); err != nil {
+				return err
+			}
+			held, err = subscription.NextDue(tx, acc) // only these are held by leases
 			return err
 		})
 		if err != nil || at.IsZero() || at.After(upTo) {
 			return done, err
 		}
-		if run == (Run{}) && at.Equal(before) {
+		if run == (Run{}) && at.Equal(held) && at.Equal(before) {
 			busy := fault.New(fault.Unavailable, "some of what is due is being worked on elsewhere; the clock goes on in a minute")
 			busy.RetryAfter = leaseFor
 			return done, busy
@@ -297,8 +304,9 @@ func (s *Service) askDue(ctx context.Context, acc id.Account, upTo time.Time) er
 }
 
 // ask finds out what became of a charge. One that the gateway never saw is sent
-// now, under the same key, when a period is owed; a sale whose buyer has gone and a
-// period whose subscription has ended are given up instead.
+// now, under the same key, whoever it was for: whoever began it may be about to send
+// it, too, and only the gateway can tell that both are the same charge. To give it
+// up here would let it come true there.
 func (s *Service) ask(ctx context.Context, c *collection) {
 	g, err := s.gateway(c.payment.Gateway)
 	if err == nil {
@@ -310,9 +318,7 @@ func (s *Service) ask(ctx context.Context, c *collection) {
 	case err != nil:
 		s.log.Warn("a gateway could not be asked", "payment", c.payment.ID, "err", err)
 		c.result = payment.Result{Outcome: payment.Unknown}
-	case c.result.Outcome == payment.Absent && c.order == nil && c.sub.State != subscription.Canceled:
-		s.charge(ctx, c)
 	case c.result.Outcome == payment.Absent:
-		c.result = payment.Result{Outcome: payment.Declined, Code: "not_charged"}
+		s.charge(ctx, c)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"perennial/internal/customer"
 	"perennial/internal/db"
 	"perennial/internal/event"
+	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/invoice"
 	"perennial/internal/ledger"
@@ -281,8 +282,10 @@ func (r *renewal) claim(ctx context.Context) ([]*collection, int, error) {
 			if r.walk {
 				now = subs[i].NextActionAt
 			}
+			before := subs[i]
 			if err := w.decide(&subs[i], now); err != nil {
-				return err
+				subs[i] = before
+				w.setAside(&subs[i], now, err)
 			}
 		}
 		return w.write(tx)
@@ -382,6 +385,15 @@ func (w *claiming) decide(sub *subscription.Subscription, now time.Time) error {
 		return w.bill(sub, now)
 	}
 	return nil
+}
+
+// setAside keeps a subscription that cannot be billed from holding up all others: it
+// is looked at again a day later, and its story says why.
+func (w *claiming) setAside(sub *subscription.Subscription, now time.Time, why error) {
+	sub.NextActionAt = now.Add(24 * time.Hour)
+	w.changed = append(w.changed, sub)
+	w.events = append(w.events, event.New(w.account.ID, now, event.Clock, event.BillingFailed, int64(sub.ID), sub.Customer,
+		event.Data(map[string]any{"reason": fault.As(why).Message, "again": sub.NextActionAt})))
 }
 
 // collect puts a subscription's invoice on its way to the gateway, under a lease.

@@ -213,8 +213,13 @@ func firstLines(a account.Account, p catalog.Price, product catalog.Product, qua
 		sub := subscription.Start(0, a.ID, 0, 0, terms(a, p, quantity), now)
 		span = sub.Span
 	}
-	if p.TrialDays > 0 {
-		return lines, nil
+	if p.TrialDays > 0 { // refuse now what could not be billed when the trial ends
+		first, err := invoice.NewLine(kind, describe(product, p), p.ID, quantity, p.Amount, a.Tax.Rate, span)
+		if err != nil {
+			return nil, err
+		}
+		_, err = first.Amount.Add(first.Tax)
+		return lines, err
 	}
 	return lines, add(kind, describe(product, p), quantity, p.Amount, span)
 }

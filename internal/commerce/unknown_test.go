@@ -2,6 +2,8 @@ package commerce_test
 
 import (
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,23 +41,69 @@ func TestSaleWithoutAnswerThatWasCharged(t *testing.T) {
 	})
 }
 
-func TestSaleWithoutAnswerThatWasNotCharged(t *testing.T) {
-	for token, code := range map[string]string{"tok_timeout_not_charged": "not_charged", "tok_unknown_then_declined": "card_declined"} {
-		t.Run(token, func(t *testing.T) {
-			onBoth(t, func(w *world) {
-				sale := soldWithoutAnswer(w, token)
-				w.advance(start.AddDate(0, 2, 0))
-				list := w.payments(sale.Invoice.ID)
-				same(w, "payments", len(list), 1)
-				same(w, "payment", list[0].State, payment.DeclinedState)
-				same(w, "code", list[0].DeclineCode, code)
-				same(w, "invoice", w.invoices(0)[0].State, invoice.Void)
-				n, _, _ := w.charged()
-				same(w, "charges", n, 0)
-				same(w, "created", w.kinds()[event.SubscriptionCreated], 0)
+// What never arrived is sent again under the same key, and the sale comes true.
+func TestSaleThatNeverArrived(t *testing.T) {
+	onBoth(t, func(w *world) {
+		sale := soldWithoutAnswer(w, "tok_timeout_not_charged")
+		w.advance(start.Add(time.Minute))
+		same(w, "state", w.sub(sale.Order.Subscription).State, subscription.Active)
+		w.paidOnce(sale.Order.Subscription, 0, 0)
+		n, _, _ := w.charged()
+		same(w, "charges", n, 1)
+	})
+}
+
+func TestSaleWithoutAnswerThatWasDeclined(t *testing.T) {
+	onBoth(t, func(w *world) {
+		sale := soldWithoutAnswer(w, "tok_unknown_then_declined")
+		w.advance(start.AddDate(0, 2, 0))
+		list := w.payments(sale.Invoice.ID)
+		same(w, "payments", len(list), 1)
+		same(w, "payment", list[0].State, payment.DeclinedState)
+		same(w, "code", list[0].DeclineCode, "card_declined")
+		same(w, "invoice", w.invoices(0)[0].State, invoice.Void)
+		n, _, _ := w.charged()
+		same(w, "charges", n, 0)
+		same(w, "created", w.kinds()[event.SubscriptionCreated], 0)
+	})
+}
+
+// A clock that leaps while buyers pay makes their payments look forgotten: whoever
+// asks for one meets the buyer at the gateway, and there it is one charge.
+func TestSellingWhileTheClockMoves(t *testing.T) {
+	onBoth(t, func(w *world) {
+		price := w.price(monthly)
+		const buyers, each = 4, 12
+		var sales sync.WaitGroup
+		for b := range buyers {
+			sales.Go(func() {
+				for n := range each {
+					_, err := w.s.Sell(w.Context(), commerce.Sell{Call: w.call, Price: price, Token: "tok_visa", Source: "test",
+						Buyer: &commerce.CreateCustomer{Email: fmt.Sprintf("b%d-%d@example.com", b, n)}})
+					if err != nil && !fault.Is(err, fault.Pending) {
+						w.Errorf("buyer %d, sale %d: %v", b, n, err)
+					}
+				}
 			})
-		})
-	}
+		}
+		done := make(chan struct{})
+		go func() { sales.Wait(); close(done) }()
+		day := start
+	leap:
+		for {
+			select {
+			case <-done:
+				break leap
+			default:
+				day = day.Add(2 * time.Minute)
+				w.advance(day)
+			}
+		}
+		w.advance(day.Add(time.Hour))
+		same(w, "subscriptions", w.kinds()[event.SubscriptionCreated], buyers*each)
+		n, _, _ := w.charged()
+		same(w, "charges", n, buyers*each)
+	})
 }
 
 // The gateway cannot be asked for a while: it is asked after 1, 5 and 30 minutes.

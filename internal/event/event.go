@@ -75,6 +75,7 @@ const (
 	SubscriptionRenewed  Kind = "subscription.renewed"
 	SubscriptionPastDue  Kind = "subscription.past_due"
 	SubscriptionResumed  Kind = "subscription.recovered"
+	BillingFailed        Kind = "subscription.billing_failed" // it could not be invoiced; looked at again later
 	CancelScheduled      Kind = "subscription.cancel_scheduled"
 	CancelUndone         Kind = "subscription.cancel_undone"
 	SubscriptionCanceled Kind = "subscription.canceled"

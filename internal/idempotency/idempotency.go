@@ -147,6 +147,13 @@ func Finish(tx *db.Tx, account id.Account, r Request, status int, body string) e
 	return err
 }
 
+// EndLeases frees the keys of requests that a dead process was working on: whoever
+// repeats one goes on with its work at once.
+func EndLeases(tx *db.Tx, account id.Account) error {
+	_, err := tx.Exec("update idempotency set lease_until = 0 where account_id = $1 and state = 'working' and lease_until > 0", account)
+	return err
+}
+
 // Forget removes up to limit answers that are older than Keep and tells how many.
 func Forget(tx *db.Tx, account id.Account, now time.Time, limit int) (int64, error) {
 	return tx.Exec(`delete from idempotency where account_id = $1 and (key, route) in

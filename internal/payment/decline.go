@@ -35,7 +35,6 @@ var Codes = map[string]Code{
 	"pickup_card":               {Never, "The card may not be used any more."},
 	"fraudulent":                {Never, "The payment was blocked as fraudulent."},
 	"no_payment_method":         {NewDetails, "There is no payment method to charge."},
-	"not_charged":               {Later, "The gateway never received the charge."},
 }
 
 // ClassOf is the class of a decline code.

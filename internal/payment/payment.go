@@ -82,7 +82,7 @@ func (p *Payment) Settle(r Result, now time.Time) {
 	switch r.Outcome {
 	case Succeeded:
 		p.State, p.Reference, p.SettledAt, p.AskAt = Paid, r.Reference, now, time.Time{}
-	case Declined, Absent:
+	case Declined:
 		p.State, p.DeclineCode, p.Class, p.SettledAt, p.AskAt = DeclinedState, r.Code, ClassOf(r.Code), now, time.Time{}
 	default:
 		p.AskAt = NextAsk(p.CreatedAt, now)
@@ -130,7 +130,7 @@ func (r *Refund) Settle(res Result, now time.Time) {
 	switch res.Outcome {
 	case Succeeded:
 		r.State, r.Reference, r.SettledAt, r.AskAt = Paid, res.Reference, now, time.Time{}
-	case Declined, Absent:
+	case Declined:
 		r.State, r.Failure, r.SettledAt, r.AskAt = Failed, res.Code, now, time.Time{}
 	default:
 		r.AskAt = NextAsk(r.CreatedAt, now)

@@ -36,7 +36,7 @@ var allow = dbtest.Allow{
 		"from account order by id", // the operator's list, and the scheduler's look for work
 	},
 	Transactions: []string{
-		"update subscription set lease_until = 0", // after the death of the only process: every account's leases end
+		"update subscription set lease_until = 0", "update idempotency set lease_until = 0", // after the death of the only process: every account's leases end
 	},
 	Plans: []string{
 		// Proofs of the books read an account whole, because that is what they prove.
@@ -48,7 +48,7 @@ var allow = dbtest.Allow{
 		// Sums over an account's subscriptions, for its first page.
 		"from subscription where account_id = $1 group by state", "where account_id = $1 and state in ('active', 'past_due') group by",
 		// Frees what a dead process held, once, at a start.
-		"update subscription set lease_until = 0",
+		"update subscription set lease_until = 0", "update idempotency set lease_until = 0",
 		// An account has a handful of these, and the list wants them all.
 		"from api_key where account_id = $1 order by id", "from membership where account_id = $1 order by member_id",
 		"from endpoint where account_id = $1", "from campaign where account_id = $1", "from account order by id",
@@ -75,7 +75,7 @@ func TestEveryStatement(t *testing.T) {
 				t.Fatalf("only %d statements were seen", len(made))
 			}
 			dbtest.CheckStatements(t, made, allow)
-			dbtest.CheckPlans(t, d, made, allow)
+			dbtest.CheckPlans(t, dbtest.New(t, engine), made, allow) // without rows, whose statistics would come and go
 		})
 	}
 }

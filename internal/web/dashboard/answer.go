@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"perennial/internal/account"
+	"perennial/internal/cardnumber"
 	"perennial/internal/commerce"
 	"perennial/internal/fault"
 	"perennial/internal/idempotency"
@@ -36,7 +37,7 @@ func (v *visit) once(to func(result any) string, do func(call commerce.Call) (an
 // onceAs is once for one of several stories of the same form, told apart by part.
 func (v *visit) onceAs(part string, to func(result any) string, do func(call commerce.Call) (any, error)) outcome {
 	key := v.r.PostForm.Get(keyField)
-	if key == "" || len(key) > 64 {
+	if key == "" || len(key) > 64 || cardnumber.In(key) { // keys are kept
 		return outcome{err: fault.New(fault.Invalid, "The form was not complete. Send it again.")}
 	}
 	form := v.r.PostForm

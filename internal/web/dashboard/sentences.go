@@ -118,6 +118,9 @@ var tellings = map[event.Kind]telling{
 	event.SubscriptionRenewed:  {"repeat", web.Success, func(v *visit, f facts) string { return "The subscription renewed until " + v.date(f.instant("to")) }},
 	event.SubscriptionPastDue:  {"warning", web.Warning, tellPastDue},
 	event.SubscriptionResumed:  {"check-circle", web.Success, says("The overdue invoice was paid and the subscription goes on")},
+	event.BillingFailed: {"warning", web.Failure, func(_ *visit, f facts) string {
+		return "The period could not be invoiced" + quoted(f.text("reason"))
+	}},
 	event.CancelScheduled: {"ending", web.Warning, func(v *visit, f facts) string {
 		return "The end was scheduled for " + v.date(f.instant("at")) + quoted(f.text("words"))
 	}},
