@@ -11,6 +11,7 @@ import (
 	"perennial/internal/event"
 	"perennial/internal/id"
 	"perennial/internal/invoice"
+	"perennial/internal/money"
 	"perennial/internal/payment"
 	"perennial/internal/period"
 	"perennial/internal/subscription"
@@ -244,5 +245,29 @@ func TestMachineWasOff(t *testing.T) {
 		_, err := w.s.RunAccount(w.Context(), w.acc)
 		w.ok(err)
 		w.paidOnce(sub, 0, 9)
+	})
+}
+
+// A subscription that has become too large to be invoiced waits, and the others of
+// its account renew.
+func TestOneThatCannotBeBilledHoldsUpNobody(t *testing.T) {
+	onBoth(t, func(w *world) {
+		large := w.subscribed(w.price(monthly, func(c *commerce.CreatePrice) { c.Amount = usd(9_000_000_000_000) }), "tok_visa")
+		small := w.subscribed(w.price(monthly), "tok_visa")
+		rate, err := money.ParseRate("0.19")
+		w.ok(err)
+		_, err = w.s.UpdateAccount(w.Context(), commerce.UpdateAccount{Call: w.call, TaxRate: &rate})
+		w.ok(err)
+		w.advance(start.AddDate(0, 1, 2))
+		same(w, "the small one's period", w.sub(small).Period, 1)
+		same(w, "the large one's period", w.sub(large).Period, 0)
+		if w.kinds()[event.BillingFailed] == 0 {
+			w.Error("nothing tells why")
+		}
+		rate = money.Rate{}
+		_, err = w.s.UpdateAccount(w.Context(), commerce.UpdateAccount{Call: w.call, TaxRate: &rate})
+		w.ok(err)
+		w.advance(start.AddDate(0, 1, 4))
+		same(w, "the large one's period", w.sub(large).Period, 1)
 	})
 }
