@@ -16,7 +16,7 @@ const envPrefix = "PERENNIAL"
 // variables are the environment variables that mean something: one for each flag,
 // and the secret key, which is never a flag because others could read it there.
 func variables(n *kong.Node) []string {
-	list := []string{seal.Variable}
+	list := []string{seal.Variable, "PERENNIAL_TEST_POSTGRES"} // the second is for developers, and means nothing here
 	for _, flag := range n.Flags {
 		list = append(list, flag.Envs...)
 	}

@@ -24,6 +24,9 @@ import (
 // databaseName is the SQLite file in the data folder.
 const databaseName = "perennial.db"
 
+// defaultData is the data folder unless another is named.
+const defaultData = "./data"
+
 // defaultListen is where the server listens unless told otherwise.
 const defaultListen = "127.0.0.1:8080"
 

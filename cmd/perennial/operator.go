@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"io"
+	"io/fs"
+	"os"
 
 	"perennial/internal/admin"
 	"perennial/internal/fault"
@@ -36,8 +39,23 @@ func (t *terminal) reach(p *place) (*operator, error) {
 	return &operator{Client: admin.Inside(h.admin("http://"+defaultListen, nil)), end: h.close}, nil
 }
 
+// expect refuses a command on a folder that holds no data: only a first account (or
+// a server) makes a database, so that a mistyped folder proves nothing.
+func (p *place) expect(command string) error {
+	if p.Database != "" || command == "account/create" {
+		return nil
+	}
+	if _, err := os.Stat(p.url()); errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.NotFound, "there is no database in %s: name its folder by --data, or begin with perennial serve or perennial account create", p.Data)
+	}
+	return nil
+}
+
 // do runs one command and shows how far it is.
 func (t *terminal) do(p *place, command string, in any, file io.Reader, out any) error {
+	if err := p.expect(command); err != nil {
+		return err
+	}
 	o, err := t.reach(p)
 	if err != nil {
 		return err

@@ -49,7 +49,7 @@ type Run struct {
 	Collected int
 	Declined  int
 	Unknown   int
-	Ended     int // scheduled ends
+	Ended     int // subscriptions that ended, as scheduled or after their last try
 }
 
 func (r *Run) add(o Run) {
@@ -226,6 +226,9 @@ func (r *renewal) count(batch []*collection) {
 			r.run.Unknown++
 		default:
 			r.run.Declined++
+			if c.sub != nil && c.sub.Failures >= len(subscription.RetryDelays) { // it was the last try
+				r.run.Ended++
+			}
 		}
 	}
 }

@@ -12,6 +12,9 @@ import (
 	"perennial/internal/money"
 )
 
+// renamed are countries whose names changed since the library's tables were made.
+var renamed = map[string]string{"MK": "North Macedonia", "SZ": "Eswatini", "TR": "Türkiye"}
+
 // countries are the regions that addresses name, by their English names.
 var countries = sync.OnceValue(func() []Option {
 	var list []Option
@@ -19,10 +22,14 @@ var countries = sync.OnceValue(func() []Option {
 		for b := 'A'; b <= 'Z'; b++ {
 			code := string(a) + string(b)
 			region, err := language.ParseRegion(code)
-			if err != nil || !region.IsCountry() || region.Canonicalize() != region || region.String() != code {
+			if err != nil || code == "UN" || !region.IsCountry() || region.Canonicalize() != region || region.String() != code {
 				continue
 			}
-			if name := display.English.Regions().Name(region); name != "" && name != code {
+			name := display.English.Regions().Name(region)
+			if newer, ok := renamed[code]; ok {
+				name = newer
+			}
+			if name != "" && name != code {
 				list = append(list, Option{Value: code, Label: name})
 			}
 		}
