@@ -162,19 +162,28 @@ func (s *Service) RevokeAPIKey(ctx context.Context, c RevokeAPIKey) error {
 		}
 		return struct{}{}, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.APIKeyRevoked, int64(c.Key), 0, event.Data(map[string]any{})))
 	})
+	s.keys.forget() // whatever became of it
 	return err
 }
 
-// Authenticate is the key and account of an API key's secret, or account.ErrKey.
+// Authenticate is the key and account of an API key's secret, or account.ErrKey. The
+// account is as it was up to a second ago: enough to know whose request it is.
 func (s *Service) Authenticate(ctx context.Context, secret string) (account.APIKey, account.Account, error) {
 	var k account.APIKey
 	var a account.Account
 	if !account.LooksLikeKey(secret) {
 		return k, a, account.ErrKey
 	}
+	hash, now := account.Hash(secret), s.clock.Now()
+	if g, ok := s.keys.known(hash, now); ok {
+		return g.key, g.account, nil
+	}
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
 		k, a, err = account.APIKeyBySecret(tx, secret)
 		return err
 	})
+	if err == nil {
+		s.keys.keep(hash, k, a, now)
+	}
 	return k, a, err
 }

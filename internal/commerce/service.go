@@ -32,6 +32,7 @@ type Service struct {
 	faults   *db.Faults
 	log      *slog.Logger
 	turns    turns // of those who work on what is due
+	keys     keyring
 }
 
 // New makes the stories. Gateways are known by the name under which payment
