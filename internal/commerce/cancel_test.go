@@ -112,8 +112,8 @@ func crashedRenewal(w *world, charged bool) (id.Subscription, invoice.Invoice) {
 	if charged {
 		dead := errors.New("the process died")
 		act := func() {
-			for nth := range 20 {
-				w.faults.Arm(db.FaultBegin, nth+1, dead)
+			for nth := 20; nth > 0; nth-- { // the next one last: another claim may begin meanwhile
+				w.faults.Arm(db.FaultBegin, nth, dead)
 			}
 		}
 		w.bank.during.Store(&act)
