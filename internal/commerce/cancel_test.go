@@ -112,8 +112,9 @@ func crashedRenewal(w *world, charged bool) (id.Subscription, invoice.Invoice) {
 	if charged {
 		dead := errors.New("the process died")
 		act := func() {
-			for nth := 20; nth > 0; nth-- { // the next one last: another claim may begin meanwhile
-				w.faults.Arm(db.FaultBegin, nth, dead)
+			// Every statement from now on, the next one last: a claim may run meanwhile.
+			for nth := 300; nth > 0; nth-- {
+				w.faults.Arm(db.FaultStatement, nth, dead)
 			}
 		}
 		w.bank.during.Store(&act)
