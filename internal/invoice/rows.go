@@ -177,17 +177,14 @@ func List(tx *db.Tx, account id.Account, f Filter) ([]Invoice, error) {
 
 // LatestOf is the newest invoice of each of the subscriptions that has one.
 func LatestOf(tx *db.Tx, account id.Account, subscriptions []int64) (map[id.Subscription]Invoice, error) {
-	found := make(map[id.Subscription]Invoice, len(subscriptions))
-	for _, sub := range subscriptions {
-		list, err := load(tx, account, "and subscription_id = $2 and subscription_id is not null order by period desc, id desc limit 1", sub)
-		if err != nil {
-			return nil, err
-		}
-		if len(list) > 0 {
-			found[id.Subscription(sub)] = list[0]
-		}
+	list, err := load(tx, account, "and subscription_id is not null and "+tx.AnyOf("subscription_id", 2)+` and period = (
+		select max(later.period) from invoice later where later.account_id = $1 and later.subscription_id = invoice.subscription_id and later.subscription_id is not null)`,
+		tx.List(subscriptions))
+	found := make(map[id.Subscription]Invoice, len(list))
+	for _, v := range list {
+		found[v.Subscription] = v
 	}
-	return found, nil
+	return found, err
 }
 
 var lineTable = db.NewTable("invoice_line", db.Int("account_id"), db.Int("invoice_id"), db.Int("position"), db.Text("kind"), db.Text("description"),
