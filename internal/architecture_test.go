@@ -29,10 +29,11 @@ var rings = []ring{
 	}},
 	{name: "nouns", packages: []string{
 		"account", "catalog", "customer", "payment", "subscription", "invoice", "order", "ledger",
+		"tax", "coupon", "credit", "usage",
 	}},
 	{name: "verbs", packages: []string{"commerce", "report"}},
 	{name: "doors", packages: []string{
-		"api", "admin", "importer", "demo", "scenario", "document", "mail", "webhook",
+		"api", "admin", "importer", "demo", "scenario", "simulation", "document", "mail", "webhook", "vies",
 		"web", "web/*", "compat/*", "gateway/*", "integration/*",
 	}},
 	{name: "main", inside: true, packages: []string{"server", "cmd/*"}},

@@ -79,6 +79,33 @@ const (
 	CancelScheduled      Kind = "subscription.cancel_scheduled"
 	CancelUndone         Kind = "subscription.cancel_undone"
 	SubscriptionCanceled Kind = "subscription.canceled"
+	SubscriptionChanged  Kind = "subscription.changed"
+	ChangeScheduled      Kind = "subscription.change_scheduled"
+	ChangeUndone         Kind = "subscription.change_undone"
+	ChangeFailed         Kind = "subscription.change_failed"
+	SubscriptionPaused   Kind = "subscription.paused"
+	PauseScheduled       Kind = "subscription.pause_scheduled"
+	PauseEnded           Kind = "subscription.unpaused"
+	SubscriptionSkipped  Kind = "subscription.skipped"
+	SubscriptionMoved    Kind = "subscription.rescheduled" // its next charge date was moved
+	Reactivated          Kind = "subscription.reactivated"
+	SubscriptionChained  Kind = "subscription.chained" // its last instalment was paid and the next price began
+	ItemAdded            Kind = "invoice_item.added"
+	ItemRemoved          Kind = "invoice_item.removed"
+	InvoiceUncollectible Kind = "invoice.uncollectible"
+	CreditNoteIssued     Kind = "credit_note.issued"
+	CreditAdded          Kind = "customer.credit_added" // to the customer's credit balance
+	CreditTaken          Kind = "customer.credit_taken"
+	CouponCreated        Kind = "coupon.created"
+	CouponUpdated        Kind = "coupon.updated"
+	CouponRedeemed       Kind = "coupon.redeemed"
+	MeterCreated         Kind = "meter.created"
+	MeterUpdated         Kind = "meter.updated"
+	PrepaidAdded         Kind = "customer.prepaid_added" // units of a meter were bought or given
+	TopUpFailed          Kind = "customer.top_up_failed"
+	TaxProfileCreated    Kind = "tax_profile.created"
+	TaxProfileUpdated    Kind = "tax_profile.updated"
+	ExchangeRateSet      Kind = "account.exchange_rate_set"
 	InvoiceIssued        Kind = "invoice.issued"
 	InvoicePaid          Kind = "invoice.paid"
 	InvoiceVoided        Kind = "invoice.voided"
@@ -133,6 +160,16 @@ func (e Event) SubjectID() string {
 		return id.Payment(e.Subject).String()
 	case "refund":
 		return id.Refund(e.Subject).String()
+	case "credit_note":
+		return id.CreditNote(e.Subject).String()
+	case "invoice_item":
+		return id.Item(e.Subject).String()
+	case "coupon":
+		return id.Coupon(e.Subject).String()
+	case "meter":
+		return id.Meter(e.Subject).String()
+	case "tax_profile":
+		return id.TaxProfile(e.Subject).String()
 	}
 	return ""
 }

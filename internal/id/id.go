@@ -42,6 +42,14 @@ type (
 	event        struct{}
 	delivery     struct{}
 	endpoint     struct{}
+	meter        struct{}
+	coupon       struct{}
+	taxProfile   struct{}
+	taxRule      struct{}
+	shippingRule struct{}
+	change       struct{}
+	creditNote   struct{}
+	item         struct{}
 )
 
 func (account) prefix() string      { return "acc" }
@@ -62,6 +70,14 @@ func (entry) prefix() string        { return "ent" }
 func (event) prefix() string        { return "evt" }
 func (delivery) prefix() string     { return "dlv" }
 func (endpoint) prefix() string     { return "end" }
+func (meter) prefix() string        { return "mtr" }
+func (coupon) prefix() string       { return "cpn" }
+func (taxProfile) prefix() string   { return "txp" }
+func (taxRule) prefix() string      { return "txr" }
+func (shippingRule) prefix() string { return "shp" }
+func (change) prefix() string       { return "chg" }
+func (creditNote) prefix() string   { return "crn" }
+func (item) prefix() string         { return "itm" }
 
 // The kinds of identifiers.
 type (
@@ -83,6 +99,14 @@ type (
 	Event        = ID[event]
 	Delivery     = ID[delivery] // an outbox delivery
 	Endpoint     = ID[endpoint] // a webhook endpoint
+	Meter        = ID[meter]    // what usage is counted by
+	Coupon       = ID[coupon]
+	TaxProfile   = ID[taxProfile]
+	TaxRule      = ID[taxRule]
+	ShippingRule = ID[shippingRule]
+	Change       = ID[change] // a change of a subscription's terms
+	CreditNote   = ID[creditNote]
+	Item         = ID[item] // an amount that waits for the next invoice
 )
 
 // Crockford's alphabet in lower case: no i, l, o, u.
