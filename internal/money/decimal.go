@@ -86,6 +86,59 @@ func (d Decimal) Cmp(e Decimal) int {
 	return a.Cmp(b.Mul(b, big.NewInt(pow10[d.scale])))
 }
 
+// Add is d + e, exactly. A sum that a Decimal cannot hold is refused with
+// fault.Invalid.
+func (d Decimal) Add(e Decimal) (Decimal, error) {
+	if d.scale == e.scale { // two coefficients of 18 digits cannot overflow
+		return fitted(d.coef+e.coef, d.scale)
+	}
+	a, b := big.NewInt(d.coef), big.NewInt(e.coef)
+	scale := max(d.scale, e.scale)
+	a.Mul(a, big.NewInt(pow10[scale-d.scale]))
+	b.Mul(b, big.NewInt(pow10[scale-e.scale]))
+	// The one with more decimals has no trailing zero, so neither has the sum.
+	if a.Add(a, b); !a.IsInt64() {
+		return Decimal{}, tooLong()
+	}
+	return fitted(a.Int64(), scale)
+}
+
+// Sub is d - e, exactly. A difference that a Decimal cannot hold is refused with
+// fault.Invalid.
+func (d Decimal) Sub(e Decimal) (Decimal, error) { return d.Add(Decimal{-e.coef, e.scale}) }
+
+// fitted is coef with scale decimals, without trailing zeros.
+func fitted(coef int64, scale uint8) (Decimal, error) {
+	for scale > 0 && coef%10 == 0 {
+		coef, scale = coef/10, scale-1
+	}
+	if coef >= pow10[maxDecimalDigits] || coef <= -pow10[maxDecimalDigits] {
+		return Decimal{}, tooLong()
+	}
+	return Decimal{coef, scale}, nil
+}
+
+func tooLong() error {
+	return fault.New(fault.Invalid, "a number has at most 18 digits, 12 of them decimals").WithCode("number_too_long")
+}
+
+// Blocks is how many blocks of size pieces d begins: d / size, rounded up. A size
+// below 1 and a negative d are refused with fault.Invalid.
+func (d Decimal) Blocks(size int64) (int64, error) {
+	if size < 1 || d.coef < 0 {
+		return 0, fault.New(fault.Invalid, "blocks are counted of numbers that are not negative, in sizes of 1 and more")
+	}
+	n, ok := mulDiv(d.coef, 1, pow10[d.scale], Up) // a block begins with any part of a piece
+	if !ok {
+		return 0, tooLong()
+	}
+	blocks := n / size
+	if n%size != 0 {
+		blocks++
+	}
+	return blocks, nil
+}
+
 // MarshalText is the plain form.
 func (d Decimal) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 

@@ -6,6 +6,7 @@ package period
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"perennial/internal/fault"
 )
@@ -176,4 +177,17 @@ func (iv Interval) Cmp(other Interval) int {
 		return 1
 	}
 	return 0
+}
+
+// Date is the local date of an instant, "2026-01-31".
+func Date(t time.Time, zone *time.Location) string { return t.In(location(zone)).Format(time.DateOnly) }
+
+// Midnight is the beginning of a local date, "2026-01-31", in UTC; zero for what is
+// not a date.
+func Midnight(date string, zone *time.Location) time.Time {
+	d, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return time.Time{}
+	}
+	return resolve(d.Unix(), 0, zone)
 }

@@ -2,6 +2,8 @@ package period
 
 import (
 	"time"
+
+	"perennial/internal/fault"
 )
 
 // Span is the time from From up to, and not including, To. It is empty only
@@ -27,6 +29,9 @@ type Granularity uint8
 const (
 	// BySecond counts whole seconds.
 	BySecond Granularity = iota
+	// ByMinute counts minutes that have fully passed; one that has begun is not
+	// used. Seconds that a period has beyond its last whole minute count for nothing.
+	ByMinute
 	// ByDay counts calendar days in the zone. The day of the change is not used:
 	// it belongs to the new terms.
 	ByDay
@@ -36,43 +41,89 @@ const (
 	ByThirtyDays
 )
 
-var granularityNames = [...]string{"second", "day", "thirty_days"}
+var granularityNames = [...]string{"second", "minute", "day", "thirty_days"}
 
-// String is "second", "day" or "thirty_days".
+// String is "second", "minute", "day" or "thirty_days"; "" for none of them.
 func (g Granularity) String() string {
-	if int(g) < len(granularityNames) {
+	if g.Known() {
 		return granularityNames[g]
 	}
 	return ""
 }
 
+// Known reports whether g is a granularity.
+func (g Granularity) Known() bool { return int(g) < len(granularityNames) }
+
+// CountsDays reports whether g counts calendar days, so that the day of a change
+// has to belong to somebody.
+func (g Granularity) CountsDays() bool { return g == ByDay || g == ByThirtyDays }
+
+// MarshalText is the word for g.
+func (g Granularity) MarshalText() ([]byte, error) { return []byte(g.String()), nil }
+
+// UnmarshalText reads the word for a granularity; empty text is BySecond, and any
+// other is refused with fault.Invalid.
+func (g *Granularity) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*g = BySecond
+		return nil
+	}
+	for i, word := range granularityNames {
+		if string(text) == word {
+			*g = Granularity(i)
+			return nil
+		}
+	}
+	return fault.New(fault.Invalid, "must be second, minute, day or thirty_days").WithCode("granularity_invalid")
+}
+
 // Used is the share of a whole period that has passed at t, as the exact ratio
-// num / den with 0 <= num <= den and den >= 1. s is a full period of iv. What is
-// left is (den-num) / den: den is the same for every t, so the parts of a period
-// between any instants sum to the whole. Before the period num is 0, after it,
-// and in an empty period, num is den.
+// num / den with 0 <= num <= den and den >= 1. s is a full period of iv; for a
+// time of any other length iv is none. What is left is (den-num) / den: den is
+// the same for every t, so the parts of a period between any instants sum to the
+// whole. Before the period num is 0, after it, and in an empty period, num is den.
 func (g Granularity) Used(s Span, iv Interval, t time.Time, zone *time.Location) (num, den int64) {
+	return g.used(s, iv, t, zone, 0)
+}
+
+// UsedThrough is like Used but counts the day of t as used too, from the first
+// instant of the period on. Where g does not count days it is Used.
+func (g Granularity) UsedThrough(s Span, iv Interval, t time.Time, zone *time.Location) (num, den int64) {
+	if !g.CountsDays() || t.Before(s.From) {
+		return g.used(s, iv, t, zone, 0)
+	}
+	return g.used(s, iv, t, zone, 1)
+}
+
+// used is Used with a number of days more.
+func (g Granularity) used(s Span, iv Interval, t time.Time, zone *time.Location, more int64) (num, den int64) {
 	switch g {
 	case BySecond:
-		den = seconds(s.From, s.To)
-		num = seconds(s.From, t)
+		num, den = pieces(s.From, t, 1), pieces(s.From, s.To, 1)
+	case ByMinute:
+		num, den = pieces(s.From, t, 60), pieces(s.From, s.To, 60)
 	default:
-		den = s.Days(zone)
-		num = Span{s.From, t}.Days(zone)
+		days := s.Days(zone)
+		num, den = Span{s.From, t}.Days(zone)+more, days
 		if g == ByThirtyDays && iv.Unit >= Month {
 			months, _ := iv.Months()
 			den = 30 * months
+		}
+		if days > 0 && num >= days {
+			num = den // the last day's share is all that the 30 days still hold
 		}
 	}
 	den = max(den, 1)
 	switch {
 	case !t.Before(s.To):
 		return den, den
-	case !t.After(s.From):
+	case !t.After(s.From) && more == 0:
 		return 0, den
 	}
 	return min(max(num, 0), den), den
 }
 
-// seconds is the whole seconds from a to b.
-func seconds(a, b time.Time) int64 { return floorDiv(b.UnixMicro()-a.UnixMicro(), 1_000_000) }
+// pieces is how many pieces of so many whole seconds have fully passed from a to b.
+func pieces(a, b time.Time, seconds int64) int64 {
+	return floorDiv(b.UnixMicro()-a.UnixMicro(), seconds*1_000_000)
+}

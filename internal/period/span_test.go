@@ -10,6 +10,8 @@ import (
 	"perennial/internal/period"
 )
 
+var granularities = []period.Granularity{period.BySecond, period.ByMinute, period.ByDay, period.ByThirtyDays}
+
 func TestUsed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -20,6 +22,10 @@ func TestUsed(t *testing.T) {
 	}{
 		{period.BySecond, "UTC", "2026-04-01 00:00", "month", "2026-04-11 12:00", 10*86400 + 43200, 30 * 86400},
 		{period.BySecond, "Europe/Berlin", "2026-03-01 00:00", "month", "2026-03-30 00:00", 29*86400 - 3600, 31*86400 - 3600},
+		{period.ByMinute, "UTC", "2026-04-01 00:00", "month", "2026-04-11 12:00", 10*1440 + 720, 30 * 1440},
+		{period.ByMinute, "Europe/Berlin", "2026-03-28 12:00", "day", "2026-03-29 03:00", 840, 1380},
+		{period.ByMinute, "Europe/Berlin", "2026-10-24 12:00", "day", "2026-10-25 03:00", 960, 1500},
+		{period.ByMinute, "Pacific/Pago_Pago", "2028-02-01 00:00", "month", "2028-02-29 23:59", 29*1440 - 1, 29 * 1440},
 		{period.ByDay, "UTC", "2026-04-01 10:00", "month", "2026-04-11 09:00", 10, 30},
 		{period.ByDay, "UTC", "2026-04-01 10:00", "month", "2026-04-01 23:59", 0, 30},
 		{period.ByDay, "UTC", "2026-04-01 10:00", "month", "2026-05-01 09:59", 30, 30},
@@ -30,6 +36,8 @@ func TestUsed(t *testing.T) {
 		{period.ByThirtyDays, "UTC", "2026-01-01 00:00", "month", "2026-01-31 08:00", 30, 30},
 		{period.ByThirtyDays, "UTC", "2026-02-01 00:00", "month", "2026-02-28 23:00", 27, 30},
 		{period.ByThirtyDays, "UTC", "2026-02-01 00:00", "month", "2026-03-01 00:00", 30, 30},
+		{period.ByThirtyDays, "UTC", "2026-02-01 10:00", "month", "2026-03-01 09:00", 30, 30},
+		{period.ByThirtyDays, "UTC", "2028-02-01 10:00", "month", "2028-02-29 23:00", 28, 30},
 		{period.ByThirtyDays, "UTC", "2026-01-01 00:00", "year", "2026-12-31 00:00", 360, 360},
 		{period.ByThirtyDays, "UTC", "2026-01-01 00:00", "2 weeks", "2026-01-08 00:00", 7, 14},
 		{period.ByThirtyDays, "UTC", "2026-01-01 00:00", "3 months", "2026-02-01 00:00", 31, 90},
@@ -43,13 +51,78 @@ func TestUsed(t *testing.T) {
 	}
 }
 
+// A minute is used when it has fully passed, wherever in a minute the period
+// begins.
+func TestMinutes(t *testing.T) {
+	t.Parallel()
+	from := local(t, "2026-05-01 10:00", "UTC").Add(30*time.Second + 5*time.Microsecond)
+	s := period.Span{From: from, To: from.Add(10*time.Minute + 59*time.Second)}
+	for at, want := range map[time.Duration]int64{
+		-time.Second: 0, 0: 0, 59 * time.Second: 0, time.Minute - time.Microsecond: 0, time.Minute: 1, 119 * time.Second: 1,
+		10 * time.Minute: 10, 10*time.Minute + 58*time.Second: 10, 10*time.Minute + 59*time.Second: 10, time.Hour: 10,
+	} {
+		if num, den := period.ByMinute.Used(s, period.Interval{}, from.Add(at), nil); num != want || den != 10 {
+			t.Errorf("after %v %d/%d is used, want %d/10", at, num, den, want)
+		}
+	}
+}
+
+// The day of a change can belong to what was before.
+func TestUsedThrough(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		by        period.Granularity
+		every, at string
+		num, den  int64
+	}{
+		{period.ByDay, "month", "2026-02-10 09:59", 0, 28},
+		{period.ByDay, "month", "2026-02-10 10:00", 1, 28},
+		{period.ByDay, "month", "2026-02-10 23:59", 1, 28},
+		{period.ByDay, "month", "2026-02-11 00:00", 2, 28},
+		{period.ByDay, "month", "2026-03-09 00:00", 28, 28},
+		{period.ByDay, "month", "2026-03-10 09:59", 28, 28},
+		{period.ByDay, "month", "2026-03-10 10:00", 28, 28},
+		{period.ByThirtyDays, "month", "2026-03-08 12:00", 27, 30},
+		{period.ByThirtyDays, "month", "2026-03-09 12:00", 30, 30},
+		{period.ByDay, "day", "2026-02-10 10:00", 1, 1},
+		{period.ByMinute, "day", "2026-02-10 10:00", 0, 1440},
+		{period.BySecond, "day", "2026-02-10 10:01", 60, 86400},
+	} {
+		a, iv := period.Anchor{Start: local(t, "2026-02-10 10:00", "UTC")}, interval(t, c.every)
+		if num, den := c.by.UsedThrough(a.Period(iv, 0), iv, local(t, c.at, "UTC"), nil); num != c.num || den != c.den {
+			t.Errorf("%v of a %s through %s: %d/%d, want %d/%d", c.by, c.every, c.at, num, den, c.num, c.den)
+		}
+	}
+}
+
+func TestGranularityText(t *testing.T) {
+	t.Parallel()
+	for _, g := range granularities {
+		text, err := g.MarshalText()
+		var again period.Granularity
+		if err != nil || again.UnmarshalText(text) != nil || again != g || !g.Known() {
+			t.Errorf("%v is spelt %q, %v, which reads as %v", g, text, err, again)
+		}
+	}
+	g := period.ByDay
+	if err := g.UnmarshalText(nil); err != nil || g != period.BySecond {
+		t.Errorf("empty text is %v, %v", g, err)
+	}
+	if err := g.UnmarshalText([]byte("days")); !fault.Is(err, fault.Invalid) || fault.As(err).Code != "granularity_invalid" {
+		t.Errorf("an unknown word: %v", err)
+	}
+	if unknown := period.Granularity(len(granularities)); unknown.Known() || unknown.String() != "" {
+		t.Errorf("%d is known as %q", unknown, unknown)
+	}
+}
+
 // Cut a period at any instants: the pieces are never negative, and they sum to
 // the whole.
 func TestPartsSumToTheWhole(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		a, iv := anyAnchor.Draw(t, "anchor"), anyInterval.Draw(t, "interval")
-		by := rapid.SampledFrom([]period.Granularity{period.BySecond, period.ByDay, period.ByThirtyDays}).Draw(t, "by")
+		by := rapid.SampledFrom(granularities).Draw(t, "by")
 		span := a.Period(iv, rapid.IntRange(-50, 50).Draw(t, "n"))
 		_, whole := by.Used(span, iv, span.From, a.Zone)
 		length := span.To.Sub(span.From)
@@ -84,7 +157,7 @@ func TestEmptyPeriod(t *testing.T) {
 	if !span.IsEmpty() || span.Contains(span.From) {
 		t.Fatalf("the skipped day is %v", span)
 	}
-	for _, by := range []period.Granularity{period.BySecond, period.ByDay, period.ByThirtyDays} {
+	for _, by := range granularities {
 		if num, den := by.Used(span, iv, span.From, a.Zone); num != den || den < 1 {
 			t.Errorf("%v: %d/%d of an empty period is used", by, num, den)
 		}
