@@ -277,3 +277,31 @@ func (p UnitPrice) TimesDecimal(quantity Decimal, r Rounding) (Amount, error) {
 // String is the plain form of the decimal, for example "0.0025", without the
 // currency.
 func (p UnitPrice) String() string { return p.Major.String() }
+
+// Quo is d / e rounded half up to 12 decimals, or to fewer where 18 digits do not hold
+// them: the rate between two currencies of which each is known in a third. An e of 0 and
+// a result beyond 18 digits are refused with fault.Invalid.
+func (d Decimal) Quo(e Decimal) (Decimal, error) {
+	if e.IsZero() {
+		return Decimal{}, fault.New(fault.Invalid, "a number cannot be divided by zero")
+	}
+	for scale := maxDecimalScale; scale >= 0; scale-- {
+		num, den := big.NewInt(d.coef), big.NewInt(e.coef)
+		num.Mul(num, big.NewInt(pow10[e.scale])).Mul(num, big.NewInt(pow10[scale]))
+		den.Mul(den, big.NewInt(pow10[d.scale]))
+		if den.Sign() < 0 {
+			num.Neg(num)
+			den.Neg(den)
+		}
+		coef, ok := divBig(num, den, HalfUp)
+		if !ok || coef >= pow10[maxDecimalDigits] || coef <= -pow10[maxDecimalDigits] {
+			continue
+		}
+		at := scale
+		for at > 0 && coef%10 == 0 {
+			coef, at = coef/10, at-1
+		}
+		return Decimal{coef, uint8(at)}, nil
+	}
+	return Decimal{}, fault.New(fault.Invalid, "a number has at most 18 digits")
+}
