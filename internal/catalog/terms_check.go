@@ -105,7 +105,7 @@ func (t Terms) checkTrial(f *fault.Fields, p Price) {
 		f.Bad("trial_payments", "must be 1 to %d", MaxTrialPayments)
 	case t.TrialPayments > p.TrialDays:
 		f.Bad("trial_payments", "must be at most one for each of the %d days of the trial", p.TrialDays)
-	case int64(t.TrialPayments) > t.TrialAmount:
+	case t.TrialPayments > 0 && int64(t.TrialPayments) > t.TrialAmount:
 		f.Bad("trial_payments", "need a trial amount of at least one minor unit each")
 	}
 }
