@@ -37,7 +37,8 @@ const (
 	ByDay
 	// ByThirtyDays counts calendar days like ByDay but gives each month 30 and
 	// each year 360 of them: the 31st day costs nothing and the end of February
-	// catches up. Periods of days and weeks have their own number of days.
+	// catches up. Periods of days and weeks, and those that were moved or cut, have
+	// their own number of days.
 	ByThirtyDays
 )
 
@@ -78,10 +79,10 @@ func (g *Granularity) UnmarshalText(text []byte) error {
 }
 
 // Used is the share of a whole period that has passed at t, as the exact ratio
-// num / den with 0 <= num <= den and den >= 1. s is a full period of iv; for a
-// time of any other length iv is none. What is left is (den-num) / den: den is
-// the same for every t, so the parts of a period between any instants sum to the
-// whole. Before the period num is 0, after it, and in an empty period, num is den.
+// num / den with 0 <= num <= den and den >= 1. s is a period of terms with the
+// interval iv. What is left is (den-num) / den: den is the same for every t, so
+// the parts of a period between any instants sum to the whole. Before the period
+// num is 0, after it, and in an empty period, num is den.
 func (g Granularity) Used(s Span, iv Interval, t time.Time, zone *time.Location) (num, den int64) {
 	return g.used(s, iv, t, zone, 0)
 }
@@ -105,8 +106,7 @@ func (g Granularity) used(s Span, iv Interval, t time.Time, zone *time.Location,
 	default:
 		days := s.Days(zone)
 		num, den = Span{s.From, t}.Days(zone)+more, days
-		if g == ByThirtyDays && iv.Unit >= Month {
-			months, _ := iv.Months()
+		if months := s.months(iv, zone); g == ByThirtyDays && months > 0 {
 			den = 30 * months
 		}
 		if days > 0 && num >= days {
@@ -121,6 +121,31 @@ func (g Granularity) used(s Span, iv Interval, t time.Time, zone *time.Location,
 		return 0, den
 	}
 	return min(max(num, 0), den), den
+}
+
+// months is how many months a whole period of iv has; 0 when iv does not count
+// months, or the span is none of its whole periods: its end was moved, or it is
+// the time before a billing day. A whole period ends on the day of the month on
+// which it began, or on the last of a month that lacks the day, or begins there.
+func (s Span) months(iv Interval, zone *time.Location) int64 {
+	if iv.Unit < Month {
+		return 0
+	}
+	months, _ := iv.Months()
+	from, to := wall(s.From, zone), wall(s.To, zone)
+	fromMonth, fromDay := monthAndDay(from)
+	toMonth, toDay := monthAndDay(to)
+	lastOf := func(w int64) bool {
+		_, next := monthAndDay(w + daySeconds)
+		return next == 1
+	}
+	switch {
+	case toMonth-fromMonth != months:
+		return 0
+	case fromDay == toDay, fromDay > toDay && lastOf(to), fromDay < toDay && lastOf(from):
+		return months
+	}
+	return 0
 }
 
 // pieces is how many pieces of so many whole seconds have fully passed from a to b.

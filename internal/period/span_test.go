@@ -95,6 +95,31 @@ func TestUsedThrough(t *testing.T) {
 	}
 }
 
+// A month that was moved or cut has the days it has; thirty days are for whole ones.
+func TestThirtyDaysOfWholePeriods(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		from, to, every string
+		den             int64
+	}{
+		{"2026-01-15 10:00", "2026-02-15 10:00", "month", 30},
+		{"2026-01-31 10:00", "2026-02-28 10:00", "month", 30}, // the end was shortened
+		{"2026-02-28 10:00", "2026-03-31 10:00", "month", 30}, // the beginning was
+		{"2028-02-29 10:00", "2029-02-28 10:00", "year", 360},
+		{"2026-01-15 10:00", "2026-02-15 18:30", "month", 30}, // the hour moved
+		{"2026-01-15 10:00", "2026-02-20 10:00", "month", 36}, // the end was moved
+		{"2026-01-15 10:00", "2026-02-01 00:00", "month", 17}, // up to the first
+		{"2026-01-15 10:00", "2026-03-15 10:00", "month", 59}, // a period was skipped
+		{"2026-01-30 10:00", "2026-02-27 10:00", "month", 28},
+		{"2026-01-15 10:00", "2026-02-15 10:00", "2 weeks", 31},
+	} {
+		s := period.Span{From: local(t, c.from, "UTC"), To: local(t, c.to, "UTC")}
+		if _, den := period.ByThirtyDays.Used(s, interval(t, c.every), s.From, nil); den != c.den {
+			t.Errorf("%s to %s, every %s, counts %d days, want %d", c.from, c.to, c.every, den, c.den)
+		}
+	}
+}
+
 func TestGranularityText(t *testing.T) {
 	t.Parallel()
 	for _, g := range granularities {
