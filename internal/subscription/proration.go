@@ -253,8 +253,12 @@ type Portion struct {
 	Limited bool         // Amount is less than the share, because no more can be given back
 }
 
-// String is, for example, "30.00 USD × 12/31 days = 11.61 USD".
+// String is, for example, "30.00 USD × 12/31 days = 11.61 USD"; only the amount for a
+// side that a mode leaves out.
 func (p Portion) String() string {
+	if p.Share == (Share{}) {
+		return p.Amount.String()
+	}
 	s := fmt.Sprintf("%s × %s = %s", p.Of, p.Share, p.Amount)
 	if p.Limited {
 		s += ", which is all that can be given back"
