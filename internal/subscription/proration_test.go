@@ -2,6 +2,8 @@ package subscription_test
 
 import (
 	"encoding/json"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,6 +96,43 @@ func TestPresetsOnOneChange(t *testing.T) {
 		back, errBack := down.Net()
 		if errForth != nil || errBack != nil || named.Name != "full" && forth != back.Neg() {
 			t.Errorf("%s: up costs %v, down gives %v (%v, %v)", named.Name, forth, back, errForth, errBack)
+		}
+	}
+}
+
+// TestPageChanges computes the table about changes on the page about money and time.
+func TestPageChanges(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/money-and-time.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "\nExamples: changes\n\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	lines := strings.Split(strings.TrimSpace(table), "\n")
+	if len(lines) < 3 {
+		t.Fatal("the page has no examples of changes")
+	}
+	iv := every(t, "month")
+	span := period.Anchor{Start: at(t, "2026-04-01 00:00:00", "UTC")}.Period(iv, 0)
+	for _, line := range lines[2:] {
+		cells := strings.Split(strings.Trim(line, "| "), " | ")
+		if len(cells) != 8 {
+			t.Fatalf("%d cells in %s", len(cells), line)
+		}
+		var amounts [3]money.Amount
+		for i, cell := range cells[1:4] {
+			amounts[i], err = money.ParseMajor(strings.TrimSuffix(cell, " USD"), "USD")
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		old, paid, price := amounts[0], amounts[1], amounts[2]
+		p := preset(t, cells[0])
+		left := p.Left(span, iv, at(t, cells[4]+":00", "UTC"), nil)
+		s, err := p.Settle(subscription.Line{Price: old, Paid: paid}, left, price, left, subscription.Dearer(old, iv, price, iv))
+		if err != nil || left.String() != cells[5] || s.Credit.Amount.Major() != cells[6] || s.Charge.Amount.Major() != cells[7] {
+			t.Errorf("%s: left %v, credit %v, charge %v, %v", line, left, s.Credit, s.Charge, err)
 		}
 	}
 }
