@@ -32,6 +32,7 @@ type Account struct {
 	Email    string         // the support contact printed on documents
 	Seller   Seller
 	Tax      Tax
+	Settings Settings
 	Profile  int64 // rises when Name, Email or Seller change; documents name the one they were issued with
 
 	ClockOffset time.Duration // how far a sandbox's clock runs ahead of the machine's; 0 when live
@@ -54,6 +55,14 @@ type Seller struct {
 type Tax struct {
 	Name string
 	Rate money.Rate
+}
+
+// Settings is how an account does business where it says so.
+type Settings struct {
+	// Proration names the policy for changes of terms; "" means the default.
+	Proration string `json:"proration,omitempty"`
+	// TaxProfile is what new sales are taxed by; 0 means Tax alone.
+	TaxProfile id.TaxProfile `json:"tax_profile,omitempty"`
 }
 
 // Printed is what a document shows of its issuer.

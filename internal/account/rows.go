@@ -13,17 +13,22 @@ import (
 
 var accountTable = db.NewTable("account", db.Int("id"), db.Text("name"), db.Text("mode"), db.Text("currency"), db.Text("zone"), db.Text("email"),
 	db.Text("legal_name"), db.Text("address"), db.Text("country"), db.Text("tax_id"), db.Text("tax_name"), db.Text("tax_rate"), db.Int("profile"), db.Int("clock_offset"),
-	db.NullInt("clock_target"), db.Int("created_at"), db.Int("version"))
+	db.NullInt("clock_target"), db.Text("settings"), db.Int("created_at"), db.Int("version"))
 
-const accountColumns = `id, name, mode, currency, zone, email, legal_name, address, country, tax_id, tax_name, tax_rate, profile, clock_offset, clock_target, created_at, version`
+const accountColumns = `id, name, mode, currency, zone, email, legal_name, address, country, tax_id, tax_name, tax_rate, profile, clock_offset, clock_target, settings, created_at, version`
 
 func scanAccount(row db.Scan, a *Account) error {
 	var offset int64
-	var rate string
+	var rate, settings string
 	err := row(&a.ID, &a.Name, &a.Mode, &a.Currency, &a.Zone, &a.Email, &a.Seller.LegalName, &a.Seller.Address, &a.Seller.Country, &a.Seller.TaxID,
-		&a.Tax.Name, &rate, &a.Profile, &offset, db.ScanTime(&a.ClockTarget), db.ScanTime(&a.CreatedAt), &a.Version)
+		&a.Tax.Name, &rate, &a.Profile, &offset, db.ScanTime(&a.ClockTarget), &settings, db.ScanTime(&a.CreatedAt), &a.Version)
 	if err != nil {
 		return err
+	}
+	if settings != "" {
+		if err := json.Unmarshal([]byte(settings), &a.Settings); err != nil {
+			return err
+		}
 	}
 	a.ClockOffset = time.Duration(offset) * time.Microsecond
 	a.Tax.Rate, err = money.ParseRate(rate)
@@ -48,6 +53,7 @@ func Insert(tx *db.Tx, a Account) error {
 		r.Int(a.Profile)
 		r.Int(a.ClockOffset.Microseconds())
 		r.Time(a.ClockTarget)
+		r.Text(a.Settings.text())
 		r.Time(a.CreatedAt)
 		r.Int(a.Version)
 	})
@@ -103,9 +109,9 @@ func Save(tx *db.Tx, before Account, a *Account) error {
 		a.Profile = before.Profile + 1
 	}
 	n, err := tx.Exec(`update account set name = $3, currency = $4, zone = $5, email = $6, legal_name = $7, address = $8, country = $9, tax_id = $10,
-		profile = $11, clock_offset = $12, clock_target = $13, tax_name = $14, tax_rate = $15, version = version + 1 where id = $1 and version = $2`,
+		profile = $11, clock_offset = $12, clock_target = $13, tax_name = $14, tax_rate = $15, settings = $16, version = version + 1 where id = $1 and version = $2`,
 		a.ID, before.Version, a.Name, string(a.Currency), a.Zone, a.Email, a.Seller.LegalName, a.Seller.Address, a.Seller.Country, a.Seller.TaxID,
-		a.Profile, a.ClockOffset.Microseconds(), db.Time(a.ClockTarget), a.Tax.Name, a.Tax.Rate.String())
+		a.Profile, a.ClockOffset.Microseconds(), db.Time(a.ClockTarget), a.Tax.Name, a.Tax.Rate.String(), a.Settings.text())
 	if err != nil {
 		return err
 	}
@@ -285,4 +291,13 @@ func SpendOwnerLink(tx *db.Tx, secret string, now time.Time) (bool, error) {
 	n, err := tx.Exec("update owner_link set used_at = $2 where hash = $1 and used_at is null and created_at > $3",
 		Hash(secret), clock.Micros(now), clock.Micros(now.Add(-OwnerLinkLife)))
 	return n == 1, err
+}
+
+// text is the settings as they are kept.
+func (s Settings) text() string {
+	if s == (Settings{}) {
+		return ""
+	}
+	b, _ := json.Marshal(s) // strings and numbers always marshal
+	return string(b)
 }

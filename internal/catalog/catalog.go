@@ -41,6 +41,7 @@ type Product struct {
 	Campaign    id.Campaign
 	Name        string
 	Description string // plain text shown at checkout
+	Settings    Settings
 	State       State
 	CreatedAt   time.Time
 	Version     int64
@@ -57,13 +58,14 @@ type Price struct {
 	TrialDays   int             // free days before the first charge, 0 to 730
 	SetupFee    money.Amount    // charged once at the sale, in the price's currency
 	MaxQuantity int64           // the most that one sale may take, 1 to 1,000,000
+	Terms       Terms
 	State       State
 	CreatedAt   time.Time
 	Version     int64
 }
 
 // Recurring reports whether the price starts a subscription.
-func (p Price) Recurring() bool { return !p.Interval.IsZero() }
+func (p Price) Recurring() bool { return !p.Interval.IsZero() || len(p.Terms.Dates) > 0 }
 
 // Limits of the catalog.
 const (
@@ -108,6 +110,7 @@ func (p Product) Check() error {
 	f.Check(!cardnumber.In(p.Description), "description", "must not hold a card number")
 	f.Check(!hasControl(p.Description, true), "description", "must be plain text without control characters")
 	f.Check(p.State.Known(), "state", "must be active or archived")
+	f.Add("", p.Settings.Check())
 	return f.Err()
 }
 
@@ -119,20 +122,21 @@ func (p Price) Check() error {
 	f.Check(p.Amount.Minor >= 0 && p.Amount.Minor <= money.MaxMinor, "amount", "must be 0 to %d minor units", int64(money.MaxMinor))
 	f.Check(p.SetupFee.Minor >= 0 && p.SetupFee.Minor <= money.MaxMinor, "setup_fee", "must be 0 to %d minor units", int64(money.MaxMinor))
 	f.Check(p.SetupFee.Currency == p.Amount.Currency, "setup_fee", "must be in the currency of the price")
-	if p.Recurring() {
+	if !p.Interval.IsZero() {
 		f.Add("interval", p.Interval.Check())
 	}
 	f.Check(p.TrialDays >= 0 && p.TrialDays <= MaxTrialDays, "trial_days", "must be 0 to %d", MaxTrialDays)
 	f.Check(p.TrialDays == 0 || p.Recurring(), "trial_days", "must be 0 for a price that is paid once")
 	f.Check(p.MaxQuantity >= 1 && p.MaxQuantity <= MaxQuantity, "max_quantity", "must be 1 to %d", MaxQuantity)
 	f.Check(p.State.Known(), "state", "must be active or archived")
+	f.Add("", p.Terms.Check(p))
 	return f.Err()
 }
 
 // Revise refuses a change of what a sold price says: only its name, state and
 // quantity limit may change.
 func (p Price) Revise(to Price) error {
-	if p.Amount != to.Amount || p.Interval != to.Interval || p.TrialDays != to.TrialDays || p.SetupFee != to.SetupFee {
+	if p.Amount != to.Amount || p.Interval != to.Interval || p.TrialDays != to.TrialDays || p.SetupFee != to.SetupFee || p.Terms.text() != to.Terms.text() {
 		return fault.New(fault.Conflict, "the terms of a price cannot change; make a new price and archive this one").WithCode("price_is_fixed")
 	}
 	return to.Check()
@@ -148,6 +152,12 @@ func (p Price) CheckSale(quantity int64) (money.Amount, error) {
 		return money.Amount{}, fault.BadField("quantity", "must be 1 to %d", p.MaxQuantity)
 	}
 	due, err := p.Amount.Times(quantity)
+	if p.Terms.Charge != nil {
+		var pieces money.Decimal
+		if pieces, err = money.NewDecimal(quantity); err == nil {
+			due, _, err = p.Terms.Charge.Amount(pieces, p.Amount.Currency)
+		}
+	}
 	if err != nil {
 		return money.Amount{}, fault.BadField("quantity", "makes the amount too large")
 	}

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"encoding/json"
 	"time"
 
 	"perennial/internal/clock"
@@ -11,8 +12,8 @@ import (
 
 const (
 	campaignColumns = "id, name, state, created_at, version"
-	productColumns  = "id, campaign_id, name, description, state, created_at, version"
-	priceColumns    = "id, product_id, name, amount, currency, interval_unit, interval_count, trial_days, setup_fee, max_quantity, state, created_at, version"
+	productColumns  = "id, campaign_id, name, description, settings, state, created_at, version"
+	priceColumns    = "id, product_id, name, amount, currency, interval_unit, interval_count, trial_days, setup_fee, max_quantity, terms, state, created_at, version"
 )
 
 func one[T any](list []T, err error, missing string) (T, error) {
@@ -78,22 +79,26 @@ func Campaigns(tx *db.Tx, account id.Account, before id.Campaign, limit int) ([]
 
 // InsertProduct writes a new product.
 func InsertProduct(tx *db.Tx, p Product) error {
-	_, err := tx.Exec("insert into product (account_id, id, campaign_id, name, description, state, created_at, version) values ($1, $2, $3, $4, $5, $6, $7, 1)",
-		p.Account, p.ID, p.Campaign, p.Name, p.Description, p.State, clock.Micros(p.CreatedAt))
+	_, err := tx.Exec("insert into product (account_id, id, campaign_id, name, description, settings, state, created_at, version) values ($1, $2, $3, $4, $5, $6, $7, $8, 1)",
+		p.Account, p.ID, p.Campaign, p.Name, p.Description, p.Settings.text(), p.State, clock.Micros(p.CreatedAt))
 	return err
 }
 
 // SaveProduct writes a product over the version that was loaded.
 func SaveProduct(tx *db.Tx, p Product) error {
-	return saved(tx.Exec(`update product set name = $4, description = $5, state = $6, version = version + 1
-		where account_id = $1 and id = $2 and version = $3`, p.Account, p.ID, p.Version, p.Name, p.Description, p.State))
+	return saved(tx.Exec(`update product set name = $4, description = $5, state = $6, settings = $7, version = version + 1
+		where account_id = $1 and id = $2 and version = $3`, p.Account, p.ID, p.Version, p.Name, p.Description, p.State, p.Settings.text()))
 }
 
 func products(tx *db.Tx, account id.Account, where string, args ...any) ([]Product, error) {
 	var list []Product
 	err := tx.Each(func(row db.Scan) error {
 		p := Product{Account: account}
-		err := row(&p.ID, &p.Campaign, &p.Name, &p.Description, &p.State, db.ScanTime(&p.CreatedAt), &p.Version)
+		var settings string
+		err := row(&p.ID, &p.Campaign, &p.Name, &p.Description, &settings, &p.State, db.ScanTime(&p.CreatedAt), &p.Version)
+		if err == nil && settings != "" {
+			err = json.Unmarshal([]byte(settings), &p.Settings)
+		}
 		list = append(list, p)
 		return err
 	}, "select "+productColumns+" from product where account_id = $1 "+where, append([]any{account}, args...)...)
@@ -122,7 +127,7 @@ func ProductsByID(tx *db.Tx, account id.Account, ids []int64) (map[id.Product]Pr
 }
 
 var priceTable = db.NewTable("price", db.Int("account_id"), db.Int("id"), db.Int("product_id"), db.Text("name"), db.Int("amount"), db.Text("currency"),
-	db.Text("interval_unit"), db.Int("interval_count"), db.Int("trial_days"), db.Int("setup_fee"), db.Int("max_quantity"), db.Text("state"),
+	db.Text("interval_unit"), db.Int("interval_count"), db.Int("trial_days"), db.Int("setup_fee"), db.Int("max_quantity"), db.Text("terms"), db.Text("state"),
 	db.Int("created_at"), db.Int("version"))
 
 // InsertPrice writes a new price.
@@ -139,6 +144,7 @@ func InsertPrice(tx *db.Tx, p Price) error {
 		r.Int(int64(p.TrialDays))
 		r.Int(p.SetupFee.Minor)
 		r.Int(p.MaxQuantity)
+		r.Text(p.Terms.text())
 		r.Text(string(p.State))
 		r.Time(p.CreatedAt)
 		r.Int(1)
@@ -155,13 +161,18 @@ func prices(tx *db.Tx, account id.Account, where string, args ...any) ([]Price, 
 	var list []Price
 	err := tx.Each(func(row db.Scan) error {
 		p := Price{Account: account}
-		var unit string
+		var unit, terms string
 		err := row(&p.ID, &p.Product, &p.Name, &p.Amount.Minor, &p.Amount.Currency, &unit, &p.Interval.Count, &p.TrialDays,
-			&p.SetupFee.Minor, &p.MaxQuantity, &p.State, db.ScanTime(&p.CreatedAt), &p.Version)
+			&p.SetupFee.Minor, &p.MaxQuantity, &terms, &p.State, db.ScanTime(&p.CreatedAt), &p.Version)
 		if err != nil {
 			return err
 		}
 		p.SetupFee.Currency = p.Amount.Currency
+		if terms != "" {
+			if err := json.Unmarshal([]byte(terms), &p.Terms); err != nil {
+				return err
+			}
+		}
 		err = p.Interval.Unit.UnmarshalText([]byte(unit))
 		list = append(list, p)
 		return err

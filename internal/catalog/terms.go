@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"encoding/json"
+	"reflect"
 	"time"
 
 	"perennial/internal/id"
@@ -64,6 +66,8 @@ type Fixed struct {
 	SetupFee    int64   `json:"setup_fee,omitempty"`
 	TrialAmount int64   `json:"trial_amount,omitempty"`
 	Charge      *Charge `json:"charge,omitempty"`
+	// Overage is what more usage costs, one for each of Terms.Usage, in its order.
+	Overage []Charge `json:"overage,omitempty"`
 }
 
 // Metered is the usage of one meter that a period includes, and what more costs.
@@ -110,7 +114,8 @@ type Settings struct {
 	Ships bool `json:"ships,omitempty"`
 	// TaxKind is the kind of supply, which decides where it is taxed.
 	TaxKind TaxKind `json:"tax_kind,omitempty"`
-	// Anchored aligns new subscriptions of a customer to the first one that runs.
+	// Align gives a new subscription the billing day of an earlier one of the same
+	// customer and interval.
 	Align bool `json:"align,omitempty"`
 }
 
@@ -152,3 +157,26 @@ const (
 	MaxMetered       = 20
 	MaxTiers         = 50
 )
+
+// IsZero reports whether a price says nothing more.
+func (t Terms) IsZero() bool { return reflect.ValueOf(t).IsZero() }
+
+// text is the terms as they are kept.
+func (t Terms) text() string {
+	if t.IsZero() {
+		return ""
+	}
+	b, _ := json.Marshal(t) // what they hold always marshals
+	return string(b)
+}
+
+// IsZero reports whether a product is as all are without settings.
+func (s Settings) IsZero() bool { return reflect.ValueOf(s).IsZero() }
+
+func (s Settings) text() string {
+	if s.IsZero() {
+		return ""
+	}
+	b, _ := json.Marshal(s) // what they hold always marshals
+	return string(b)
+}

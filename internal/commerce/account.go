@@ -11,6 +11,8 @@ import (
 	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/money"
+	"perennial/internal/subscription"
+	"perennial/internal/tax"
 )
 
 // CreateAccount makes a merchant's account.
@@ -95,6 +97,30 @@ type UpdateAccount struct {
 	TaxID     *string
 	TaxName   *string
 	TaxRate   *money.Rate
+	// Proration names the policy for changes of terms, TaxProfile what new sales are
+	// taxed by; "" and 0 go back to the default.
+	Proration  *string
+	TaxProfile *id.TaxProfile
+}
+
+// settingsOf refuses settings that name what is not there.
+func settingsOf(tx *db.Tx, a account.Account) error {
+	if a.Settings.Proration != "" {
+		if _, known := subscription.Preset(a.Settings.Proration); !known {
+			return fault.BadField("proration", "must be the name of a policy, for example %s", subscription.DefaultProration)
+		}
+	}
+	if a.Settings.TaxProfile == 0 {
+		return nil
+	}
+	p, err := tax.Load(tx, a.ID, a.Settings.TaxProfile)
+	if err != nil {
+		return refersTo(err, "tax_profile")
+	}
+	if p.State != tax.Active {
+		return fault.BadField("tax_profile", "is archived")
+	}
+	return nil
 }
 
 // UpdateAccount changes an account's facts.
@@ -105,6 +131,11 @@ func (s *Service) UpdateAccount(ctx context.Context, c UpdateAccount) (account.A
 		set(&a.Email, c.Email)
 		set(&a.Currency, c.Currency)
 		set(&a.Zone, c.Zone)
+		set(&a.Settings.Proration, c.Proration)
+		set(&a.Settings.TaxProfile, c.TaxProfile)
+		if err := settingsOf(tx, a); err != nil {
+			return a, err
+		}
 		set(&a.Seller.LegalName, c.LegalName)
 		set(&a.Seller.Address, c.Address)
 		set(&a.Seller.Country, c.Country)

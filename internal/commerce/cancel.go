@@ -6,12 +6,15 @@ import (
 
 	"perennial/internal/account"
 	"perennial/internal/cardnumber"
+	"perennial/internal/catalog"
+	"perennial/internal/credit"
 	"perennial/internal/db"
 	"perennial/internal/event"
 	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/invoice"
 	"perennial/internal/ledger"
+	"perennial/internal/money"
 	"perennial/internal/payment"
 	"perennial/internal/subscription"
 )
@@ -21,10 +24,13 @@ type Cancel struct {
 	Call
 	Subscription id.Subscription
 	When         subscription.When
-	Reason       string // the canceler's own words, at most 500 bytes
+	At           time.Time // of subscription.AtDate
+	Reason       string    // the canceler's own words, at most 500 bytes
+	Override     bool      // the merchant may end what the product does not let its customers end
+	BillUsage    bool      // charge the usage of the last period now; only when it ends now
 }
 
-// Cancel ends a subscription now or schedules its end for the end of its period.
+// Cancel ends a subscription now or schedules its end, within what its product allows.
 // An open invoice stays owed.
 func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscription, error) {
 	if err := checkReason(c.Reason); err != nil {
@@ -35,7 +41,15 @@ func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscripti
 		if err != nil {
 			return sub, err
 		}
-		if err := sub.Cancel(c.When, now); err != nil {
+		if err := cancelable(tx, a, &sub, c); err != nil {
+			return sub, err
+		}
+		if c.BillUsage {
+			if err := s.billUsage(tx, a, &sub, c, now); err != nil {
+				return sub, err
+			}
+		}
+		if err := sub.Cancel(c.When, c.At.UTC().Truncate(time.Microsecond), now); err != nil {
 			return sub, err
 		}
 		if err := subscription.SaveOne(tx, &sub); err != nil {
@@ -52,6 +66,34 @@ func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscripti
 		}
 		return sub, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, kind, int64(sub.ID), sub.Customer, event.Data(facts)))
 	})
+}
+
+// cancelable refuses an end that the product does not allow.
+func cancelable(tx *db.Tx, a account.Account, sub *subscription.Subscription, c Cancel) error {
+	if c.Override {
+		return nil
+	}
+	product, err := catalog.LoadProduct(tx, a.ID, sub.Product)
+	if err != nil {
+		return err
+	}
+	var refused string
+	switch product.Settings.Cancel {
+	case catalog.CancelPeriodEnd:
+		if c.When == subscription.Now || c.When == subscription.AtDate && c.At.Before(sub.Span.To) {
+			refused = "at the end of a period"
+		}
+	case catalog.CancelLast:
+		if c.When != subscription.AfterLast {
+			refused = "after its last payment"
+		}
+	case catalog.CancelNever:
+		return fault.New(fault.Conflict, "subscriptions to this product cannot be ended by their customers").WithCode("cancel_not_allowed")
+	}
+	if refused != "" && sub.State != subscription.Canceled {
+		return fault.New(fault.Conflict, "subscriptions to this product can only be ended %s", refused).WithCode("cancel_not_allowed")
+	}
+	return nil
 }
 
 // askAnyway makes sure that the outcome of a charge under way becomes known. A renewal
@@ -116,16 +158,10 @@ func (s *Service) VoidInvoice(ctx context.Context, c VoidInvoice) (invoice.Invoi
 		if err != nil {
 			return v, err
 		}
-		payments, err := payment.OfInvoices(tx, a.ID, []int64{int64(v.ID)})
-		if err != nil {
+		if err := idle(tx, a, v.ID); err != nil {
 			return v, err
 		}
-		for _, p := range payments[v.ID] {
-			if p.State == payment.Pending {
-				return v, fault.New(fault.Conflict, "this invoice is being charged; wait for the outcome").WithCode("payment_under_way")
-			}
-		}
-		wasOpen := v.State == invoice.Open
+		was := v.State
 		if err := v.Cancel(now); err != nil {
 			return v, err
 		}
@@ -136,10 +172,8 @@ func (s *Service) VoidInvoice(ctx context.Context, c VoidInvoice) (invoice.Invoi
 		if len(conflicts) > 0 {
 			return v, db.VersionConflict()
 		}
-		if wasOpen {
-			if err := ledger.Post(tx, ledger.Voided(a.ID, v.ID, now, v.Net, v.Tax)); err != nil {
-				return v, err
-			}
+		if err := undoInvoice(tx, v, was, now); err != nil {
+			return v, err
 		}
 		if sub != nil {
 			if sub.Invoice == v.ID {
@@ -152,6 +186,26 @@ func (s *Service) VoidInvoice(ctx context.Context, c VoidInvoice) (invoice.Invoi
 		return v, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.InvoiceVoided, int64(v.ID), v.Customer,
 			event.Data(map[string]any{"number": v.Label(), "amount": v.Total.Minor, "currency": v.Total.Currency})))
 	})
+}
+
+// undoInvoice takes back what an unpaid invoice put into the books, took of the customer's
+// credit and billed of what waited.
+func undoInvoice(tx *db.Tx, v invoice.Invoice, was invoice.State, now time.Time) error {
+	if v.Reduced > 0 {
+		return fault.New(fault.Conflict, "a credit note reduced this invoice; write another for the rest instead").WithCode("invoice_credited")
+	}
+	var entries []ledger.Entry
+	used := money.Amount{Minor: v.CreditUsed, Currency: v.Total.Currency}
+	if was != invoice.Draft {
+		entries = append(ledger.Voided(v.Account, v.ID, now, v.Net, v.Tax), ledger.CreditUsed(v.Account, v.ID, now, used, true)...)
+	}
+	if was == invoice.Uncollectible {
+		entries = append(entries, ledger.GivenUp(v.Account, v.ID, now, v.Due(), true)...)
+	}
+	if err := ledger.Post(tx, entries); err != nil {
+		return err
+	}
+	return credit.Add(tx, creditBack(v, now))
 }
 
 // owed is an invoice and the subscription that owes it, nil when none does. The

@@ -71,7 +71,7 @@ func (s *Service) openCollection(tx *db.Tx, a account.Account, c Collect) (*coll
 	if err != nil {
 		return nil, err
 	}
-	if v.State != invoice.Open || sub == nil {
+	if v.State != invoice.Open && v.State != invoice.Uncollectible || sub == nil {
 		return nil, fault.New(fault.Conflict, "only an open invoice can be charged").WithCode("invoice_not_open")
 	}
 	payments, err := payment.OfInvoices(tx, a.ID, []int64{int64(v.ID)})
@@ -97,7 +97,7 @@ func (s *Service) openCollection(tx *db.Tx, a account.Account, c Collect) (*coll
 	}
 	now := a.Now(machine)
 	list := []payment.Payment{{ID: id.New[id.Payment](), Account: a.ID, Invoice: v.ID, Customer: v.Customer, Method: method.ID, Gateway: method.Gateway,
-		Attempt: len(tries) + 1, State: payment.Pending, Amount: v.Total, AskAt: payment.NextAsk(now, now), CreatedAt: now}}
+		Attempt: len(tries) + 1, State: payment.Pending, Amount: v.Due(), AskAt: payment.NextAsk(now, now), CreatedAt: now}}
 	if err := payment.Insert(tx, list); err != nil {
 		return nil, err
 	}
@@ -141,6 +141,9 @@ func (s *Service) resume(tx *db.Tx, a account.Account, p payment.Payment, at tim
 			return nil, err
 		}
 		c.sub = &sub
+		if c.invoice.State == invoice.Draft && c.invoice.Reason == invoice.Changed {
+			return c, c.loadChange(tx)
+		}
 	}
 	return c, nil
 }

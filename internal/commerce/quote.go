@@ -6,12 +6,12 @@ import (
 
 	"perennial/internal/account"
 	"perennial/internal/catalog"
+	"perennial/internal/credit"
 	"perennial/internal/db"
 	"perennial/internal/id"
 	"perennial/internal/invoice"
 	"perennial/internal/money"
-	"perennial/internal/period"
-	"perennial/internal/subscription"
+	"perennial/internal/order"
 )
 
 // Quote is what a sale would charge, computed as Sell computes it.
@@ -21,60 +21,101 @@ type Quote struct {
 	Lines   []invoice.Line // due at the sale; empty when nothing is
 	Net     money.Amount
 	Tax     money.Amount
-	Due     money.Amount // with tax
+	Credit  money.Amount // of the buyer, that pays for part of it
+	Due     money.Amount // with tax, less Credit
 
 	// Of a recurring price: when the first charge after the sale falls due, and what
 	// each period costs from then on.
-	NextAt  time.Time
-	Each    money.Amount // with tax
+	NextAt  time.Time    // zero when nothing more is charged
+	Next    money.Amount // what it comes to, with tax and after discounts
+	Each    money.Amount // a whole period, with tax and before discounts
 	EachTax money.Amount
 }
 
 // Quote tells what a sale of a price would charge now and later, without selling.
-// A price that is not sold and a wrong quantity are refused as Sell refuses them.
-func (s *Service) Quote(ctx context.Context, acc id.Account, price id.Price, quantity int64) (Quote, error) {
+// What Sell refuses of price, quantity and options is refused. The buyer is 0 while
+// nobody is known; then no credit, tax place or earlier use of a coupon is.
+func (s *Service) Quote(ctx context.Context, acc id.Account, price id.Price, quantity int64, o Options, buyer id.Customer) (Quote, error) {
 	var q Quote
 	err := s.db.View(ctx, func(tx *db.Tx) error {
 		a, err := account.Load(tx, acc)
 		if err != nil {
 			return err
 		}
-		q, err = quote(tx, a, price, quantity, a.Now(s.clock.Now()))
+		q, err = quote(tx, a, price, quantity, o, buyer, a.Now(s.clock.Now()))
 		return err
 	})
 	return q, err
 }
 
-func quote(tx *db.Tx, a account.Account, price id.Price, quantity int64, now time.Time) (Quote, error) {
+func quote(tx *db.Tx, a account.Account, price id.Price, quantity int64, o Options, buyer id.Customer, now time.Time) (Quote, error) {
 	var q Quote
-	var err error
-	if q.Price, err = catalog.LoadPrice(tx, a.ID, price); err != nil {
-		return q, refersTo(err, "price")
-	}
-	if q.Product, err = catalog.LoadProduct(tx, a.ID, q.Price.Product); err != nil {
+	ch, err := choose(tx, a, price, quantity, o, buyer, now)
+	if err != nil {
 		return q, err
 	}
-	if q.Lines, err = firstLines(a, q.Price, q.Product, quantity, now); err != nil {
+	q.Price, q.Product = ch.price, ch.product
+	d, err := ch.due(tx, a, order.Order{}, buyer, now)
+	if err != nil {
 		return q, err
 	}
-	zero := money.Zero(q.Price.Amount.Currency)
-	q.Net, q.Tax, q.Due = zero, zero, zero
+	q.Lines = d.lines
+	zero := money.Zero(ch.currency)
+	q.Net, q.Tax, q.Due, q.Credit = zero, zero, zero, zero
 	if len(q.Lines) > 0 {
 		var v invoice.Invoice
 		if err := v.Fill(q.Lines); err != nil {
 			return q, err
 		}
-		q.Net, q.Tax, q.Due = v.Net, v.Tax, v.Total
+		balances, err := credit.Balances(tx, a.ID, []int64{int64(buyer)})
+		if err != nil {
+			return q, err
+		}
+		q.Net, q.Tax = v.Net, v.Tax
+		q.Credit, q.Due = credit.Split(v.Total, balances[buyer][ch.currency])
 	}
-	if !q.Price.Recurring() {
+	if d.sub == nil {
 		return q, nil
 	}
-	q.NextAt = subscription.Start(0, a.ID, 0, 0, terms(a, q.Price, quantity), now).Span.To
-	each, err := invoice.NewLine(invoice.ForPeriod, "", price, quantity, q.Price.Amount, a.Tax.Rate, period.Span{})
+	q.NextAt = d.sub.Span.To
+	b := billing{priced: ch.priced, account: a, tax: d.tax}
+	each, err := b.regular(quantity)
 	if err != nil {
 		return q, err
 	}
+	if err := b.tax.on(&each); err != nil {
+		return q, err
+	}
 	q.EachTax = each.Tax
-	q.Each, err = each.Amount.Add(each.Tax)
-	return q, err
+	if q.Each, err = each.Amount.Add(each.Tax); err != nil {
+		return q, err
+	}
+	return q, q.next(b, ch, d)
+}
+
+// next is what the charge after the sale comes to.
+func (q *Quote) next(b billing, ch chosen, d due) error {
+	sub := *d.sub
+	q.Next = money.Zero(ch.currency)
+	if sub.PaymentsLeft() == 0 {
+		q.NextAt = time.Time{}
+		return nil
+	}
+	sub.Advance()
+	b.first = ch.terms.Extras.Uncharged
+	var err error
+	sub.Extras.Discounts = ch.terms.Extras.Discounts
+	if b.discounts, err = discountsOf(&sub); err != nil {
+		return err
+	}
+	lines, _, err := b.renewalLines(&sub)
+	if err != nil || len(lines) == 0 {
+		return err
+	}
+	var v invoice.Invoice
+	if err := v.Fill(lines); err != nil {
+		return err
+	}
+	q.Next = v.Total
+	return nil
 }

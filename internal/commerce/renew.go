@@ -18,6 +18,7 @@ import (
 	"perennial/internal/id"
 	"perennial/internal/invoice"
 	"perennial/internal/ledger"
+	"perennial/internal/money"
 	"perennial/internal/payment"
 	"perennial/internal/subscription"
 )
@@ -243,9 +244,13 @@ type claiming struct {
 	methods   map[id.Method]payment.Method
 	unpaid    map[id.Invoice]invoice.Invoice
 	attempts  map[id.Invoice][]payment.Payment
+	special   *special // nil: nothing in the batch is more than a plain price
 	batch     []*collection
 	changed   []*subscription.Subscription
 	leased    []*subscription.Subscription // on their way to the gateway
+	moved     []*subscription.Subscription // the same, and their extras changed
+	switched  []*subscription.Subscription // the same, and their terms changed
+	changing  []*subscription.Subscription // whose scheduled change has come
 	invoices  []invoice.Invoice
 	issued    []*collection // whose invoices are new, in the order of invoices
 	lines     []invoice.Line
@@ -296,11 +301,30 @@ func (r *renewal) claim(ctx context.Context) ([]*collection, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	if w != nil {
+		if err := r.change(ctx, w.changing); err != nil {
+			return nil, 0, err
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.run.Due += due
 	r.run.Ended += w.ended
 	return w.batch, due, nil
+}
+
+// change lets the scheduled changes of a claim come true, one after the other.
+func (r *renewal) change(ctx context.Context, list []*subscription.Subscription) error {
+	for _, sub := range list {
+		at := r.upTo
+		if r.walk {
+			at = sub.Extras.ChangeAt
+		}
+		if err := r.s.comeTrue(context.WithoutCancel(ctx), r.acc, sub.ID, sub.Change, at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // load reads what the batch shares, each kind in one query.
@@ -331,7 +355,10 @@ func (w *claiming) load(tx *db.Tx, subs []subscription.Subscription) error {
 	if w.prices, err = catalog.PricesByID(tx, acc, prices); err != nil {
 		return err
 	}
-	if w.methods, err = payment.MethodsByID(tx, acc, methods); err != nil || len(invoices) == 0 {
+	if w.methods, err = payment.MethodsByID(tx, acc, methods); err != nil {
+		return err
+	}
+	if err := w.loadSpecial(tx, subs, customers); err != nil || len(invoices) == 0 {
 		return err
 	}
 	if w.unpaid, err = invoice.ByID(tx, acc, invoices); err != nil {
@@ -374,20 +401,39 @@ func (w *claiming) decide(sub *subscription.Subscription, now time.Time) error {
 	}
 	switch sub.Due(now, pending != nil) {
 	case subscription.Finish:
-		sub.End(sub.CancelAt, subscription.ByRequest)
-		w.changed = append(w.changed, sub)
-		w.ended++
-		w.events = append(w.events, event.New(w.account.ID, now, event.Clock, event.SubscriptionCanceled, int64(sub.ID), sub.Customer,
-			event.Data(map[string]any{"reason": sub.EndReason})))
+		w.end(sub, sub.CancelAt, subscription.ByRequest, now)
 	case subscription.Resume:
 		c := w.collect(sub, w.unpaid[sub.Invoice], now)
 		c.payment, c.method = *pending, w.methods[pending.Method]
 	case subscription.Retry:
 		w.attempt(w.collect(sub, w.unpaid[sub.Invoice], now), len(tries)+1)
 	case subscription.Bill:
+		sub.Advance()
 		return w.bill(sub, now)
+	case subscription.Complete:
+		return w.complete(sub, now)
+	case subscription.ChangeDue:
+		sub.LeaseUntil = w.machine.Add(leaseFor)
+		w.changed, w.changing = append(w.changed, sub), append(w.changing, sub)
+	case subscription.PauseNow:
+		sub.EnterPause()
+		w.change(sub, now, event.SubscriptionPaused, map[string]any{"until": sub.ResumeAt})
+	case subscription.EndOfPause:
+		collect := sub.Extras.Pausing != nil && sub.Extras.Pausing.Collect
+		if err := sub.Unpause(collect, now); err != nil {
+			return err
+		}
+		w.change(sub, now, event.PauseEnded, map[string]any{"next_charge": sub.NextActionAt})
+	case subscription.PauseFee:
+		return w.pauseFee(sub, now)
 	}
 	return nil
+}
+
+// change notes that a subscription changed without a charge.
+func (w *claiming) change(sub *subscription.Subscription, now time.Time, kind event.Kind, facts map[string]any) {
+	w.changed = append(w.changed, sub)
+	w.events = append(w.events, event.New(w.account.ID, now, event.Clock, kind, int64(sub.ID), sub.Customer, event.Data(facts)))
 }
 
 // setAside keeps a subscription that cannot be billed from holding up all others: it
@@ -404,6 +450,11 @@ func (w *claiming) collect(sub *subscription.Subscription, v invoice.Invoice, no
 	sub.LeaseUntil = w.machine.Add(leaseFor)
 	sub.Invoice = v.ID
 	w.leased = append(w.leased, sub)
+	return w.send(sub, v, now)
+}
+
+// send is an invoice on its way to be charged with the subscription's method.
+func (w *claiming) send(sub *subscription.Subscription, v invoice.Invoice, now time.Time) *collection {
 	c := &collection{invoice: v, sub: sub, method: w.methods[sub.Method], at: now, actor: event.Clock}
 	w.batch = append(w.batch, c)
 	return c
@@ -412,48 +463,74 @@ func (w *claiming) collect(sub *subscription.Subscription, v invoice.Invoice, no
 // attempt writes a pending payment for the collection; without a usable method it
 // is declined unasked.
 func (w *claiming) attempt(c *collection, number int) {
+	if c.invoice.Due().IsZero() {
+		c.nothingDue, c.result = true, payment.Result{Outcome: payment.Succeeded}
+		return
+	}
 	if c.method.ID == 0 || c.method.State != payment.Usable {
 		c.result = payment.Result{Outcome: payment.Declined, Code: "no_payment_method"}
 		return
 	}
 	w.payments = append(w.payments, payment.Payment{ID: id.New[id.Payment](), Account: w.account.ID, Invoice: c.invoice.ID, Customer: c.invoice.Customer,
-		Method: c.method.ID, Gateway: c.method.Gateway, Attempt: number, State: payment.Pending, Amount: c.invoice.Total, CreatedAt: c.at})
+		Method: c.method.ID, Gateway: c.method.Gateway, Attempt: number, State: payment.Pending, Amount: c.invoice.Due(), CreatedAt: c.at})
 	w.attempted = append(w.attempted, c)
 }
 
-// bill enters the next period and issues its invoice. A period that costs nothing
-// needs none.
+// bill issues the invoice of the period that a subscription has just entered. A period
+// that costs nothing needs none.
 func (w *claiming) bill(sub *subscription.Subscription, now time.Time) error {
-	trial := sub.State == subscription.Trialing
-	sub.Advance()
+	product, price := w.products[sub.Product], w.prices[sub.Price]
+	v := invoice.Invoice{ID: id.New[id.Invoice](), Account: w.account.ID, Customer: sub.Customer, Subscription: sub.ID, Reason: invoice.Renewal,
+		Period: sub.Period, Span: sub.Span, Seller: w.account.Profile, Buyer: w.versions[sub.Customer], CreatedAt: now}
+	if w.special.of(sub, price, product) {
+		return w.billSpecial(sub, price, product, v, now)
+	}
 	amount, err := sub.Amount()
 	if err != nil {
 		return err
 	}
 	if amount.IsZero() {
-		sub.Settled()
-		w.changed = append(w.changed, sub)
-		kind := event.SubscriptionRenewed
-		if trial {
-			kind = event.SubscriptionStarted
-		}
-		w.events = append(w.events, event.New(w.account.ID, now, event.Clock, kind, int64(sub.ID), sub.Customer,
-			event.Data(map[string]any{"period": sub.Period, "from": sub.Span.From, "to": sub.Span.To})))
+		w.nothing(sub, now)
 		return nil
 	}
-	line, err := invoice.NewLine(invoice.ForPeriod, describe(w.products[sub.Product], w.prices[sub.Price]), sub.Price, sub.Quantity, sub.UnitAmount, w.account.Tax.Rate, sub.Span)
+	line, err := invoice.NewLine(invoice.ForPeriod, describe(product, price), sub.Price, sub.Quantity, sub.UnitAmount, w.account.Tax.Rate, sub.Span)
 	if err != nil {
 		return err
 	}
-	v := invoice.Invoice{ID: id.New[id.Invoice](), Account: w.account.ID, Customer: sub.Customer, Subscription: sub.ID, Reason: invoice.Renewal,
-		Period: sub.Period, Span: sub.Span, Seller: w.account.Profile, Buyer: w.versions[sub.Customer], CreatedAt: now}
-	lines := []invoice.Line{line}
+	if err := w.issue(sub, &v, []invoice.Line{line}); err != nil {
+		return err
+	}
+	w.leased = append(w.leased, sub)
+	return nil
+}
+
+// nothing notes that the period that a subscription entered costs nothing.
+func (w *claiming) nothing(sub *subscription.Subscription, now time.Time) {
+	kind := event.SubscriptionRenewed
+	if sub.State == subscription.Trialing && !sub.InTrial() {
+		kind = event.SubscriptionStarted
+	}
+	sub.Settled()
+	w.events = append(w.events, event.New(w.account.ID, now, event.Clock, kind, int64(sub.ID), sub.Customer,
+		event.Data(map[string]any{"period": sub.Period, "from": sub.Span.From, "to": sub.Span.To})))
+	if sub.Change == 0 && len(w.switched) > 0 && w.switched[len(w.switched)-1] == sub {
+		return
+	}
+	w.changed = append(w.changed, sub)
+}
+
+// issue puts a new invoice of a subscription on its way to the gateway. The caller saves
+// the subscription, which has its lease.
+func (w *claiming) issue(sub *subscription.Subscription, v *invoice.Invoice, lines []invoice.Line) error {
 	if err := v.Fill(lines); err != nil {
 		return err
 	}
-	w.invoices = append(w.invoices, v)
+	w.special.pay(v)
+	w.invoices = append(w.invoices, *v)
 	w.lines = append(w.lines, lines...)
-	c := w.collect(sub, v, now)
+	sub.LeaseUntil = w.machine.Add(leaseFor)
+	sub.Invoice = v.ID
+	c := w.send(sub, *v, v.CreatedAt)
 	w.issued = append(w.issued, c)
 	w.attempt(c, 1)
 	return nil
@@ -472,6 +549,9 @@ func (w *claiming) write(tx *db.Tx) error {
 			v := &w.invoices[i]
 			v.Issue(series(w.account), first+int64(i), v.CreatedAt)
 			w.entries = append(w.entries, ledger.Issued(acc, v.ID, v.CreatedAt, v.Net, v.Tax)...)
+			if v.CreditUsed > 0 {
+				w.entries = append(w.entries, ledger.CreditUsed(acc, v.ID, v.CreatedAt, money.Amount{Minor: v.CreditUsed, Currency: v.Total.Currency}, false)...)
+			}
 		}
 	}
 	for _, insert := range []func() error{
@@ -479,6 +559,7 @@ func (w *claiming) write(tx *db.Tx) error {
 		func() error { return invoice.InsertLines(tx, w.lines) },
 		func() error { return payment.Insert(tx, w.payments) },
 		func() error { return ledger.Post(tx, w.entries) },
+		func() error { return w.special.write(tx, acc) },
 	} {
 		if err := insert(); err != nil {
 			return err
@@ -490,16 +571,19 @@ func (w *claiming) write(tx *db.Tx) error {
 	for i, c := range w.attempted {
 		c.payment = w.payments[i]
 	}
-	conflicts, err := subscription.SaveClaimed(tx, w.leased)
-	if err != nil {
-		return err
-	}
-	more, err := subscription.Save(tx, w.changed)
-	if err != nil {
-		return err
-	}
-	if len(conflicts)+len(more) > 0 {
-		return db.VersionConflict()
+	for _, save := range []func() ([]int, error){
+		func() ([]int, error) { return subscription.SaveClaimed(tx, w.leased) },
+		func() ([]int, error) { return subscription.SaveMoved(tx, w.moved) },
+		func() ([]int, error) { return subscription.SaveTerms(tx, w.switched) },
+		func() ([]int, error) { return subscription.Save(tx, w.changed) },
+	} {
+		conflicts, err := save()
+		if err != nil {
+			return err
+		}
+		if len(conflicts) > 0 {
+			return db.VersionConflict()
+		}
 	}
 	return event.Append(tx, acc, w.events...)
 }

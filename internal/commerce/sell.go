@@ -2,10 +2,13 @@ package commerce
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
 	"time"
 
 	"perennial/internal/account"
 	"perennial/internal/catalog"
+	"perennial/internal/coupon"
 	"perennial/internal/customer"
 	"perennial/internal/db"
 	"perennial/internal/event"
@@ -15,7 +18,6 @@ import (
 	"perennial/internal/money"
 	"perennial/internal/order"
 	"perennial/internal/payment"
-	"perennial/internal/period"
 	"perennial/internal/subscription"
 )
 
@@ -29,6 +31,7 @@ type Sell struct {
 	Method   id.Method // to pay with; 0 when Token tells, or nothing needs to be paid
 	Token    string    // from the gateway, saved as a new payment method first
 	Source   string    // "api", "checkout" …
+	Options  Options
 	// Shown is what the buyer was told is due now; when it is set and wrong, nothing
 	// is sold: the price changed since the page was opened.
 	Shown *money.Amount
@@ -94,23 +97,13 @@ func (s *Service) Sell(ctx context.Context, c Sell) (Sale, error) {
 // place writes an order and, when something is due, its draft invoice and the
 // pending payment that must be collected; with nothing due the order is complete.
 func (s *Service) place(tx *db.Tx, a account.Account, now time.Time, c Sell, saved *instrument) (order.Order, *collection, error) {
-	price, err := catalog.LoadPrice(tx, a.ID, c.Price)
-	if err != nil {
-		return order.Order{}, nil, refersTo(err, "price")
-	}
-	product, err := catalog.LoadProduct(tx, a.ID, price.Product)
-	if err != nil {
-		return order.Order{}, nil, err
-	}
-	if product.State != catalog.Active {
-		return order.Order{}, nil, fault.New(fault.Conflict, "this product is not sold any more").WithCode("product_archived")
-	}
 	if c.Quantity == 0 {
 		c.Quantity = 1
 	}
-	lines, err := firstLines(a, price, product, c.Quantity, now)
-	if err != nil {
-		return order.Order{}, nil, err
+	if c.Buyer != nil { // refused before anybody is made a customer
+		if err := sellable(tx, a, c, now); err != nil {
+			return order.Order{}, nil, err
+		}
 	}
 	buyer, err := s.buyer(tx, a, now, c)
 	if err != nil {
@@ -120,48 +113,146 @@ func (s *Service) place(tx *db.Tx, a account.Account, now time.Time, c Sell, sav
 	if err != nil {
 		return order.Order{}, nil, err
 	}
-	o := order.Order{ID: id.New[id.Order](), Account: a.ID, Customer: buyer.ID, Price: price.ID, Quantity: c.Quantity, Method: method.ID,
+	ch, err := choose(tx, a, c.Price, c.Quantity, c.Options, buyer.ID, now)
+	if err != nil {
+		return order.Order{}, nil, err
+	}
+	o := order.Order{ID: id.New[id.Order](), Account: a.ID, Customer: buyer.ID, Price: ch.price.ID, Quantity: c.Quantity, Method: method.ID,
 		State: order.Pending, Source: c.Source, Secret: account.RandomText(16), CreatedAt: now, Version: 1}
-	if price.Recurring() {
+	if ch.price.Recurring() {
 		o.Subscription = id.New[id.Subscription]()
 	}
-	v := invoice.Invoice{ID: id.New[id.Invoice](), Account: a.ID, Customer: buyer.ID, Subscription: o.Subscription, Order: o.ID, State: invoice.Draft,
-		Reason: invoice.Sale, Seller: a.Profile, Buyer: buyer.Version, CreatedAt: now}
-	if len(lines) > 0 {
-		if err := v.Fill(lines); err != nil {
+	due, err := ch.due(tx, a, o, buyer.ID, now)
+	if err != nil {
+		return o, nil, err
+	}
+	v := due.invoice(a, o, buyer)
+	if ch.price.Recurring() {
+		o.Terms = termsText(ch.terms)
+	}
+	if len(ch.coupons) > 0 {
+		if err := redeem(tx, a, ch.coupons, buyer.ID, o.ID, o.Subscription, c.Actor, now); err != nil {
 			return o, nil, err
 		}
-		v.Span = lines[len(lines)-1].Span
 	}
-	if price.TrialDays > 0 {
-		v.Period = -1
+	if len(due.lines) > 0 {
+		if err := v.Fill(due.lines); err != nil {
+			return o, nil, err
+		}
 	}
-	if err := checkShown(c.Shown, v, price); err != nil {
+	if err := useCredit(tx, a, &v, now); err != nil {
+		return o, nil, err
+	}
+	if err := checkShown(c.Shown, v, ch.currency); err != nil {
 		return o, nil, err
 	}
 	if v.Total.IsZero() {
 		return s.placeFree(tx, a, o, buyer, c.Actor, now)
 	}
-	if method.ID == 0 {
+	if method.ID == 0 && v.Due().Sign() > 0 {
 		return o, nil, fault.BadField("payment_method", "must be given, because something is to be paid now")
 	}
 	o.Invoice = v.ID
-	p := payment.Payment{ID: id.New[id.Payment](), Account: a.ID, Invoice: v.ID, Customer: buyer.ID, Method: method.ID, Gateway: method.Gateway,
-		Attempt: 1, State: payment.Pending, Amount: v.Total, AskAt: payment.NextAsk(now, now), CreatedAt: now}
+	work := &collection{invoice: v, order: &o, method: method, at: now, actor: c.Actor, nothingDue: v.Due().IsZero()}
 	if err := order.Insert(tx, o); err != nil {
 		return o, nil, err
 	}
-	invoices, payments := []invoice.Invoice{v}, []payment.Payment{p}
+	return o, work, work.open(tx, due.lines, now)
+}
+
+// sellable refuses a sale whose terms cannot be.
+func sellable(tx *db.Tx, a account.Account, c Sell, now time.Time) error {
+	ch, err := choose(tx, a, c.Price, c.Quantity, c.Options, c.Customer, now)
+	if err != nil {
+		return err
+	}
+	_, err = ch.due(tx, a, order.Order{}, c.Customer, now)
+	return err
+}
+
+// open writes a draft invoice with its lines, and the pending payment of what is due.
+func (c *collection) open(tx *db.Tx, lines []invoice.Line, now time.Time) error {
+	invoices := []invoice.Invoice{c.invoice}
 	if err := invoice.Insert(tx, invoices); err != nil {
-		return o, nil, err
+		return err
 	}
-	if err := invoice.InsertLines(tx, lines); err != nil {
-		return o, nil, err
+	c.invoice = invoices[0]
+	if err := invoice.InsertLines(tx, lines); err != nil || c.nothingDue {
+		return err
 	}
+	v := c.invoice
+	payments := []payment.Payment{{ID: id.New[id.Payment](), Account: v.Account, Invoice: v.ID, Customer: v.Customer, Method: c.method.ID, Gateway: c.method.Gateway,
+		Attempt: 1, State: payment.Pending, Amount: v.Due(), AskAt: payment.NextAsk(now, now), CreatedAt: now}}
 	if err := payment.Insert(tx, payments); err != nil {
-		return o, nil, err
+		return err
 	}
-	return o, &collection{invoice: invoices[0], order: &o, payment: payments[0], method: method, at: now, actor: c.Actor}, nil
+	c.payment = payments[0]
+	return nil
+}
+
+// due is what a sale charges at once.
+type due struct {
+	lines []invoice.Line
+	sub   *subscription.Subscription // that the sale begins; nil for a one-time price
+	note  invoice.Notes
+	tax   taxes
+}
+
+// due computes what is due at the sale, and keeps the discounts that are left in the
+// terms. What could not be billed later is refused now.
+func (c *chosen) due(tx *db.Tx, a account.Account, o order.Order, buyer id.Customer, now time.Time) (due, error) {
+	var d due
+	var profiles []int64
+	if a.Settings.TaxProfile != 0 {
+		profiles = []int64{int64(a.Settings.TaxProfile)}
+	}
+	book, err := openTaxBook(tx, a, profiles, []int64{int64(buyer)}, c.product.Settings.Ships)
+	if err != nil {
+		return d, err
+	}
+	d.tax = book.taxes(a.Settings.TaxProfile, buyer, c.product, now)
+	b := billing{priced: c.priced, account: a, tax: d.tax, discounts: c.discounts}
+	if c.price.Recurring() {
+		sub := subscription.Start(o.Subscription, a.ID, buyer, o.Method, c.terms, now)
+		if len(sub.Extras.Dates) == 0 && len(c.price.Terms.Dates) > 0 {
+			return d, fault.New(fault.Conflict, "all days of payment of this price have passed").WithCode("dates_passed")
+		}
+		d.sub = &sub
+	}
+	var left []coupon.Discount
+	if d.lines, left, err = b.firstLines(c.quantity, d.sub); err != nil {
+		return d, err
+	}
+	if d.sub != nil {
+		keepDiscounts(&c.terms.Extras, left)
+		c.terms.Extras.Uncharged = len(left) > 0 && !slices.ContainsFunc(d.lines, func(l invoice.Line) bool { return l.Kind == invoice.ForPeriod || l.Kind == invoice.ForTrial })
+		later, err := b.regular(c.quantity)
+		if err != nil {
+			return d, err
+		}
+		if err := b.tax.on(&later); err != nil {
+			return d, err
+		}
+		if _, err := later.Amount.Add(later.Tax); err != nil {
+			return d, err
+		}
+	}
+	d.note = c.note
+	d.note.Tax, d.note.Evidence = d.tax.notes()
+	return d, nil
+}
+
+// invoice is the draft of what is due.
+func (d due) invoice(a account.Account, o order.Order, buyer customer.Customer) invoice.Invoice {
+	v := invoice.Invoice{ID: id.New[id.Invoice](), Account: a.ID, Customer: buyer.ID, Subscription: o.Subscription, Order: o.ID, State: invoice.Draft,
+		Reason: invoice.Sale, Seller: a.Profile, Buyer: buyer.Version, CreatedAt: o.CreatedAt, Notes: d.note}
+	if d.sub != nil {
+		v.Period = d.sub.Period
+		if len(d.lines) > 0 {
+			v.Span = d.lines[len(d.lines)-1].Span
+		}
+	}
+	return v
 }
 
 // placeFree completes an order with nothing to pay.
@@ -178,50 +269,15 @@ func (s *Service) placeFree(tx *db.Tx, a account.Account, o order.Order, buyer c
 }
 
 // checkShown refuses a sale whose buyer was shown another amount.
-func checkShown(shown *money.Amount, v invoice.Invoice, price catalog.Price) error {
-	due := v.Total
+func checkShown(shown *money.Amount, v invoice.Invoice, c money.Currency) error {
+	due := v.Due()
 	if due.Currency == "" {
-		due.Currency = price.Amount.Currency
+		due.Currency = c
 	}
 	if shown != nil && *shown != due {
 		return fault.New(fault.Conflict, "the price changed since the page was opened; nothing was charged").WithCode("price_changed")
 	}
 	return nil
-}
-
-// firstLines are the lines of what is due at the sale of a price: the setup fee,
-// and the first period or the one-time amount. A trial leaves only the fee.
-func firstLines(a account.Account, p catalog.Price, product catalog.Product, quantity int64, now time.Time) ([]invoice.Line, error) {
-	if _, err := p.CheckSale(quantity); err != nil {
-		return nil, err
-	}
-	var lines []invoice.Line
-	add := func(kind invoice.LineKind, text string, quantity int64, unit money.Amount, span period.Span) error {
-		if unit.IsZero() {
-			return nil
-		}
-		l, err := invoice.NewLine(kind, text, p.ID, quantity, unit, a.Tax.Rate, span)
-		lines = append(lines, l)
-		return err
-	}
-	if err := add(invoice.ForSetup, describe(product, p)+" (setup fee)", 1, p.SetupFee, period.Span{}); err != nil {
-		return nil, err
-	}
-	kind, span := invoice.ForProduct, period.Span{}
-	if p.Recurring() {
-		kind = invoice.ForPeriod
-		sub := subscription.Start(0, a.ID, 0, 0, terms(a, p, quantity), now)
-		span = sub.Span
-	}
-	if p.TrialDays > 0 { // refuse now what could not be billed when the trial ends
-		first, err := invoice.NewLine(kind, describe(product, p), p.ID, quantity, p.Amount, a.Tax.Rate, span)
-		if err != nil {
-			return nil, err
-		}
-		_, err = first.Amount.Add(first.Tax)
-		return lines, err
-	}
-	return lines, add(kind, describe(product, p), quantity, p.Amount, span)
 }
 
 // describe is a price as a line of an invoice names it.
@@ -232,9 +288,10 @@ func describe(product catalog.Product, p catalog.Price) string {
 	return product.Name + " – " + p.Name
 }
 
-// terms is what a subscription to a price is sold as.
-func terms(a account.Account, p catalog.Price, quantity int64) subscription.Terms {
-	return subscription.Terms{Product: p.Product, Price: p.ID, UnitAmount: p.Amount, Quantity: quantity, Interval: p.Interval, TrialDays: p.TrialDays, Zone: a.Zone}
+// termsText is what a subscription is sold as, kept with the order that begins it.
+func termsText(t subscription.Terms) string {
+	b, _ := json.Marshal(t) // what it holds always marshals
+	return string(b)
 }
 
 // buyer is the customer who buys: given, found by address, or made.
@@ -287,6 +344,9 @@ func (s *Service) unfinished(tx *db.Tx, a account.Account, placed id.Order) (*co
 	payments, err := payment.OfInvoices(tx, a.ID, []int64{int64(v.ID)})
 	if err != nil {
 		return nil, err
+	}
+	if v.Due().IsZero() {
+		return &collection{invoice: v, order: &o, at: a.Now(s.clock.Now()), actor: event.Clock, nothingDue: true}, nil
 	}
 	for _, p := range payments[v.ID] {
 		if p.State != payment.Pending {

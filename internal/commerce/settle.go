@@ -2,16 +2,21 @@ package commerce
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
 	"time"
 
 	"perennial/internal/account"
 	"perennial/internal/catalog"
+	"perennial/internal/coupon"
+	"perennial/internal/credit"
 	"perennial/internal/db"
 	"perennial/internal/event"
 	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/invoice"
 	"perennial/internal/ledger"
+	"perennial/internal/money"
 	"perennial/internal/order"
 	"perennial/internal/payment"
 	"perennial/internal/subscription"
@@ -23,12 +28,15 @@ type collection struct {
 	invoice invoice.Invoice
 	sub     *subscription.Subscription // nil for a sale; its row exists already
 	order   *order.Order               // nil for a renewal
-	payment payment.Payment            // ID 0: there was no method to charge
+	change  *changing                  // of terms; nil for everything else
+	payment payment.Payment            // ID 0: there was no method to charge, or nothing to pay
 	method  payment.Method
 	result  payment.Result
 	at      time.Time // when it happens, on the account's clock
 	byHand  bool      // somebody asked for it: a decline does not count towards the end
 	actor   event.Actor
+
+	nothingDue bool // the customer's credit paid for all of it
 }
 
 // settlement gathers what one transaction writes for a list of collections.
@@ -38,6 +46,8 @@ type settlement struct {
 	paidUp   []*invoice.Invoice // issued before; nothing changed but that they are paid
 	subs     []*subscription.Subscription
 	renewed  []*subscription.Subscription // were active and stay so
+	switched []*subscription.Subscription // their terms changed
+	credits  []credit.Entry               // that comes back
 	entries  []ledger.Entry
 	events   []event.Event
 	started  []subscription.Subscription
@@ -59,6 +69,10 @@ func (s *Service) settle(ctx context.Context, acc id.Account, list []*collection
 			if c.sub != nil {
 				sub := *c.sub
 				fresh.sub = &sub
+			}
+			if c.order != nil {
+				o := *c.order
+				fresh.order = &o
 			}
 			work[i] = &fresh
 		}
@@ -105,10 +119,10 @@ func (s *Service) settleIn(tx *db.Tx, a account.Account, list []*collection) err
 		switch {
 		case c.payment.ID != 0 && c.payment.State == payment.Pending:
 			w.unknown(c)
-		case c.payment.State == payment.Paid:
+		case c.payment.State == payment.Paid || c.nothingDue:
 			err = w.paid(tx, c)
 		default:
-			w.declined(c)
+			err = w.declined(tx, c)
 		}
 		if err != nil {
 			return err
@@ -125,6 +139,7 @@ func (s *Service) settlePayments(tx *db.Tx, list []*collection) ([]*collection, 
 	skip := make([]bool, len(list))
 	for i, c := range list {
 		if c.payment.ID == 0 {
+			skip[i] = c.nothingDue && c.invoice.State != invoice.Draft && c.invoice.State != invoice.Open // settled meanwhile
 			continue
 		}
 		if c.payment.State != payment.Pending {
@@ -178,60 +193,112 @@ func (w *settlement) paid(tx *db.Tx, c *collection) error {
 		}
 		v.Issue(series(w.account), number, c.at)
 		w.entries = append(w.entries, ledger.Issued(v.Account, v.ID, c.at, v.Net, v.Tax)...)
+		w.entries = append(w.entries, ledger.CreditUsed(v.Account, v.ID, c.at, money.Amount{Minor: v.CreditUsed, Currency: v.Total.Currency}, false)...)
+	}
+	if v.State == invoice.Uncollectible {
+		save = &w.invoices
+		w.entries = append(w.entries, ledger.GivenUp(v.Account, v.ID, c.at, v.Due(), true)...)
 	}
 	v.Pay(c.at)
 	*save = append(*save, v)
-	w.entries = append(w.entries, ledger.Collected(v.Account, v.ID, c.payment.ID, c.at, c.payment.Amount))
-	w.add(c, event.InvoicePaid, int64(v.ID), newFacts().
-		whole("amount", v.Total.Minor).whole("attempt", int64(c.payment.Attempt)).word("currency", string(v.Total.Currency)).
-		word("number", v.Label()).word("payment", c.payment.ID.String()).text())
-	if c.order != nil {
-		return w.complete(tx, c)
+	if c.payment.ID != 0 {
+		w.entries = append(w.entries, ledger.Collected(v.Account, v.ID, c.payment.ID, c.at, c.payment.Amount))
 	}
-	if c.sub != nil {
-		kind := event.SubscriptionRenewed
-		switch {
-		case c.sub.State == subscription.PastDue || c.sub.Failures > 0:
-			kind = event.SubscriptionResumed
-		case c.sub.State == subscription.Trialing:
-			kind = event.SubscriptionStarted
-		}
-		stays := c.sub.State == subscription.Active
-		c.sub.Settled()
-		if stays {
-			w.renewed = append(w.renewed, c.sub)
-		} else {
-			w.subs = append(w.subs, c.sub)
-		}
-		if c.sub.State != subscription.Canceled {
-			w.add(c, kind, int64(c.sub.ID), newFacts().
-				instant("from", c.sub.Span.From).word("invoice", v.ID.String()).whole("period", int64(c.sub.Period)).instant("to", c.sub.Span.To).text())
-		}
+	facts := newFacts().whole("amount", v.Total.Minor).whole("attempt", int64(c.payment.Attempt))
+	if v.CreditUsed > 0 {
+		facts = facts.whole("credit_used", v.CreditUsed)
+	}
+	w.add(c, event.InvoicePaid, int64(v.ID), facts.word("currency", string(v.Total.Currency)).
+		word("number", v.Label()).word("payment", c.payment.ID.String()).text())
+	switch {
+	case c.order != nil:
+		return w.complete(tx, c)
+	case c.change != nil:
+		return w.changed(tx, c)
+	case c.sub != nil && c.sub.Invoice == v.ID:
+		w.renew(c)
 	}
 	return nil
+}
+
+// renew notes that the present period of a subscription, or the fee of its pause, is
+// paid.
+func (w *settlement) renew(c *collection) {
+	before := *c.sub
+	c.sub.Settled()
+	if before.State == subscription.Active {
+		w.renewed = append(w.renewed, c.sub)
+	} else {
+		w.subs = append(w.subs, c.sub)
+	}
+	kind := event.SubscriptionRenewed
+	switch {
+	case c.sub.State == subscription.Canceled || c.sub.State == subscription.Paused:
+		return
+	case before.State == subscription.PastDue || before.Failures > 0:
+		kind = event.SubscriptionResumed
+	case before.State == subscription.Trialing && !before.InTrial():
+		kind = event.SubscriptionStarted
+	}
+	w.add(c, kind, int64(c.sub.ID), newFacts().
+		instant("from", c.sub.Span.From).word("invoice", c.invoice.ID.String()).whole("period", int64(c.sub.Period)).instant("to", c.sub.Span.To).text())
 }
 
 // complete finishes an order whose payment went through, or that had nothing to pay.
 func (w *settlement) complete(tx *db.Tx, c *collection) error {
 	o := c.order
 	o.State = order.Completed
+	price, err := catalog.LoadPrice(tx, w.account.ID, o.Price)
+	if err != nil {
+		return err
+	}
 	if o.Subscription != 0 {
-		price, err := catalog.LoadPrice(tx, w.account.ID, o.Price)
-		if err != nil {
+		var t subscription.Terms
+		if err := json.Unmarshal([]byte(o.Terms), &t); err != nil {
 			return err
 		}
-		sub := subscription.Start(o.Subscription, w.account.ID, o.Customer, o.Method, terms(w.account, price, o.Quantity), o.CreatedAt)
+		sub := subscription.Start(o.Subscription, w.account.ID, o.Customer, o.Method, t, o.CreatedAt)
 		w.started = append(w.started, sub)
+		if err := w.endOthers(tx, c, &sub); err != nil {
+			return err
+		}
 		w.events = append(w.events, event.New(w.account.ID, c.at, c.actor, event.SubscriptionCreated, int64(sub.ID), o.Customer,
 			event.Data(map[string]any{"price": sub.Price, "quantity": sub.Quantity, "state": sub.State, "amount": sub.UnitAmount.Minor, "currency": sub.UnitAmount.Currency})))
 	}
 	w.events = append(w.events, event.New(w.account.ID, c.at, c.actor, event.OrderCompleted, int64(o.ID), o.Customer,
 		event.Data(map[string]any{"source": o.Source, "price": o.Price, "quantity": o.Quantity})))
+	return w.prepaid(tx, c, price)
+}
+
+// endOthers ends the customer's subscriptions to products that the new one replaces.
+func (w *settlement) endOthers(tx *db.Tx, c *collection, started *subscription.Subscription) error {
+	product, err := catalog.LoadProduct(tx, w.account.ID, started.Product)
+	if err != nil || len(product.Settings.Ends) == 0 {
+		return err
+	}
+	list, err := subscription.List(tx, w.account.ID, subscription.Filter{Customer: started.Customer, Limit: 200})
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		old := &list[i]
+		if old.State == subscription.Canceled || old.ID == started.ID || !slices.Contains(product.Settings.Ends, old.Product) {
+			continue
+		}
+		old.End(c.at, subscription.Replaced)
+		if old.Invoice != 0 {
+			if err := askAnyway(tx, w.account, old.Invoice, c.at); err != nil {
+				return err
+			}
+		}
+		w.subs = append(w.subs, old)
+		w.add(c, event.SubscriptionCanceled, int64(old.ID), event.Data(map[string]any{"reason": old.EndReason, "by": started.ID}))
+	}
 	return nil
 }
 
 // declined settles a collection that was refused.
-func (w *settlement) declined(c *collection) {
+func (w *settlement) declined(tx *db.Tx, c *collection) error {
 	code := c.result.Code
 	if c.payment.ID != 0 {
 		w.add(c, event.PaymentDeclined, int64(c.payment.ID), event.Data(map[string]any{"code": code, "class": c.payment.Class, "amount": c.payment.Amount.Minor,
@@ -240,9 +307,18 @@ func (w *settlement) declined(c *collection) {
 	switch {
 	case c.order != nil:
 		c.order.State = order.Failed
-		_ = c.invoice.Cancel(c.at) // a draft can always be canceled
-		w.invoices = append(w.invoices, &c.invoice)
+		w.takeBack(c)
 		w.add(c, event.OrderFailed, int64(c.order.ID), event.Data(map[string]any{"code": code, "source": c.order.Source}))
+		redeemed, err := coupon.OfOrder(tx, w.account.ID, c.order.ID)
+		if err != nil {
+			return err
+		}
+		return coupon.Return(tx, redeemed, c.at)
+	case c.change != nil:
+		return w.changeDeclined(tx, c, code)
+	case c.sub != nil && c.sub.Invoice != c.invoice.ID: // an invoice beside the periods: it stays open
+		c.sub.LeaseUntil = time.Time{}
+		w.subs = append(w.subs, c.sub)
 	case c.sub != nil && c.byHand:
 		c.sub.LeaseUntil = time.Time{}
 		w.subs = append(w.subs, c.sub)
@@ -260,11 +336,25 @@ func (w *settlement) declined(c *collection) {
 			w.add(c, event.SubscriptionPastDue, int64(c.sub.ID), event.Data(map[string]any{"invoice": c.invoice.ID, "code": code, "next_try": c.sub.NextActionAt}))
 		}
 	}
+	return nil
+}
+
+// takeBack voids the draft of what was declined; what it took of the customer's credit
+// comes back.
+func (w *settlement) takeBack(c *collection) {
+	_ = c.invoice.Cancel(c.at) // a draft can always be canceled
+	w.invoices = append(w.invoices, &c.invoice)
+	w.credits = append(w.credits, creditBack(c.invoice, c.at)...)
 }
 
 // unknown notes that the gateway has not answered.
 func (w *settlement) unknown(c *collection) {
-	if c.sub != nil {
+	switch {
+	case c.sub == nil:
+	case c.change != nil, c.sub.Invoice != c.invoice.ID:
+		c.sub.LeaseUntil = time.Time{}
+		w.subs = append(w.subs, c.sub)
+	default:
 		c.sub.Waiting(c.invoice.ID)
 		w.subs = append(w.subs, c.sub)
 	}
@@ -278,6 +368,7 @@ func (w *settlement) write(tx *db.Tx, list []*collection) error {
 		func() ([]int, error) { return invoice.SavePaid(tx, w.paidUp) },
 		func() ([]int, error) { return subscription.Save(tx, w.subs) },
 		func() ([]int, error) { return subscription.SaveRenewed(tx, w.renewed) },
+		func() ([]int, error) { return subscription.SaveTerms(tx, w.switched) },
 	} {
 		conflicts, err := save()
 		if err != nil {
@@ -297,6 +388,11 @@ func (w *settlement) write(tx *db.Tx, list []*collection) error {
 	}
 	if err := subscription.Insert(tx, w.started); err != nil {
 		return err
+	}
+	if len(w.credits) > 0 {
+		if err := credit.Add(tx, w.credits); err != nil {
+			return err
+		}
 	}
 	if err := ledger.Post(tx, w.entries); err != nil {
 		return err
@@ -320,6 +416,9 @@ const gatewayTimeout = 30 * time.Second
 func (s *Service) charge(ctx context.Context, c *collection) {
 	if c.payment.ID == 0 {
 		c.result = payment.Result{Outcome: payment.Declined, Code: "no_payment_method"}
+		if c.nothingDue {
+			c.result = payment.Result{Outcome: payment.Succeeded}
+		}
 		return
 	}
 	g, err := s.gateway(c.payment.Gateway)

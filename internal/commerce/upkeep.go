@@ -83,6 +83,7 @@ type CreateProduct struct {
 	Campaign    id.Campaign // 0: the account's first campaign, made when there is none
 	Name        string
 	Description string
+	Settings    catalog.Settings
 }
 
 // CreateProduct makes a product, and the address of its checkout.
@@ -97,9 +98,12 @@ func (s *Service) CreateProduct(ctx context.Context, c CreateProduct) (catalog.P
 		} else if _, err := catalog.LoadCampaign(tx, a.ID, c.Campaign); err != nil {
 			return catalog.Product{}, refersTo(err, "campaign")
 		}
-		made := catalog.Product{ID: id.New[id.Product](), Account: a.ID, Campaign: c.Campaign, Name: c.Name, Description: c.Description,
+		made := catalog.Product{ID: id.New[id.Product](), Account: a.ID, Campaign: c.Campaign, Name: c.Name, Description: c.Description, Settings: c.Settings,
 			State: catalog.Active, CreatedAt: now, Version: 1}
 		if err := made.Check(); err != nil {
+			return made, err
+		}
+		if err := settingsRefer(tx, a, made.Settings); err != nil {
 			return made, err
 		}
 		if err := catalog.InsertProduct(tx, made); err != nil {
@@ -143,6 +147,7 @@ type UpdateProduct struct {
 	Product     id.Product
 	Name        *string
 	Description *string
+	Settings    *catalog.Settings
 	State       *catalog.State
 }
 
@@ -155,8 +160,12 @@ func (s *Service) UpdateProduct(ctx context.Context, c UpdateProduct) (catalog.P
 		}
 		set(&p.Name, c.Name)
 		set(&p.Description, c.Description)
+		set(&p.Settings, c.Settings)
 		set(&p.State, c.State)
 		if err := p.Check(); err != nil {
+			return p, err
+		}
+		if err := settingsRefer(tx, a, p.Settings); err != nil {
 			return p, err
 		}
 		if err := catalog.SaveProduct(tx, p); err != nil {
@@ -165,6 +174,16 @@ func (s *Service) UpdateProduct(ctx context.Context, c UpdateProduct) (catalog.P
 		p.Version++
 		return p, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.ProductUpdated, int64(p.ID), 0, event.Data(map[string]any{"name": p.Name, "state": p.State})))
 	})
+}
+
+// settingsRefer refuses settings that name a product that is not there.
+func settingsRefer(tx *db.Tx, a account.Account, s catalog.Settings) error {
+	for _, p := range s.Ends {
+		if _, err := catalog.LoadProduct(tx, a.ID, p); err != nil {
+			return refersTo(err, "ends")
+		}
+	}
+	return nil
 }
 
 // CreatePrice makes a price of a product.
@@ -177,6 +196,7 @@ type CreatePrice struct {
 	TrialDays   int
 	SetupFee    int64 // minor units of Amount's currency
 	MaxQuantity int64 // 0 means catalog.MaxQuantity
+	Terms       catalog.Terms
 }
 
 // CreatePrice makes a price of a product.
@@ -189,8 +209,11 @@ func (s *Service) CreatePrice(ctx context.Context, c CreatePrice) (catalog.Price
 			c.MaxQuantity = catalog.MaxQuantity
 		}
 		made := catalog.Price{ID: id.New[id.Price](), Account: a.ID, Product: c.Product, Name: c.Name, Amount: c.Amount, Interval: c.Interval, TrialDays: c.TrialDays,
-			SetupFee: money.Amount{Minor: c.SetupFee, Currency: c.Amount.Currency}, MaxQuantity: c.MaxQuantity, State: catalog.Active, CreatedAt: now, Version: 1}
+			SetupFee: money.Amount{Minor: c.SetupFee, Currency: c.Amount.Currency}, MaxQuantity: c.MaxQuantity, Terms: c.Terms, State: catalog.Active, CreatedAt: now, Version: 1}
 		if err := made.Check(); err != nil {
+			return made, err
+		}
+		if err := termsRefer(tx, a, made); err != nil {
 			return made, err
 		}
 		if err := catalog.InsertPrice(tx, made); err != nil {
@@ -199,6 +222,21 @@ func (s *Service) CreatePrice(ctx context.Context, c CreatePrice) (catalog.Price
 		return made, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.PriceCreated, int64(made.ID), 0,
 			event.Data(map[string]any{"product": made.Product, "amount": made.Amount.Minor, "currency": made.Amount.Currency, "interval": made.Interval.String()})))
 	})
+}
+
+// termsRefer refuses terms that name what is not there, or what cannot follow.
+func termsRefer(tx *db.Tx, a account.Account, p catalog.Price) error {
+	if p.Terms.NextPrice == 0 {
+		return nil
+	}
+	next, err := catalog.LoadPrice(tx, a.ID, p.Terms.NextPrice)
+	if err != nil {
+		return refersTo(err, "next_price")
+	}
+	var f fault.Fields
+	f.Check(next.Recurring() && len(next.Terms.Dates) == 0, "next_price", "must be a price with an interval")
+	f.Check(next.Amount.Currency == p.Amount.Currency, "next_price", "must be in the same currency")
+	return f.Err()
 }
 
 // UpdatePrice changes what may change of a price.
@@ -237,6 +275,7 @@ type CreateCustomer struct {
 	Call
 	Email    string
 	Buyer    customer.Buyer
+	Taxing   customer.Taxing // IDState and CheckedAt are ignored
 	Language string
 	Metadata map[string]string
 }
@@ -250,7 +289,8 @@ func (s *Service) CreateCustomer(ctx context.Context, c CreateCustomer) (custome
 }
 
 func addCustomer(tx *db.Tx, a account.Account, now time.Time, c CreateCustomer) (customer.Customer, error) {
-	made := customer.Customer{ID: id.New[id.Customer](), Account: a.ID, Email: c.Email, Buyer: c.Buyer, Language: c.Language, Metadata: c.Metadata, CreatedAt: now, Version: 1}
+	made := customer.Customer{ID: id.New[id.Customer](), Account: a.ID, Email: c.Email, Buyer: c.Buyer, Taxing: c.Taxing, Language: c.Language, Metadata: c.Metadata, CreatedAt: now, Version: 1}
+	made.Taxing.IDState, made.Taxing.CheckedAt = "", time.Time{}
 	if err := checkCustomer(&made); err != nil {
 		return made, err
 	}
@@ -279,15 +319,20 @@ func checkCustomer(c *customer.Customer) error {
 // UpdateCustomer changes a customer.
 type UpdateCustomer struct {
 	Call
-	Customer id.Customer
-	Email    *string
-	Name     *string
-	Company  *string
-	Address  *string
-	Country  *string
-	TaxID    *string
-	Language *string
-	Metadata map[string]string // nil leaves it as it is
+	Customer   id.Customer
+	Email      *string
+	Name       *string
+	Company    *string
+	Address    *string
+	Country    *string
+	TaxID      *string
+	Region     *string
+	PostalCode *string
+	Shipping   *customer.Address
+	IPCountry  *string
+	TaxExempt  *string
+	Language   *string
+	Metadata   map[string]string // nil leaves it as it is
 }
 
 // UpdateCustomer changes a customer. Documents that were issued keep what they said.
@@ -304,6 +349,14 @@ func (s *Service) UpdateCustomer(ctx context.Context, c UpdateCustomer) (custome
 		set(&m.Buyer.Address, c.Address)
 		set(&m.Buyer.Country, c.Country)
 		set(&m.Buyer.TaxID, c.TaxID)
+		set(&m.Buyer.Region, c.Region)
+		set(&m.Buyer.PostalCode, c.PostalCode)
+		set(&m.Taxing.Shipping, c.Shipping)
+		set(&m.Taxing.IPCountry, c.IPCountry)
+		set(&m.Taxing.Exempt, c.TaxExempt)
+		if m.Buyer.TaxID != before.Buyer.TaxID || m.Buyer.Country != before.Buyer.Country {
+			m.Taxing.IDState, m.Taxing.CheckedAt = "", time.Time{}
+		}
 		set(&m.Language, c.Language)
 		if c.Metadata != nil {
 			m.Metadata = c.Metadata

@@ -17,6 +17,7 @@ type Customer struct {
 	Account   id.Account
 	Email     string // lower case; may be empty for customers that came by import
 	Buyer     Buyer
+	Taxing    Taxing
 	Language  string            // BCP 47, for example "de"; "" means the account's
 	Metadata  map[string]string // the merchant's own notes, at most MaxMetadata
 	CreatedAt time.Time
@@ -30,6 +31,28 @@ type Buyer struct {
 	Address string // lines separated by \n
 	Country string // ISO 3166-1 alpha-2, "" when unknown
 	TaxID   string
+	// Region is the state or province, for example CA or ON; with the postal code it
+	// tells where sales are taxed.
+	Region     string
+	PostalCode string
+}
+
+// Taxing is what decides about a customer's tax besides the billing address.
+type Taxing struct {
+	Shipping  Address   // where goods go; the zero value means the billing address
+	IPCountry string    // the country that the buyer's address on the network lay in, "" when unknown
+	Exempt    string    // why no tax is charged, as printed; "" when it is
+	IDState   string    // of Buyer.TaxID: "" unchecked, "valid", "invalid", "unavailable"
+	CheckedAt time.Time // when IDState was found; zero when never
+}
+
+// Address is where something is sent to.
+type Address struct {
+	Name       string `json:"name,omitempty"`
+	Lines      string `json:"lines,omitempty"` // separated by \n
+	Country    string `json:"country,omitempty"`
+	Region     string `json:"region,omitempty"`
+	PostalCode string `json:"postal_code,omitempty"`
 }
 
 // Printed is what a document shows of its buyer.
@@ -82,6 +105,15 @@ func (c Customer) Check() error {
 	text("address", c.Buyer.Address, maxAddress, true)
 	text("tax_id", c.Buyer.TaxID, 40, false)
 	f.Check(c.Buyer.Country == "" || isCountry(c.Buyer.Country), "country", "must be two capital letters of ISO 3166, for example DE")
+	text("region", c.Buyer.Region, 60, false)
+	text("postal_code", c.Buyer.PostalCode, 20, false)
+	text("shipping.name", c.Taxing.Shipping.Name, maxName, false)
+	text("shipping.address", c.Taxing.Shipping.Lines, maxAddress, true)
+	text("shipping.region", c.Taxing.Shipping.Region, 60, false)
+	text("shipping.postal_code", c.Taxing.Shipping.PostalCode, 20, false)
+	text("tax_exempt", c.Taxing.Exempt, 200, false)
+	f.Check(c.Taxing.Shipping.Country == "" || isCountry(c.Taxing.Shipping.Country), "shipping.country", "must be two capital letters of ISO 3166, for example DE")
+	f.Check(c.Taxing.IPCountry == "" || isCountry(c.Taxing.IPCountry), "ip_country", "must be two capital letters of ISO 3166, for example DE")
 	f.Check(c.Language == "" || isLanguage(c.Language), "language", "must be a language tag, for example en or de-AT")
 	f.Check(len(c.Metadata) <= MaxMetadata, "metadata", "must have at most %d entries", MaxMetadata)
 	for k, v := range c.Metadata {

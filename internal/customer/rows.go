@@ -9,9 +9,11 @@ import (
 )
 
 var table = db.NewTable("customer", db.Int("account_id"), db.Int("id"), db.Text("email"), db.Text("name"), db.Text("company"), db.Text("address"),
-	db.Text("country"), db.Text("tax_id"), db.Text("language"), db.Text("metadata"), db.Int("created_at"), db.Int("version"))
+	db.Text("country"), db.Text("tax_id"), db.Text("region"), db.Text("postal_code"), db.Text("shipping"), db.Text("ip_country"), db.Text("tax_exempt"),
+	db.Text("tax_id_state"), db.NullInt("tax_id_checked_at"), db.Text("language"), db.Text("metadata"), db.Int("created_at"), db.Int("version"))
 
-const columns = "id, email, name, company, address, country, tax_id, language, metadata, created_at, version"
+const columns = `id, email, name, company, address, country, tax_id, region, postal_code, shipping, ip_country, tax_exempt, tax_id_state, tax_id_checked_at,
+	language, metadata, created_at, version`
 
 func fill(r *db.Row, c *Customer) {
 	r.Int(int64(c.Account))
@@ -22,6 +24,13 @@ func fill(r *db.Row, c *Customer) {
 	r.Text(c.Buyer.Address)
 	r.Text(c.Buyer.Country)
 	r.Text(c.Buyer.TaxID)
+	r.Text(c.Buyer.Region)
+	r.Text(c.Buyer.PostalCode)
+	r.Text(c.Taxing.Shipping.text())
+	r.Text(c.Taxing.IPCountry)
+	r.Text(c.Taxing.Exempt)
+	r.Text(c.Taxing.IDState)
+	r.Time(c.Taxing.CheckedAt)
 	r.Text(c.Language)
 	r.Text(metadataText(c.Metadata))
 	r.Time(c.CreatedAt)
@@ -64,8 +73,10 @@ func Save(tx *db.Tx, before, c Customer) error {
 		}
 	}
 	n, err := tx.Exec(`update customer set email = $4, name = $5, company = $6, address = $7, country = $8, tax_id = $9, language = $10, metadata = $11,
+		region = $12, postal_code = $13, shipping = $14, ip_country = $15, tax_exempt = $16, tax_id_state = $17, tax_id_checked_at = $18,
 		version = version + 1 where account_id = $1 and id = $2 and version = $3`,
-		c.Account, c.ID, before.Version, c.Email, c.Buyer.Name, c.Buyer.Company, c.Buyer.Address, c.Buyer.Country, c.Buyer.TaxID, c.Language, metadataText(c.Metadata))
+		c.Account, c.ID, before.Version, c.Email, c.Buyer.Name, c.Buyer.Company, c.Buyer.Address, c.Buyer.Country, c.Buyer.TaxID, c.Language, metadataText(c.Metadata),
+		c.Buyer.Region, c.Buyer.PostalCode, c.Taxing.Shipping.text(), c.Taxing.IPCountry, c.Taxing.Exempt, c.Taxing.IDState, db.Time(c.Taxing.CheckedAt))
 	if db.IsUnique(err) {
 		return ErrEmailTaken // the address was taken between the look and the write
 	}
@@ -83,11 +94,17 @@ func load(tx *db.Tx, account id.Account, where string, args ...any) ([]Customer,
 	var list []Customer
 	err := tx.Each(func(row db.Scan) error {
 		c := Customer{Account: account}
-		var metadata string
-		err := row(&c.ID, &c.Email, &c.Buyer.Name, &c.Buyer.Company, &c.Buyer.Address, &c.Buyer.Country, &c.Buyer.TaxID, &c.Language, &metadata,
+		var metadata, shipping string
+		err := row(&c.ID, &c.Email, &c.Buyer.Name, &c.Buyer.Company, &c.Buyer.Address, &c.Buyer.Country, &c.Buyer.TaxID, &c.Buyer.Region, &c.Buyer.PostalCode,
+			&shipping, &c.Taxing.IPCountry, &c.Taxing.Exempt, &c.Taxing.IDState, db.ScanTime(&c.Taxing.CheckedAt), &c.Language, &metadata,
 			db.ScanTime(&c.CreatedAt), &c.Version)
 		if err != nil {
 			return err
+		}
+		if shipping != "" {
+			if err := json.Unmarshal([]byte(shipping), &c.Taxing.Shipping); err != nil {
+				return err
+			}
 		}
 		if metadata != "{}" {
 			err = json.Unmarshal([]byte(metadata), &c.Metadata)
@@ -179,4 +196,13 @@ func PrintedAs(tx *db.Tx, c Customer, version int64) (Printed, error) {
 	}
 	var p Printed
 	return p, json.Unmarshal([]byte(facts), &p)
+}
+
+// text is the address as it is kept.
+func (a Address) text() string {
+	if a == (Address{}) {
+		return ""
+	}
+	b, _ := json.Marshal(a) // strings always marshal
+	return string(b)
 }

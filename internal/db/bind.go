@@ -22,7 +22,7 @@ func Time(t time.Time) any {
 func ScanTime(t *time.Time) sql.Scanner { return scanTime{t} }
 
 // ScanNull scans an integer into v; NULL gives 0.
-func ScanNull[T ~int64](v *T) sql.Scanner { return scanNull[T]{v} }
+func ScanNull[T ~int64 | ~int](v *T) sql.Scanner { return scanNull[T]{v} }
 
 // ScanText scans a text into s; NULL gives "".
 func ScanText(s *string) sql.Scanner { return scanText{s} }
@@ -38,7 +38,7 @@ func (s scanTime) Scan(src any) error {
 	return nil
 }
 
-type scanNull[T ~int64] struct{ v *T }
+type scanNull[T ~int64 | ~int] struct{ v *T }
 
 func (s scanNull[T]) Scan(src any) error {
 	v, err := integer(src)

@@ -1,6 +1,8 @@
 package invoice
 
 import (
+	"encoding/json"
+
 	"perennial/internal/db"
 	"perennial/internal/fault"
 	"perennial/internal/id"
@@ -17,12 +19,12 @@ func Numbers(tx *db.Tx, account id.Account, series string, n int) (int64, error)
 }
 
 var table = db.NewTable("invoice", db.Int("account_id"), db.Int("id"), db.Int("customer_id"), db.NullInt("subscription_id"), db.NullInt("order_id"),
-	db.Text("series"), db.NullInt("number"), db.Text("state"), db.Text("reason"), db.Int("period"), db.NullInt("period_from"), db.NullInt("period_to"),
-	db.Text("currency"), db.Int("net"), db.Int("tax"), db.Int("total"), db.Int("refunded"), db.Int("seller_profile"), db.Int("buyer_version"),
-	db.NullInt("issued_at"), db.NullInt("paid_at"), db.NullInt("voided_at"), db.Int("created_at"), db.Int("version"))
+	db.Text("series"), db.NullInt("number"), db.Text("state"), db.Text("reason"), db.Int("period"), db.Int("part"), db.NullInt("period_from"), db.NullInt("period_to"),
+	db.Text("currency"), db.Int("net"), db.Int("tax"), db.Int("total"), db.Int("credit_used"), db.Int("reduced"), db.Int("credited"), db.Int("refunded"), db.Int("seller_profile"), db.Int("buyer_version"),
+	db.NullInt("issued_at"), db.NullInt("paid_at"), db.NullInt("voided_at"), db.NullInt("uncollectible_at"), db.Int("created_at"), db.Text("notes"), db.Int("version"))
 
-const columns = `id, customer_id, subscription_id, order_id, series, number, state, reason, period, period_from, period_to, currency,
-	net, tax, total, refunded, seller_profile, buyer_version, issued_at, paid_at, voided_at, created_at, version`
+const columns = `id, customer_id, subscription_id, order_id, series, number, state, reason, period, part, period_from, period_to, currency,
+	net, tax, total, credit_used, reduced, credited, refunded, seller_profile, buyer_version, issued_at, paid_at, voided_at, uncollectible_at, created_at, notes, version`
 
 // Insert writes new invoices. A second one for a (subscription, period, reason) is
 // a unique violation.
@@ -39,25 +41,31 @@ func Insert(tx *db.Tx, list []Invoice) error {
 		r.Text(string(v.State))
 		r.Text(string(v.Reason))
 		r.Int(int64(v.Period))
+		r.Int(int64(v.Part))
 		r.Time(v.Span.From)
 		r.Time(v.Span.To)
 		r.Text(string(v.Total.Currency))
 		r.Int(v.Net.Minor)
 		r.Int(v.Tax.Minor)
 		r.Int(v.Total.Minor)
+		r.Int(v.CreditUsed)
+		r.Int(v.Reduced)
+		r.Int(v.Credited)
 		r.Int(v.Refunded)
 		r.Int(v.Seller)
 		r.Int(v.Buyer)
 		r.Time(v.IssuedAt)
 		r.Time(v.PaidAt)
 		r.Time(v.VoidedAt)
+		r.Time(v.GivenUpAt)
 		r.Time(v.CreatedAt)
+		r.Text(v.Notes.text())
 		r.Int(1)
 		v.Version = 1
 	})
 }
 
-var changing = []string{"series", "number", "state", "issued_at", "paid_at", "voided_at"}
+var changing = []string{"series", "number", "state", "credit_used", "reduced", "credited", "issued_at", "paid_at", "voided_at", "uncollectible_at"}
 
 // Save writes what happened to invoices, each over the version that was loaded,
 // raises their versions, and returns the places of those that had another one.
@@ -70,9 +78,13 @@ func Save(tx *db.Tx, list []*Invoice) ([]int, error) {
 		r.Text(v.Series)
 		r.NullInt(v.Number, v.Number != 0)
 		r.Text(string(v.State))
+		r.Int(v.CreditUsed)
+		r.Int(v.Reduced)
+		r.Int(v.Credited)
 		r.Time(v.IssuedAt)
 		r.Time(v.PaidAt)
 		r.Time(v.VoidedAt)
+		r.Time(v.GivenUpAt)
 	})
 	for _, v := range list {
 		v.Version++
@@ -113,10 +125,15 @@ func load(tx *db.Tx, account id.Account, where string, args ...any) ([]Invoice, 
 	var list []Invoice
 	err := tx.Each(func(row db.Scan) error {
 		v := Invoice{Account: account}
+		var notes string
 		err := row(&v.ID, &v.Customer, db.ScanNull(&v.Subscription), db.ScanNull(&v.Order), &v.Series, db.ScanNull(&v.Number), &v.State, &v.Reason,
-			&v.Period, db.ScanTime(&v.Span.From), db.ScanTime(&v.Span.To), &v.Total.Currency, &v.Net.Minor, &v.Tax.Minor, &v.Total.Minor, &v.Refunded,
-			&v.Seller, &v.Buyer, db.ScanTime(&v.IssuedAt), db.ScanTime(&v.PaidAt), db.ScanTime(&v.VoidedAt), db.ScanTime(&v.CreatedAt), &v.Version)
+			&v.Period, &v.Part, db.ScanTime(&v.Span.From), db.ScanTime(&v.Span.To), &v.Total.Currency, &v.Net.Minor, &v.Tax.Minor, &v.Total.Minor,
+			&v.CreditUsed, &v.Reduced, &v.Credited, &v.Refunded, &v.Seller, &v.Buyer, db.ScanTime(&v.IssuedAt), db.ScanTime(&v.PaidAt), db.ScanTime(&v.VoidedAt),
+			db.ScanTime(&v.GivenUpAt), db.ScanTime(&v.CreatedAt), &notes, &v.Version)
 		v.Net.Currency, v.Tax.Currency = v.Total.Currency, v.Total.Currency
+		if err == nil && notes != "" {
+			err = json.Unmarshal([]byte(notes), &v.Notes)
+		}
 		list = append(list, v)
 		return err
 	}, "select "+columns+" from invoice where account_id = $1 "+where, append([]any{account}, args...)...)
@@ -188,7 +205,8 @@ func LatestOf(tx *db.Tx, account id.Account, subscriptions []int64) (map[id.Subs
 }
 
 var lineTable = db.NewTable("invoice_line", db.Int("account_id"), db.Int("invoice_id"), db.Int("position"), db.Text("kind"), db.Text("description"),
-	db.NullInt("price_id"), db.Int("quantity"), db.Int("unit_amount"), db.Int("amount"), db.Text("tax_rate"), db.Int("tax"), db.NullInt("period_from"), db.NullInt("period_to"))
+	db.NullInt("price_id"), db.Int("quantity"), db.Int("unit_amount"), db.Int("discount"), db.Int("amount"), db.Text("tax_rate"), db.Text("tax_name"), db.Int("tax"),
+	db.NullInt("period_from"), db.NullInt("period_to"), db.Text("details"))
 
 // InsertLines writes the lines of new invoices.
 func InsertLines(tx *db.Tx, list []Line) error {
@@ -202,32 +220,91 @@ func InsertLines(tx *db.Tx, list []Line) error {
 		r.NullInt(int64(l.Price), l.Price != 0)
 		r.Int(l.Quantity)
 		r.Int(l.UnitAmount.Minor)
+		r.Int(l.Discount.Minor)
 		r.Int(l.Amount.Minor)
 		r.Text(l.Rate.String())
+		r.Text(l.TaxName)
 		r.Int(l.Tax.Minor)
 		r.Time(l.Span.From)
 		r.Time(l.Span.To)
+		r.Text(l.Details.text())
 	})
 }
 
 // Lines are the lines of an invoice, in order.
 func Lines(tx *db.Tx, v Invoice) ([]Line, error) {
+	found, err := lines(tx, v.Account, "and invoice_id = $2", int64(v.ID))
+	for i := range found {
+		found[i].in(v.Total.Currency)
+	}
+	return found, err
+}
+
+// LinesOf are the lines of several invoices, in order.
+func LinesOf(tx *db.Tx, account id.Account, list []Invoice) (map[id.Invoice][]Line, error) {
+	ids := make([]int64, len(list))
+	currency := make(map[id.Invoice]money.Currency, len(list))
+	for i, v := range list {
+		ids[i], currency[v.ID] = int64(v.ID), v.Total.Currency
+	}
+	found, err := lines(tx, account, "and "+tx.AnyOf("invoice_id", 2), tx.List(ids))
+	byInvoice := make(map[id.Invoice][]Line, len(list))
+	for i := range found {
+		found[i].in(currency[found[i].Invoice])
+		byInvoice[found[i].Invoice] = append(byInvoice[found[i].Invoice], found[i])
+	}
+	return byInvoice, err
+}
+
+func lines(tx *db.Tx, account id.Account, where string, arg any) ([]Line, error) {
 	var list []Line
 	err := tx.Each(func(row db.Scan) error {
-		l := Line{Account: v.Account, Invoice: v.ID}
-		var rate string
-		err := row(&l.Position, &l.Kind, &l.Description, db.ScanNull(&l.Price), &l.Quantity, &l.UnitAmount.Minor, &l.Amount.Minor, &rate, &l.Tax.Minor,
-			db.ScanTime(&l.Span.From), db.ScanTime(&l.Span.To))
+		l := Line{Account: account}
+		var rate, details string
+		err := row(&l.Invoice, &l.Position, &l.Kind, &l.Description, db.ScanNull(&l.Price), &l.Quantity, &l.UnitAmount.Minor, &l.Discount.Minor, &l.Amount.Minor,
+			&rate, &l.TaxName, &l.Tax.Minor, db.ScanTime(&l.Span.From), db.ScanTime(&l.Span.To), &details)
 		if err != nil {
 			return err
 		}
-		l.UnitAmount.Currency, l.Amount.Currency, l.Tax.Currency = v.Total.Currency, v.Total.Currency, v.Total.Currency
+		if l.Details, err = readDetails(details); err != nil {
+			return err
+		}
 		l.Rate, err = money.ParseRate(rate)
 		list = append(list, l)
 		return err
-	}, `select position, kind, description, price_id, quantity, unit_amount, amount, tax_rate, tax, period_from, period_to
-		from invoice_line where account_id = $1 and invoice_id = $2 order by position`, v.Account, v.ID)
+	}, `select invoice_id, position, kind, description, price_id, quantity, unit_amount, discount, amount, tax_rate, tax_name, tax, period_from, period_to, details
+		from invoice_line where account_id = $1 `+where+" order by invoice_id, position", account, arg)
 	return list, err
+}
+
+// in gives the amounts of a line their currency.
+func (l *Line) in(c money.Currency) {
+	l.UnitAmount.Currency, l.Discount.Currency, l.Amount.Currency, l.Tax.Currency = c, c, c, c
+}
+
+// text is the notes as they are kept.
+func (n Notes) text() string {
+	if n.IsZero() {
+		return ""
+	}
+	b, _ := json.Marshal(n) // strings always marshal
+	return string(b)
+}
+
+func readDetails(text string) (Details, error) {
+	var d Details
+	if text == "" {
+		return d, nil
+	}
+	return d, json.Unmarshal([]byte(text), &d)
+}
+
+func (d Details) text() string {
+	if d.isZero() {
+		return ""
+	}
+	b, _ := json.Marshal(d) // strings and numbers always marshal
+	return string(b)
 }
 
 // Totals are sums over the account's invoices in one state and currency.
@@ -238,6 +315,7 @@ type Totals struct {
 	Net      int64 // minor units
 	Tax      int64
 	Total    int64
+	Due      int64 // of the total, less credit and credit notes
 	Refunded int64
 }
 
@@ -246,10 +324,10 @@ func Sum(tx *db.Tx, account id.Account) ([]Totals, error) {
 	var list []Totals
 	err := tx.Each(func(row db.Scan) error {
 		var t Totals
-		err := row(&t.State, &t.Currency, &t.Count, &t.Net, &t.Tax, &t.Total, &t.Refunded)
+		err := row(&t.State, &t.Currency, &t.Count, &t.Net, &t.Tax, &t.Total, &t.Due, &t.Refunded)
 		list = append(list, t)
 		return err
-	}, `select state, currency, count(*), cast(sum(net) as bigint), cast(sum(tax) as bigint), cast(sum(total) as bigint), cast(sum(refunded) as bigint)
+	}, `select state, currency, count(*), cast(sum(net) as bigint), cast(sum(tax) as bigint), cast(sum(total) as bigint), cast(sum(total - credit_used - reduced) as bigint), cast(sum(refunded) as bigint)
 		from invoice where account_id = $1 group by state, currency order by state, currency`, account)
 	return list, err
 }

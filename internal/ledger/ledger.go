@@ -14,11 +14,14 @@ type Book string
 
 // The books.
 const (
-	Receivable Book = "receivable" // what customers owe on issued invoices
-	Revenue    Book = "revenue"    // what was sold, without tax
-	Tax        Book = "tax"        // owed to the tax office
-	Cash       Book = "cash"       // held by the gateways for the merchant
-	Refunds    Book = "refunds"    // what was sold and given back, without tax
+	Receivable Book = "receivable"  // what customers owe on issued invoices
+	Revenue    Book = "revenue"     // what was sold, without tax
+	Tax        Book = "tax"         // owed to the tax office
+	Cash       Book = "cash"        // held by the gateways for the merchant
+	Refunds    Book = "refunds"     // what was sold and given back, without tax
+	Credit     Book = "credit"      // what customers have in credit
+	Given      Book = "given"       // credit that was given as a present
+	WrittenOff Book = "written_off" // owed and given up
 )
 
 // Reason says which money fact an entry records.
@@ -26,10 +29,14 @@ type Reason string
 
 // The reasons.
 const (
-	Issue    Reason = "issue"   // an invoice was issued
-	Collect  Reason = "collect" // a payment went through
-	Void     Reason = "void"    // an invoice was voided
-	GiveBack Reason = "refund"  // a refund went through
+	Issue      Reason = "issue"       // an invoice was issued
+	Collect    Reason = "collect"     // a payment went through
+	Void       Reason = "void"        // an invoice was voided
+	GiveBack   Reason = "refund"      // a refund went through
+	UseUp      Reason = "credit_used" // an invoice used credit
+	CreditNote Reason = "credit_note" // a credit note became credit, or reduced what is owed
+	Present    Reason = "goodwill"    // credit was given or taken back
+	GiveUp     Reason = "written_off" // an invoice became uncollectible
 )
 
 // Entry moves an amount from the book it credits to the book it debits.
@@ -58,6 +65,50 @@ func Voided(account id.Account, invoice id.Invoice, at time.Time, net, tax money
 // Refunded are the entries of a refund of net and tax.
 func Refunded(account id.Account, invoice id.Invoice, refund id.Refund, at time.Time, net, tax money.Amount) []Entry {
 	return pair(Entry{Account: account, Invoice: invoice, At: at, Credit: Cash, Reason: GiveBack, Source: int64(refund)}, net, tax, func(e *Entry, book Book) { e.Debit = book }, Refunds)
+}
+
+// CreditUsed are the entries of an invoice that credit paid for; with back, of one that
+// was taken back and returns it.
+func CreditUsed(account id.Account, invoice id.Invoice, at time.Time, amount money.Amount, back bool) []Entry {
+	e := Entry{Account: account, Invoice: invoice, At: at, Debit: Credit, Credit: Receivable, Reason: UseUp, Source: int64(invoice)}
+	if back {
+		e.Debit, e.Credit = e.Credit, e.Debit
+	}
+	return single(e, amount)
+}
+
+// Credited are the entries of a credit note's net and tax that went to a book: Credit, or
+// Receivable when it reduces what is owed.
+func Credited(account id.Account, invoice id.Invoice, note id.CreditNote, at time.Time, net, tax money.Amount, to Book) []Entry {
+	return pair(Entry{Account: account, Invoice: invoice, At: at, Credit: to, Reason: CreditNote, Source: int64(note)}, net, tax, func(e *Entry, book Book) { e.Debit = book }, Refunds)
+}
+
+// Goodwill are the entries of credit that was given (above zero) or taken back.
+func Goodwill(account id.Account, entry id.Entry, at time.Time, amount money.Amount) []Entry {
+	e := Entry{Account: account, At: at, Debit: Given, Credit: Credit, Reason: Present, Source: int64(entry)}
+	if amount.Sign() < 0 {
+		e.Debit, e.Credit = e.Credit, e.Debit
+	}
+	return single(e, amount.Abs())
+}
+
+// GivenUp are the entries of an invoice that became uncollectible; with back, of one that
+// was paid or taken back after all.
+func GivenUp(account id.Account, invoice id.Invoice, at time.Time, amount money.Amount, back bool) []Entry {
+	e := Entry{Account: account, Invoice: invoice, At: at, Debit: WrittenOff, Credit: Receivable, Reason: GiveUp, Source: int64(invoice)}
+	if back {
+		e.Debit, e.Credit = e.Credit, e.Debit
+	}
+	return single(e, amount)
+}
+
+// single is one entry of an amount, none of zero.
+func single(e Entry, amount money.Amount) []Entry {
+	if amount.IsZero() {
+		return nil
+	}
+	e.ID, e.Amount = id.New[id.Entry](), amount
+	return []Entry{e}
 }
 
 // pair is one entry for net against sales and one for tax, without those of zero.

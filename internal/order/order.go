@@ -35,6 +35,7 @@ type Order struct {
 	State        State
 	Source       string // "api", "checkout" …
 	Secret       string // makes the token unguessable
+	Terms        string // of the subscription that begins with completion, as JSON; commerce reads it
 	CreatedAt    time.Time
 	Version      int64
 }
@@ -64,7 +65,7 @@ func ParseToken(token string) (id.Account, id.Order, string, error) {
 	return id.Account(binary.BigEndian.Uint64(b[:8])), id.Order(binary.BigEndian.Uint64(b[8:])), token[idText:], nil // #nosec G115 -- the top bits are clear
 }
 
-const columns = "id, customer_id, price_id, quantity, method_id, invoice_id, subscription_id, state, source, secret, created_at, version"
+const columns = "id, customer_id, price_id, quantity, method_id, invoice_id, subscription_id, state, source, secret, terms, created_at, version"
 
 // Insert writes a new order.
 func Insert(tx *db.Tx, o Order) error {
@@ -74,9 +75,9 @@ func Insert(tx *db.Tx, o Order) error {
 		}
 		return v
 	}
-	_, err := tx.Exec(`insert into orders (account_id, id, customer_id, price_id, quantity, method_id, invoice_id, subscription_id, state, source, secret, created_at, version)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1)`, o.Account, o.ID, o.Customer, o.Price, o.Quantity,
-		null(int64(o.Method)), null(int64(o.Invoice)), null(int64(o.Subscription)), o.State, o.Source, o.Secret, clock.Micros(o.CreatedAt))
+	_, err := tx.Exec(`insert into orders (account_id, id, customer_id, price_id, quantity, method_id, invoice_id, subscription_id, state, source, secret, terms, created_at, version)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1)`, o.Account, o.ID, o.Customer, o.Price, o.Quantity,
+		null(int64(o.Method)), null(int64(o.Invoice)), null(int64(o.Subscription)), o.State, o.Source, o.Secret, o.Terms, clock.Micros(o.CreatedAt))
 	return err
 }
 
@@ -94,7 +95,7 @@ func load(tx *db.Tx, account id.Account, where string, args ...any) ([]Order, er
 	err := tx.Each(func(row db.Scan) error {
 		o := Order{Account: account}
 		err := row(&o.ID, &o.Customer, &o.Price, &o.Quantity, db.ScanNull(&o.Method), db.ScanNull(&o.Invoice), db.ScanNull(&o.Subscription),
-			&o.State, &o.Source, &o.Secret, db.ScanTime(&o.CreatedAt), &o.Version)
+			&o.State, &o.Source, &o.Secret, &o.Terms, db.ScanTime(&o.CreatedAt), &o.Version)
 		list = append(list, o)
 		return err
 	}, "select "+columns+" from orders where account_id = $1 "+where, append([]any{account}, args...)...)

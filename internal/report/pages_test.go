@@ -47,14 +47,14 @@ func TestRevenueByMonth(t *testing.T) {
 		must(err)
 		price, err := s.CreatePrice(ctx, commerce.CreatePrice{Call: call, Product: product.ID, Amount: money.Amount{Minor: 1000, Currency: "EUR"}, Interval: period.Interval{Unit: period.Month, Count: 1}, SetupFee: 500})
 		must(err)
-		quote, err := s.Quote(ctx, call.Account, price.ID, 3)
+		quote, err := s.Quote(ctx, call.Account, price.ID, 3, commerce.Options{}, 0)
 		must(err)
 		sale, err := s.Sell(ctx, commerce.Sell{Call: call, Price: price.ID, Quantity: 3, Token: "tok_visa", Shown: &quote.Due, Buyer: &commerce.CreateCustomer{Email: "ines@example.com", Buyer: customer.Buyer{Name: "Ines"}}})
 		must(err)
 		if sale.Invoice.Total != quote.Due || quote.Due.Minor != 4165 || quote.Each.Minor != 3570 || quote.EachTax.Minor != 570 || !quote.NextAt.Equal(sale.Subscription.Span.To) {
 			t.Errorf("quoted %+v, sold %+v", quote, sale.Invoice.Total)
 		}
-		if _, err := s.Quote(ctx, call.Account, price.ID, 0); err == nil {
+		if _, err := s.Quote(ctx, call.Account, price.ID, 0, commerce.Options{}, 0); err == nil {
 			t.Error("a quantity of 0 was quoted")
 		}
 		_, err = s.Refund(ctx, commerce.Refund{Call: call, Payment: sale.Payment.ID, Amount: 1190})

@@ -1,6 +1,8 @@
 package subscription
 
 import (
+	"encoding/json"
+	"slices"
 	"time"
 
 	"perennial/internal/clock"
@@ -14,10 +16,12 @@ import (
 var table = db.NewTable("subscription", db.Int("account_id"), db.Int("id"), db.Int("customer_id"), db.Int("product_id"), db.Int("price_id"), db.NullInt("method_id"),
 	db.Text("state"), db.Text("currency"), db.Int("unit_amount"), db.Int("quantity"), db.Text("interval_unit"), db.Int("interval_count"), db.Text("zone"),
 	db.Int("anchor_at"), db.Int("period"), db.Int("period_from"), db.Int("period_to"), db.NullInt("trial_to"), db.NullInt("cancel_at"), db.NullInt("ended_at"),
-	db.Text("end_reason"), db.NullInt("invoice_id"), db.Int("failures"), db.NullInt("next_action_at"), db.Int("lease_until"), db.Int("created_at"), db.Int("version"))
+	db.Text("end_reason"), db.NullInt("invoice_id"), db.Int("failures"), db.NullInt("next_action_at"), db.Int("lease_until"), db.Int("base"), db.Int("anchor_day"),
+	db.NullInt("end_period"), db.NullInt("resume_at"), db.NullInt("tax_profile_id"), db.NullInt("change_id"), db.Text("extras"), db.Int("created_at"), db.Int("version"))
 
 const columns = `id, customer_id, product_id, price_id, method_id, state, currency, unit_amount, quantity, interval_unit, interval_count, zone,
-	anchor_at, period, period_from, period_to, trial_to, cancel_at, ended_at, end_reason, invoice_id, failures, next_action_at, lease_until, created_at, version`
+	anchor_at, period, period_from, period_to, trial_to, cancel_at, ended_at, end_reason, invoice_id, failures, next_action_at, lease_until,
+	base, anchor_day, end_period, resume_at, tax_profile_id, change_id, extras, created_at, version`
 
 // Insert writes new subscriptions.
 func Insert(tx *db.Tx, list []Subscription) error {
@@ -48,6 +52,13 @@ func Insert(tx *db.Tx, list []Subscription) error {
 		r.Int(int64(s.Failures))
 		r.Time(s.NextActionAt)
 		r.Time(s.LeaseUntil)
+		r.Int(int64(s.Base))
+		r.Int(int64(s.AnchorDay))
+		r.NullInt(int64(s.EndPeriod), s.EndPeriod != 0)
+		r.Time(s.ResumeAt)
+		r.NullInt(int64(s.TaxProfile), s.TaxProfile != 0)
+		r.NullInt(int64(s.Change), s.Change != 0)
+		r.Text(s.Extras.text())
 		r.Time(s.CreatedAt)
 		r.Int(1)
 		s.Version = 1
@@ -56,38 +67,77 @@ func Insert(tx *db.Tx, list []Subscription) error {
 
 // What a story may change of a subscription.
 var changing = []string{"method_id", "state", "period", "period_from", "period_to", "cancel_at", "ended_at", "end_reason", "invoice_id", "failures",
-	"next_action_at", "lease_until"}
+	"next_action_at", "lease_until", "base", "anchor_at", "end_period", "resume_at", "change_id", "extras"}
+
+// What a change of terms writes besides.
+var switching = append(slices.Clone(changing), "product_id", "price_id", "currency", "unit_amount", "quantity", "interval_unit", "interval_count", "anchor_day", "trial_to")
 
 // Save writes subscriptions, each over the version that was loaded, raises their
 // versions, and returns the places of those that had another one.
 func Save(tx *db.Tx, list []*Subscription) ([]int, error) {
-	return save(tx, changing, list, func(r *db.Row, s *Subscription) {
-		r.NullInt(int64(s.Method), s.Method != 0)
-		r.Text(string(s.State))
-		r.Int(int64(s.Period))
-		r.Time(s.Span.From)
-		r.Time(s.Span.To)
-		r.Time(s.CancelAt)
-		r.Time(s.EndedAt)
-		r.Text(string(s.EndReason))
-		r.NullInt(int64(s.Invoice), s.Invoice != 0)
-		r.Int(int64(s.Failures))
-		r.Time(s.NextActionAt)
-		r.Time(s.LeaseUntil)
+	return save(tx, changing, list, fillChanging)
+}
+
+func fillChanging(r *db.Row, s *Subscription) {
+	r.NullInt(int64(s.Method), s.Method != 0)
+	r.Text(string(s.State))
+	r.Int(int64(s.Period))
+	r.Time(s.Span.From)
+	r.Time(s.Span.To)
+	r.Time(s.CancelAt)
+	r.Time(s.EndedAt)
+	r.Text(string(s.EndReason))
+	r.NullInt(int64(s.Invoice), s.Invoice != 0)
+	r.Int(int64(s.Failures))
+	r.Time(s.NextActionAt)
+	r.Time(s.LeaseUntil)
+	r.Int(int64(s.Base))
+	r.Time(s.AnchorAt)
+	r.NullInt(int64(s.EndPeriod), s.EndPeriod != 0)
+	r.Time(s.ResumeAt)
+	r.NullInt(int64(s.Change), s.Change != 0)
+	r.Text(s.Extras.text())
+}
+
+// SaveTerms is Save for subscriptions whose terms changed.
+func SaveTerms(tx *db.Tx, list []*Subscription) ([]int, error) {
+	return save(tx, switching, list, func(r *db.Row, s *Subscription) {
+		fillChanging(r, s)
+		r.Int(int64(s.Product))
+		r.Int(int64(s.Price))
+		r.Text(string(s.UnitAmount.Currency))
+		r.Int(s.UnitAmount.Minor)
+		r.Int(s.Quantity)
+		r.Text(s.Interval.Unit.String())
+		r.Int(int64(s.Interval.Count))
+		r.Int(int64(s.AnchorDay))
+		r.Time(s.TrialTo)
 	})
 }
+
+// SaveMoved is SaveClaimed for subscriptions of which also the extras changed.
+func SaveMoved(tx *db.Tx, list []*Subscription) ([]int, error) {
+	return save(tx, moved, list, func(r *db.Row, s *Subscription) {
+		fillClaimed(r, s)
+		r.Text(s.Extras.text())
+	})
+}
+
+var moved = append(slices.Clone(claimed), "extras")
 
 // SaveClaimed is Save for subscriptions of which nothing changed but the period they
 // are in, the invoice that they owe and their lease. It leaves out the columns that
 // lists and the due work are found by, whose indexes would be written again.
 func SaveClaimed(tx *db.Tx, list []*Subscription) ([]int, error) {
-	return save(tx, claimed, list, func(r *db.Row, s *Subscription) {
-		r.Int(int64(s.Period))
-		r.Time(s.Span.From)
-		r.Time(s.Span.To)
-		r.NullInt(int64(s.Invoice), s.Invoice != 0)
-		r.Time(s.LeaseUntil)
-	})
+	return save(tx, claimed, list, fillClaimed)
+}
+
+func fillClaimed(r *db.Row, s *Subscription) {
+	r.Int(int64(s.Period))
+	r.Time(s.Span.From)
+	r.Time(s.Span.To)
+	r.NullInt(int64(s.Invoice), s.Invoice != 0)
+	r.Time(s.LeaseUntil)
 }
 
 var claimed = []string{"period", "period_from", "period_to", "invoice_id", "lease_until"}
@@ -133,13 +183,19 @@ func load(tx *db.Tx, account id.Account, where string, args ...any) ([]Subscript
 	var list []Subscription
 	err := tx.Each(func(row db.Scan) error {
 		s := Subscription{Account: account}
-		var unit string
+		var unit, extras string
 		err := row(&s.ID, &s.Customer, &s.Product, &s.Price, db.ScanNull(&s.Method), &s.State, &s.UnitAmount.Currency, &s.UnitAmount.Minor, &s.Quantity,
 			&unit, &s.Interval.Count, &s.Zone, db.ScanTime(&s.AnchorAt), &s.Period, db.ScanTime(&s.Span.From), db.ScanTime(&s.Span.To),
 			db.ScanTime(&s.TrialTo), db.ScanTime(&s.CancelAt), db.ScanTime(&s.EndedAt), &s.EndReason, db.ScanNull(&s.Invoice), &s.Failures,
-			db.ScanTime(&s.NextActionAt), db.ScanTime(&s.LeaseUntil), db.ScanTime(&s.CreatedAt), &s.Version)
+			db.ScanTime(&s.NextActionAt), db.ScanTime(&s.LeaseUntil), &s.Base, &s.AnchorDay, db.ScanNull(&s.EndPeriod), db.ScanTime(&s.ResumeAt),
+			db.ScanNull(&s.TaxProfile), db.ScanNull(&s.Change), &extras, db.ScanTime(&s.CreatedAt), &s.Version)
 		if err != nil {
 			return err
+		}
+		if extras != "" {
+			if err := json.Unmarshal([]byte(extras), &s.Extras); err != nil {
+				return err
+			}
 		}
 		err = s.Interval.Unit.UnmarshalText([]byte(unit))
 		list = append(list, s)

@@ -17,11 +17,14 @@ const (
 	Trialing State = "trialing"
 	Active   State = "active"
 	PastDue  State = "past_due"
+	Paused   State = "paused"
 	Canceled State = "canceled"
 )
 
 // Known reports whether s is a state.
-func (s State) Known() bool { return s == Trialing || s == Active || s == PastDue || s == Canceled }
+func (s State) Known() bool {
+	return s == Trialing || s == Active || s == PastDue || s == Paused || s == Canceled
+}
 
 // EndReason is why a subscription ended.
 type EndReason string
@@ -31,6 +34,8 @@ const (
 	NotEnded      EndReason = ""
 	ByRequest     EndReason = "requested"      // somebody canceled it
 	PaymentFailed EndReason = "payment_failed" // the last retry was declined
+	Completed     EndReason = "completed"      // its last payment's period is over
+	Replaced      EndReason = "replaced"       // another subscription took its place
 	Imported      EndReason = "imported"       // it had ended elsewhere
 )
 
@@ -44,19 +49,27 @@ type Subscription struct {
 	Method   id.Method // charged at renewal; 0 when there is none
 
 	State      State
-	UnitAmount money.Amount // for one piece and one period, without tax
+	UnitAmount money.Amount // for one piece and one period, without discounts
 	Quantity   int64
-	Interval   period.Interval
-	Zone       string // in which its days are counted
+	Interval   period.Interval // none when it is billed on Extras.Dates
+	Zone       string          // in which its days are counted
 
-	AnchorAt time.Time   // boundary 0: the start of period 0
-	Period   int         // -1 during the trial, then 0, 1, 2 …
-	Span     period.Span // of Period
-	TrialTo  time.Time   // zero when there was no trial
+	AnchorAt  time.Time   // the start of period Base
+	AnchorDay int         // day of the month that its boundaries return to; 0 means AnchorAt's own
+	Base      int         // number of the period that begins at AnchorAt
+	Period    int         // below 0 during the trial, then 0, 1, 2 …
+	Span      period.Span // of Period
+	EndPeriod int         // the first period that does not come any more; 0 when there is no last one
+	TrialTo   time.Time   // zero when there was no trial
 
 	CancelAt  time.Time // a scheduled end; zero when none
+	ResumeAt  time.Time // the end of a pause; zero when it is not paused, or without end
 	EndedAt   time.Time
 	EndReason EndReason
+
+	TaxProfile id.TaxProfile // in force when it was sold; 0 means the account's one rate
+	Change     id.Change     // scheduled or under way; 0 for none
+	Extras     Extras
 
 	Invoice      id.Invoice // unpaid, for Period; 0 when nothing is owed
 	Failures     int        // declined attempts for Invoice
@@ -71,14 +84,6 @@ type Subscription struct {
 // attempt before. After the last the subscription ends.
 var RetryDelays = []time.Duration{24 * time.Hour, 3 * 24 * time.Hour, 5 * 24 * time.Hour}
 
-func (s *Subscription) anchor() period.Anchor {
-	zone, err := period.LoadZone(s.Zone)
-	if err != nil {
-		zone = time.UTC // the account's zone was checked when it was written
-	}
-	return period.Anchor{Start: s.AnchorAt, Zone: zone}
-}
-
 // Terms is what a new subscription is sold as.
 type Terms struct {
 	Product    id.Product
@@ -88,41 +93,180 @@ type Terms struct {
 	Interval   period.Interval
 	TrialDays  int
 	Zone       string
+
+	Payments   int           // how many periods are billed; 0 means until it ends otherwise
+	AnchorDay  int           // day of the month on which everybody is billed; 0 means the day they came
+	AnchorAt   time.Time     // a boundary to fall in with; zero for none
+	FreeFirst  bool          // the time up to the first such day costs nothing
+	TaxProfile id.TaxProfile // 0 means the account's one rate
+	Extras     Extras
 }
 
 // Start is a new subscription beginning at now: with a trial when the terms have
 // one, else in its period 0, which is taken to be paid.
 func Start(sub id.Subscription, account id.Account, customer id.Customer, method id.Method, t Terms, now time.Time) Subscription {
-	s := Subscription{ID: sub, Account: account, Customer: customer, Product: t.Product, Price: t.Price, Method: method,
-		State: Active, UnitAmount: t.UnitAmount, Quantity: t.Quantity, Interval: t.Interval, Zone: t.Zone, AnchorAt: now, CreatedAt: now}
+	s := Subscription{ID: sub, Account: account, Customer: customer, Method: method, State: Active, Zone: t.Zone, TaxProfile: t.TaxProfile, CreatedAt: now}
+	s.take(t)
 	if t.TrialDays > 0 {
+		parts := max(1, t.Extras.Trial.Payments)
+		s.Extras.Trial.Days, s.Extras.Trial.Payments = t.TrialDays, parts
+		s.AnchorAt = now
 		s.TrialTo = s.anchor().Boundary(period.Interval{Unit: period.Day, Count: t.TrialDays}, 1)
-		s.State, s.Period, s.AnchorAt = Trialing, -1, s.TrialTo
-		s.Span = period.Span{From: now, To: s.TrialTo}
+		s.State, s.Period = Trialing, -parts
+		s.begin(s.TrialTo, t)
+		s.Span = period.Span{From: now, To: s.boundary(s.Period + 1)}
 	} else {
-		s.Span = s.anchor().Period(s.Interval, 0)
+		s.begin(now, t)
+		s.Span = period.Span{From: now, To: s.boundary(s.Period + 1)}
 	}
-	s.NextActionAt = s.Span.To
+	s.plan()
 	return s
+}
+
+// take makes the terms those of the subscription.
+func (s *Subscription) take(t Terms) {
+	s.Product, s.Price, s.UnitAmount, s.Quantity, s.Interval, s.AnchorDay = t.Product, t.Price, t.UnitAmount, t.Quantity, t.Interval, t.AnchorDay
+	s.Extras = t.Extras
+}
+
+// begin sets the anchor of regular periods that begin at an instant with the number
+// that Period has, or with 0 after a trial.
+func (s *Subscription) begin(at time.Time, t Terms) {
+	first := max(s.Period, 0)
+	s.Base, s.AnchorAt = first, at
+	switch {
+	case len(s.Extras.Dates) > 0:
+		s.beginOnDates(at, first)
+	case !t.AnchorAt.IsZero():
+		s.AnchorAt = t.AnchorAt
+		s.AnchorAt = s.anchor().Boundary(s.Interval, s.anchor().Index(s.Interval, at.Add(-1))+1)
+		s.stub(at, first, t)
+	case s.AnchorDay > 0:
+		s.AnchorAt = period.MonthlyOn(s.AnchorDay, at, s.zone()).Start
+		s.stub(at, first, t)
+	}
+	if t.Payments > 0 {
+		s.EndPeriod = first + t.Payments
+		if s.Base > first && t.FreeFirst {
+			s.EndPeriod++
+		}
+	}
+}
+
+// stub makes the time up to the anchor a short period of its own: the period before
+// the one of the anchor, or a trial when it is free.
+func (s *Subscription) stub(at time.Time, first int, t Terms) {
+	if s.AnchorAt.Equal(at) {
+		return
+	}
+	if t.FreeFirst && t.TrialDays == 0 {
+		s.State, s.Period, s.TrialTo = Trialing, -1, s.AnchorAt
+		s.Extras.Trial.Payments = 1
+		return
+	}
+	s.Base = first + 1
+}
+
+// beginOnDates leaves out the days that have passed. A first day that is to come is
+// waited for.
+func (s *Subscription) beginOnDates(at time.Time, first int) {
+	today := period.Date(at, s.zone())
+	var left []string
+	for _, d := range s.Extras.Dates {
+		if d >= today {
+			left = append(left, d)
+		}
+	}
+	s.Extras.Dates = left
+	s.EndPeriod = first + len(left)
+	if len(left) > 0 && left[0] > today {
+		s.State, s.Period, s.TrialTo = Trialing, -1, period.Midnight(left[0], s.zone())
+		s.Extras.Trial.Payments = 1
+	}
 }
 
 // Bring is a subscription that began elsewhere at an instant before now: the period
 // that holds now counts as paid there.
 func Bring(sub id.Subscription, account id.Account, customer id.Customer, method id.Method, t Terms, started, now time.Time) Subscription {
-	s := Subscription{ID: sub, Account: account, Customer: customer, Product: t.Product, Price: t.Price, Method: method,
-		State: Active, UnitAmount: t.UnitAmount, Quantity: t.Quantity, Interval: t.Interval, Zone: t.Zone, AnchorAt: started, CreatedAt: now}
+	s := Subscription{ID: sub, Account: account, Customer: customer, Method: method, State: Active, Zone: t.Zone, AnchorAt: started, CreatedAt: now}
+	s.take(t)
 	s.Span, s.Period = s.anchor().PeriodAt(t.Interval, now)
-	s.NextActionAt = s.Span.To
+	s.plan()
 	return s
 }
 
-// End closes an imported subscription that had ended elsewhere.
-func (s *Subscription) End(at time.Time, why EndReason) {
-	s.State, s.EndedAt, s.EndReason = Canceled, at, why
-	s.NextActionAt, s.CancelAt, s.LeaseUntil = time.Time{}, time.Time{}, time.Time{}
+func (s *Subscription) zone() *time.Location {
+	zone, err := period.LoadZone(s.Zone)
+	if err != nil {
+		return time.UTC // the account's zone was checked when it was written
+	}
+	return zone
 }
 
-// Amount is what each period costs, without tax.
+func (s *Subscription) anchor() period.Anchor {
+	return period.Anchor{Start: s.AnchorAt, Day: s.AnchorDay, Zone: s.zone()}
+}
+
+// boundary is the start of a period: of one that is to come, or of the present one
+// when nothing moved it.
+func (s *Subscription) boundary(n int) time.Time {
+	switch {
+	case n < 0: // a part of the trial, counted from its end
+		trial := s.Extras.Trial
+		began := period.Anchor{Start: s.TrialTo, Zone: s.zone()}.Boundary(period.Interval{Unit: period.Day, Count: trial.Days}, -1)
+		return period.Anchor{Start: began, Zone: s.zone()}.Boundary(period.Interval{Unit: period.Day, Count: 1}, trial.Days*(n+trial.Payments)/trial.Payments)
+	case n == 0 && !s.TrialTo.IsZero():
+		return s.TrialTo
+	case len(s.Extras.Dates) > 0:
+		i := n - s.Base
+		if last := len(s.Extras.Dates) - 1; i > last { // the last payment's period is its day
+			return period.Anchor{Start: period.Midnight(s.Extras.Dates[last], s.zone()), Zone: s.zone()}.Boundary(period.Interval{Unit: period.Day, Count: 1}, i-last)
+		}
+		return period.Midnight(s.Extras.Dates[i], s.zone())
+	}
+	return s.anchor().Boundary(s.Interval, n-s.Base)
+}
+
+// Ahead is a period that is to come, 1 for the next one, as its anchor has it.
+func (s *Subscription) Ahead(n int) period.Span {
+	from := s.boundary(s.Period + n)
+	if n == 1 {
+		from = s.Span.To
+	}
+	return period.Span{From: from, To: s.boundary(s.Period + n + 1)}
+}
+
+// Whole is the full period that the present one is a part of: itself, or the one that
+// would end with it when it is the short time before the anchor. The second result
+// tells that it is short.
+func (s *Subscription) Whole() (period.Span, bool) {
+	if s.Period < 0 || s.Period >= s.Base || len(s.Extras.Dates) > 0 || !s.Span.To.Equal(s.AnchorAt) {
+		return s.Span, false
+	}
+	whole := s.anchor().Period(s.Interval, -1)
+	return whole, whole.From.Before(s.Span.From)
+}
+
+// InTrial reports whether the present period belongs to the trial.
+func (s *Subscription) InTrial() bool { return s.Period < 0 }
+
+// PaymentsLeft is how many periods are billed after the present one; -1 when there is
+// no last one.
+func (s *Subscription) PaymentsLeft() int {
+	if s.EndPeriod == 0 {
+		return -1
+	}
+	return max(s.EndPeriod-max(s.Period, -1)-1, 0)
+}
+
+// End closes the subscription.
+func (s *Subscription) End(at time.Time, why EndReason) {
+	s.State, s.EndedAt, s.EndReason = Canceled, at, why
+	s.NextActionAt, s.CancelAt, s.ResumeAt, s.LeaseUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	s.Extras.Pausing, s.Extras.ChangeAt = nil, time.Time{}
+}
+
+// Amount is what each period costs at its plain price, without discounts.
 func (s *Subscription) Amount() (money.Amount, error) { return s.UnitAmount.Times(s.Quantity) }
 
 // Step is what is due on a subscription.
@@ -130,48 +274,99 @@ type Step uint8
 
 // The steps.
 const (
-	Wait   Step = iota // nothing is due
-	Finish             // the scheduled end has come; it wins over a renewal at the same instant
-	Bill               // the next period begins: issue its invoice
-	Retry              // collect the unpaid invoice again
-	Resume             // somebody died between issuing the invoice and settling it
+	Wait       Step = iota // nothing is due
+	Finish                 // the scheduled end has come; it wins over a renewal at the same instant
+	Bill                   // the next period begins: issue its invoice
+	Retry                  // collect the unpaid invoice again
+	Resume                 // somebody died between issuing the invoice and settling it
+	Complete               // the last payment's period is over
+	ChangeDue              // a scheduled change of terms has come; it wins over the renewal
+	PauseNow               // a scheduled pause has come
+	PauseFee               // the fee of a pause falls due
+	EndOfPause             // the pause is over
 )
 
 // Due tells what is to be done at now. Pending says whether the unpaid invoice has
 // a payment whose outcome was never settled.
 func (s *Subscription) Due(now time.Time, pending bool) Step {
+	come := func(at time.Time) bool { return !at.IsZero() && !at.After(now) }
 	switch {
-	case s.NextActionAt.IsZero() || s.NextActionAt.After(now):
+	case !come(s.NextActionAt):
 		return Wait
 	case pending:
 		return Resume
-	case !s.CancelAt.IsZero() && !s.CancelAt.After(now):
+	case come(s.CancelAt):
 		return Finish
+	case s.State == Paused:
+		return s.dueInPause(come)
 	case s.Invoice != 0:
 		return Retry
+	case s.Change != 0 && come(s.Extras.ChangeAt):
+		return ChangeDue
+	case s.Extras.Pausing != nil && come(s.Extras.Pausing.From):
+		return PauseNow
+	case s.EndPeriod > 0 && s.Period+1 >= s.EndPeriod:
+		return Complete
 	default:
 		return Bill
 	}
+}
+
+func (s *Subscription) dueInPause(come func(time.Time) bool) Step {
+	switch {
+	case s.Invoice != 0:
+		return Retry
+	case come(s.ResumeAt):
+		return EndOfPause
+	case s.Extras.Pausing != nil && come(s.Extras.Pausing.FeeAt):
+		return PauseFee
+	}
+	return Wait
 }
 
 // Advance enters the next period. The caller issues its invoice, or calls Settled
 // when there is nothing to pay.
 func (s *Subscription) Advance() {
 	s.Period++
-	s.Span = s.anchor().Period(s.Interval, s.Period)
+	s.Span = period.Span{From: s.Span.To, To: s.boundary(s.Period + 1)}
+}
+
+// plan sets when something falls due next on a subscription that owes nothing.
+func (s *Subscription) plan() {
+	s.NextActionAt = time.Time{}
+	soonest := func(at time.Time) {
+		if !at.IsZero() && (s.NextActionAt.IsZero() || at.Before(s.NextActionAt)) {
+			s.NextActionAt = at
+		}
+	}
+	soonest(s.CancelAt)
+	if s.State == Paused {
+		soonest(s.ResumeAt)
+		if s.Extras.Pausing != nil {
+			soonest(s.Extras.Pausing.FeeAt)
+		}
+		return
+	}
+	soonest(s.Span.To.Add(s.Extras.Grace))
+	soonest(s.Extras.ChangeAt)
+	if s.Extras.Pausing != nil {
+		soonest(s.Extras.Pausing.From)
+	}
 }
 
 // Settled notes that the present period is paid, whoever paid it and when.
 func (s *Subscription) Settled() {
 	s.Invoice, s.Failures, s.LeaseUntil = 0, 0, time.Time{}
-	if s.State == Canceled {
+	switch {
+	case s.State == Canceled:
 		return
+	case s.State == Paused: // the fee of a pause was paid
+	case s.Period < 0:
+		s.State = Trialing
+	default:
+		s.State = Active
 	}
-	s.State = Active
-	s.NextActionAt = s.Span.To
-	if !s.CancelAt.IsZero() && s.CancelAt.Before(s.NextActionAt) {
-		s.NextActionAt = s.CancelAt
-	}
+	s.plan()
 }
 
 // Refused notes that collecting invoice was declined at now. It reports whether that
@@ -188,7 +383,9 @@ func (s *Subscription) Refused(invoice id.Invoice, now time.Time) (ended bool) {
 		s.End(now, PaymentFailed)
 		return true
 	}
-	s.State = PastDue
+	if s.State != Paused {
+		s.State = PastDue
+	}
 	s.NextActionAt = now.Add(RetryDelays[s.Failures-1])
 	if !s.CancelAt.IsZero() && s.CancelAt.Before(s.NextActionAt) {
 		s.NextActionAt = s.CancelAt // a scheduled end does not wait for the next try
@@ -205,40 +402,7 @@ func (s *Subscription) Waiting(invoice id.Invoice) {
 // Waived notes that the unpaid invoice was voided: nothing is owed for the period.
 func (s *Subscription) Waived() { s.Settled() }
 
-// When says when a cancellation takes effect.
-type When string
-
-// The moments of a cancellation.
-const (
-	Now         When = "now"
-	AtPeriodEnd When = "period_end"
-)
-
-// Cancel ends the subscription at once or schedules its end. An ended subscription
-// and one whose payment is not settled are refused.
-func (s *Subscription) Cancel(when When, now time.Time) error {
-	if s.State == Canceled {
-		return fault.New(fault.Conflict, "the subscription has ended already").WithCode("subscription_ended")
-	}
-	switch when {
-	case Now:
-		s.End(now, ByRequest)
-	case AtPeriodEnd:
-		s.CancelAt = s.Span.To
-		if s.NextActionAt.After(s.CancelAt) {
-			s.NextActionAt = s.CancelAt
-		}
-	default:
-		return fault.BadField("when", "must be now or period_end")
-	}
-	return nil
-}
-
-// UndoCancel takes a scheduled end back.
-func (s *Subscription) UndoCancel() error {
-	if s.State == Canceled || s.CancelAt.IsZero() {
-		return fault.New(fault.Conflict, "the subscription has no scheduled end").WithCode("not_scheduled_to_end")
-	}
-	s.CancelAt = time.Time{}
-	return nil
+// errEnded refuses what only a subscription that runs can do.
+func errEnded() error {
+	return fault.New(fault.Conflict, "the subscription has ended already").WithCode("subscription_ended")
 }

@@ -143,7 +143,7 @@ func stories(t *testing.T, s *commerce.Service, r *report.Reader, call commerce.
 	_, err = s.AdvanceClock(ctx, commerce.AdvanceClock{Call: call, To: now.AddDate(0, 1, 1)})
 	must(err)
 	_, _ = s.Collect(ctx, commerce.Collect{Call: once("d"), Invoice: sale.Invoice.ID})
-	_, err = s.Quote(ctx, call.Account, price.ID, 2)
+	_, err = s.Quote(ctx, call.Account, price.ID, 2, commerce.Options{}, 0)
 	must(err)
 	_, err = s.Cancel(ctx, commerce.Cancel{Call: call, Subscription: sale.Subscription.ID, When: subscription.AtPeriodEnd})
 	must(err)

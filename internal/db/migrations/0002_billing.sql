@@ -21,7 +21,7 @@ alter table customer add column tax_id_checked_at {int};
 -- periods are numbered on.
 alter table subscription add column base {int} not null default 0;
 alter table subscription add column anchor_day {int} not null default 0;
-alter table subscription add column payments_left {int};
+alter table subscription add column end_period {int};
 alter table subscription add column resume_at {int};
 alter table subscription add column tax_profile_id {int};
 alter table subscription add column change_id {int};
@@ -33,6 +33,7 @@ alter table orders add column terms text not null default '';
 -- for what can happen several times in a period.
 alter table invoice add column part {int} not null default 0;
 alter table invoice add column credit_used {int} not null default 0;
+alter table invoice add column reduced {int} not null default 0;
 alter table invoice add column credited {int} not null default 0;
 alter table invoice add column uncollectible_at {int};
 alter table invoice add column notes text not null default '';
@@ -107,6 +108,7 @@ create table invoice_item (
   created_at {int} not null,
   constraint invoice_item_pk primary key (account_id, id)
 ){strict};
+create index invoice_item_invoice_ix on invoice_item (account_id, invoice_id, id) where invoice_id is not null;
 create index invoice_item_waiting_ix on invoice_item (account_id, subscription_id, id) where invoice_id is null;
 
 create table subscription_change (

@@ -72,10 +72,10 @@ func (h *shop) read(w http.ResponseWriter, r *http.Request, in url.Values) (sale
 		s.Count = 1
 		s.Problems = append(s.Problems, web.Problem{Field: "quantity", Message: "The quantity must be a whole number from 1 to " + web.CountText(s.Chosen.MaxQuantity) + "."})
 	}
-	if s.Quote, err = h.commerce.Quote(r.Context(), s.Account.ID, s.Chosen.ID, s.Count); fault.Is(err, fault.Invalid) {
+	if s.Quote, err = h.commerce.Quote(r.Context(), s.Account.ID, s.Chosen.ID, s.Count, commerce.Options{}, 0); fault.Is(err, fault.Invalid) {
 		s.Count = 1
 		s.Problems = append(s.Problems, web.Problem{Field: "quantity", Message: "The quantity makes the amount too large."})
-		s.Quote, err = h.commerce.Quote(r.Context(), s.Account.ID, s.Chosen.ID, 1)
+		s.Quote, err = h.commerce.Quote(r.Context(), s.Account.ID, s.Chosen.ID, 1, commerce.Options{}, 0)
 	}
 	if err != nil {
 		h.fail(w, r, err)

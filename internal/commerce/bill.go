@@ -1,0 +1,233 @@
+package commerce
+
+import (
+	"perennial/internal/account"
+	"perennial/internal/catalog"
+	"perennial/internal/coupon"
+	"perennial/internal/id"
+	"perennial/internal/invoice"
+	"perennial/internal/money"
+	"perennial/internal/period"
+	"perennial/internal/subscription"
+)
+
+// billing is what the lines of one invoice are computed from. Nothing here reads the
+// store: previews, sales, renewals and changes all end here, so what was shown is what
+// is charged.
+type billing struct {
+	priced
+	account   account.Account
+	tax       taxes
+	discounts []coupon.Discount
+	items     []invoice.Item
+	used      used // in the periods whose usage is billed now
+	sale      bool // it is what is due at a sale
+	first     bool // nothing that coupons care for was charged before
+}
+
+func (b *billing) codeOf(c id.Coupon) string {
+	for _, d := range b.discounts {
+		if d.Coupon == c {
+			return d.Code
+		}
+	}
+	return ""
+}
+
+// draft is a line before discounts and tax: its Amount is what it would cost.
+type draft struct {
+	invoice.Line
+	kind coupon.LineKind
+}
+
+// add makes a draft of an amount; nothing is made of none.
+func (b *billing) add(list []draft, kind invoice.LineKind, eligible coupon.LineKind, l invoice.Line) []draft {
+	if l.Amount.Sign() <= 0 {
+		return list
+	}
+	l.Kind = kind
+	if l.Price == 0 {
+		l.Price = b.price.ID
+	}
+	if l.Quantity == 0 {
+		l.Quantity = 1
+	}
+	if l.UnitAmount.Currency == "" {
+		l.UnitAmount = l.Amount
+	}
+	return append(list, draft{l, eligible})
+}
+
+// forPeriod are the drafts of what the present period of a subscription costs.
+func (b *billing) forPeriod(sub *subscription.Subscription) ([]draft, error) {
+	var list []draft
+	name := describe(b.product, b.price)
+	every := b.price.Terms.SetupEvery
+	if b.sale || every > 0 && sub.Period > 0 && sub.Period%every == 0 {
+		list = b.add(list, invoice.ForSetup, coupon.SetupLine, invoice.Line{Description: name + " (setup fee)", Amount: b.setup})
+	}
+	switch {
+	case sub.InTrial():
+		trial := sub.Extras.Trial
+		if b.trial.IsZero() || trial.Amount == 0 {
+			return list, nil
+		}
+		part, err := subscription.Part(money.Amount{Minor: trial.Amount, Currency: b.currency}, max(trial.Payments, 1), sub.Period+max(trial.Payments, 1))
+		if err != nil {
+			return nil, err
+		}
+		kind := coupon.TrialLine
+		if trial.Payments > 1 {
+			kind = coupon.SplitLine
+		}
+		return b.add(list, invoice.ForTrial, kind, invoice.Line{Description: name + " (trial)", Amount: part, Span: sub.Span}), nil
+	case sub.Extras.Whole > 0:
+		n := sub.Extras.Parts - 1 - sub.PaymentsLeft()
+		part, err := subscription.Part(money.Amount{Minor: sub.Extras.Whole, Currency: b.currency}, sub.Extras.Parts, n)
+		if err != nil {
+			return nil, err
+		}
+		return b.add(list, invoice.ForPeriod, coupon.SplitLine, invoice.Line{Description: name, Amount: part, Span: sub.Span}), nil
+	}
+	l, err := b.regular(sub.Quantity)
+	if err != nil {
+		return nil, err
+	}
+	l.Description, l.Span = name, sub.Span
+	if whole, short := sub.Whole(); short && b.price.Terms.FirstPeriod != catalog.FullFirst {
+		share := prorationOf(b.account).Left(whole, sub.Interval, sub.Span.From, b.account.Location())
+		l.Details.Share = sharedOf(share, l.Amount)
+		if l.Amount, err = share.Of(l.Amount); err != nil {
+			return nil, err
+		}
+		l.Quantity, l.UnitAmount = 1, l.Amount
+	}
+	return b.add(list, invoice.ForPeriod, coupon.PeriodLine, l), nil
+}
+
+// regular is what a whole period (or a one-time price) costs.
+func (b *billing) regular(quantity int64) (invoice.Line, error) {
+	if b.charge == nil {
+		amount, err := b.unit.Times(quantity)
+		return invoice.Line{Quantity: quantity, UnitAmount: b.unit, Amount: amount}, err
+	}
+	pieces, err := money.NewDecimal(quantity)
+	if err != nil {
+		return invoice.Line{}, err
+	}
+	amount, parts, err := b.rated(*b.charge, pieces)
+	if err != nil {
+		return invoice.Line{}, err
+	}
+	l := invoice.Line{Quantity: 1, UnitAmount: amount, Amount: amount, Details: invoice.Details{Units: pieces.String(), Parts: parts}}
+	return l, nil
+}
+
+// waiting are the drafts of amounts that waited for an invoice.
+func (b *billing) waiting() []draft {
+	var list []draft
+	for _, t := range b.items {
+		l := invoice.Line{Description: t.Description, Price: t.Price, Quantity: t.Quantity, Amount: t.Amount, Span: t.Span, Details: t.Details}
+		list = b.add(list, t.Kind, coupon.BumpLine, l)
+	}
+	return list
+}
+
+// lines puts discounts and tax on drafts. It returns the discounts that are left for
+// later charges.
+func (b *billing) lines(list []draft) ([]invoice.Line, []coupon.Discount, error) {
+	left := b.discounts
+	if len(b.discounts) > 0 {
+		eligible := make([]coupon.Eligible, len(list))
+		for i, d := range list {
+			eligible[i] = coupon.Eligible{Amount: d.Amount, Kind: d.kind, First: b.first}
+		}
+		off, used, err := coupon.Apply(b.discounts, eligible)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, o := range off {
+			l := &list[o.Line].Line
+			if l.Discount, err = l.Discount.Add(o.Amount); err != nil {
+				return nil, nil, err
+			}
+			l.Details.Coupons = append(l.Details.Coupons, invoice.Coupon{Code: b.codeOf(o.Coupon), Amount: o.Amount.Minor})
+		}
+		left = coupon.Spend(b.discounts, used)
+	}
+	lines := make([]invoice.Line, 0, len(list))
+	for _, d := range list {
+		l := d.Line
+		l.Discount.Currency = b.currency
+		var err error
+		if l.Amount, err = l.Amount.Sub(l.Discount); err != nil {
+			return nil, nil, err
+		}
+		if err := b.tax.on(&l); err != nil {
+			return nil, nil, err
+		}
+		lines = append(lines, l)
+	}
+	return lines, left, nil
+}
+
+// firstLines are the lines of what is due at a sale, and the discounts that are left for
+// later. Of a recurring price the subscription is the one that the sale begins.
+func (b *billing) firstLines(quantity int64, sub *subscription.Subscription) ([]invoice.Line, []coupon.Discount, error) {
+	b.sale, b.first = true, true
+	var list []draft
+	if sub != nil {
+		var err error
+		if list, err = b.forPeriod(sub); err != nil {
+			return nil, nil, err
+		}
+	} else {
+		l, err := b.regular(quantity)
+		if err != nil {
+			return nil, nil, err
+		}
+		l.Description = describe(b.product, b.price)
+		list = b.add(list, invoice.ForSetup, coupon.SetupLine, invoice.Line{Description: l.Description + " (setup fee)", Amount: b.setup})
+		kind := invoice.ForProduct
+		if b.price.Terms.Prepaid != nil {
+			kind = invoice.ForCredits
+		}
+		list = b.add(list, kind, coupon.ProductLine, l)
+	}
+	list, err := b.ship(list)
+	if err != nil {
+		return nil, nil, err
+	}
+	return b.lines(list)
+}
+
+// renewalLines are the lines of the period that a subscription has just entered.
+func (b *billing) renewalLines(sub *subscription.Subscription) ([]invoice.Line, []coupon.Discount, error) {
+	list, err := b.forPeriod(sub)
+	if err != nil {
+		return nil, nil, err
+	}
+	if list, err = b.ship(list); err != nil {
+		return nil, nil, err
+	}
+	over, err := b.forUsage()
+	if err != nil {
+		return nil, nil, err
+	}
+	list = append(append(list, over...), b.waiting()...)
+	return b.lines(list)
+}
+
+// upTo is the latest instant that the lines of an invoice cover, for its span.
+func spanOf(lines []invoice.Line, sub *subscription.Subscription) period.Span {
+	if sub != nil {
+		return sub.Span
+	}
+	var s period.Span
+	for _, l := range lines {
+		if !l.Span.IsEmpty() {
+			s = l.Span
+		}
+	}
+	return s
+}

@@ -1,0 +1,509 @@
+package commerce
+
+import (
+	"context"
+	"time"
+
+	"perennial/internal/account"
+	"perennial/internal/catalog"
+	"perennial/internal/coupon"
+	"perennial/internal/credit"
+	"perennial/internal/db"
+	"perennial/internal/fault"
+	"perennial/internal/id"
+	"perennial/internal/invoice"
+	"perennial/internal/money"
+	"perennial/internal/period"
+	"perennial/internal/subscription"
+)
+
+// ChangePlan is what a change of terms does, with its arithmetic. It is computed once,
+// shown, stored, and carried out as it stands: a change charges what its preview said.
+type ChangePlan struct {
+	At        time.Time // the instant that it is computed for
+	Direction string    // "up" when the new terms are dearer by the month, else "down" or "same"
+	Policy    subscription.Proration
+	Mode      subscription.Mode
+	Keep      bool // the present period goes on; else a new one begins
+	// CarryTrial says that a trial goes on under the new terms.
+	CarryTrial bool
+	Terms      subscription.Terms
+	Name       string // of what it is changed to
+
+	Credits []PlannedCredit // what was paid and is not used
+	Lines   []invoice.Line  // what is charged with the change
+	Items   []invoice.Item  // what is charged with the next invoice instead
+	Period  int             // that Lines are for
+	Span    period.Span
+	Notes   invoice.Notes
+
+	Credited money.Amount // all Credits, with tax
+	Net      money.Amount // of Lines
+	Tax      money.Amount
+	Total    money.Amount
+	// FromCredits and FromBalance are minor units of Total that the change's own credits
+	// and the customer's earlier credit pay.
+	FromCredits int64
+	FromBalance int64
+	Due         money.Amount // what is charged
+	Balance     int64        // minor units of credit that the customer has afterwards
+
+	NextAt   time.Time    // when the next invoice comes
+	NextEach money.Amount // what a whole period costs then, with tax and before discounts
+}
+
+// PlannedCredit takes back what is unused of one paid invoice.
+type PlannedCredit struct {
+	Invoice id.Invoice
+	Number  string
+	Lines   []invoice.CreditLine
+	Steps   []string // the arithmetic of each line
+	Total   money.Amount
+}
+
+// prorationOf is the policy that an account chose.
+func prorationOf(a account.Account) subscription.Proration {
+	p, _ := subscription.Preset(a.Settings.Proration)
+	return p
+}
+
+// PreviewChange shows what a change of terms would do, without doing it.
+func (s *Service) PreviewChange(ctx context.Context, acc id.Account, sub id.Subscription, to NewTerms, at time.Time) (ChangePlan, error) {
+	var p ChangePlan
+	err := s.db.View(ctx, func(tx *db.Tx) error {
+		a, err := account.Load(tx, acc)
+		if err != nil {
+			return err
+		}
+		found, err := subscription.Load(tx, acc, sub)
+		if err != nil {
+			return err
+		}
+		now := a.Now(s.clock.Now())
+		if at.IsZero() {
+			at = now
+		}
+		if err := checkChange(&found, now); err != nil {
+			return err
+		}
+		if at.Before(found.Span.From) || at.After(found.Span.To) {
+			return fault.BadField("at", "must lie in the present period of the subscription")
+		}
+		p, err = s.planChange(tx, a, &found, to, at)
+		return err
+	})
+	return p, err
+}
+
+// planChange computes a change of terms at an instant.
+func (s *Service) planChange(tx *db.Tx, a account.Account, sub *subscription.Subscription, to NewTerms, at time.Time) (ChangePlan, error) {
+	p := ChangePlan{At: at, Policy: prorationOf(a)}
+	if to.Proration != nil {
+		p.Policy = *to.Proration
+	}
+	if err := p.Policy.Check(); err != nil {
+		return p, err
+	}
+	old, err := pricedOf(tx, a, sub)
+	if err != nil {
+		return p, err
+	}
+	next, err := s.target(tx, a, sub, old, to, at)
+	if err != nil {
+		return p, err
+	}
+	p.Terms, p.Name = next.terms, describe(next.product, next.price)
+	zero := money.Zero(next.currency)
+	p.Credited, p.Net, p.Tax, p.Total, p.Due = zero, zero, zero, zero, zero
+
+	book, err := openTaxBook(tx, a, profileOf(sub), []int64{int64(sub.Customer)}, next.product.Settings.Ships)
+	if err != nil {
+		return p, err
+	}
+	b := billing{priced: next.priced, account: a, tax: book.taxes(sub.TaxProfile, sub.Customer, next.product, at)}
+	if b.discounts, err = discountsOf(sub); err != nil {
+		return p, err
+	}
+	if err := p.direction(&b, old, sub, next.quantity); err != nil {
+		return p, err
+	}
+	p.CarryTrial = to.CarryTrial && sub.InTrial()
+	p.Keep = !to.Reset && !sub.InTrial() && next.price.Interval == sub.Interval && len(sub.Extras.Dates) == 0 && next.terms.Extras.Whole == 0
+	if err := p.charge(&b, sub, to, next.quantity); err != nil {
+		return p, err
+	}
+	if err := p.credit(tx, sub, to); err != nil {
+		return p, err
+	}
+	return p, p.settle(tx, &b, sub, next.quantity)
+}
+
+func profileOf(sub *subscription.Subscription) []int64 {
+	if sub.TaxProfile == 0 {
+		return nil
+	}
+	return []int64{int64(sub.TaxProfile)}
+}
+
+// pricedOf is the price of a subscription as it was sold, read from the store.
+func pricedOf(tx *db.Tx, a account.Account, sub *subscription.Subscription) (priced, error) {
+	p, err := catalog.LoadPrice(tx, a.ID, sub.Price)
+	if err != nil {
+		return priced{}, err
+	}
+	product, err := catalog.LoadProduct(tx, a.ID, p.Product)
+	if err != nil {
+		return priced{}, err
+	}
+	return pricedFor(sub, p, product)
+}
+
+// pricedSubscription is a subscription with its price.
+func pricedSubscription(tx *db.Tx, a account.Account, of id.Subscription) (subscription.Subscription, priced, error) {
+	sub, err := subscription.Load(tx, a.ID, of)
+	if err != nil {
+		return sub, priced{}, err
+	}
+	o, err := pricedOf(tx, a, &sub)
+	return sub, o, err
+}
+
+// target is what the subscription is changed to.
+func (s *Service) target(tx *db.Tx, a account.Account, sub *subscription.Subscription, old priced, to NewTerms, at time.Time) (chosen, error) {
+	c := chosen{priced: old, quantity: sub.Quantity}
+	if to.Quantity != 0 {
+		c.quantity = to.Quantity
+	}
+	if to.Price != 0 && to.Price != sub.Price {
+		p, err := catalog.LoadPrice(tx, a.ID, to.Price)
+		if err != nil {
+			return c, refersTo(err, "price")
+		}
+		product, err := catalog.LoadProduct(tx, a.ID, p.Product)
+		if err != nil {
+			return c, err
+		}
+		if err := changeable(p, product); err != nil {
+			return c, err
+		}
+		if _, err := p.CheckSale(c.quantity); err != nil {
+			return c, err
+		}
+		rate := sub.Extras.Rate
+		if rate.IsZero() {
+			if rate, err = rateFor(tx, a, p, old.currency, at); err != nil {
+				return c, err
+			}
+		}
+		if c.priced, err = inCurrency(p, product, old.currency, rate); err != nil {
+			return c, fault.BadField("price", "is not sold in %s, the currency of the subscription", old.currency)
+		}
+	}
+	if c.quantity < 1 || c.quantity > c.price.MaxQuantity {
+		return c, fault.BadField("quantity", "must be 1 to %d", c.price.MaxQuantity)
+	}
+	o := Options{UnitAmount: to.UnitAmount, Note: sub.Extras.Note, Fields: sub.Extras.Fields}
+	if err := c.except(o); err != nil {
+		return c, err
+	}
+	if err := c.termsOf(a, o); err != nil {
+		return c, err
+	}
+	c.terms.TrialDays, c.terms.TaxProfile = 0, sub.TaxProfile
+	if sub.Price == c.price.ID {
+		if to.UnitAmount == nil {
+			c.terms.Extras.Charge = sub.Extras.Charge
+		}
+		c.terms.Payments = max(sub.PaymentsLeft(), 0)
+		c.terms.AnchorDay = sub.AnchorDay
+	}
+	c.terms.Extras.Discounts = sub.Extras.Discounts
+	grace, err := graceOf(tx, a, c.price)
+	c.terms.Extras.Grace = grace
+	return c, err
+}
+
+// direction compares what the terms cost by the month.
+func (p *ChangePlan) direction(b *billing, old priced, sub *subscription.Subscription, quantity int64) error {
+	before, err := (&billing{priced: old}).regular(sub.Quantity)
+	if err != nil {
+		return err
+	}
+	after, err := b.regular(quantity)
+	if err != nil {
+		return err
+	}
+	was, will := sub.Interval, b.price.Interval
+	p.Direction, p.Mode = "same", p.Policy.Down
+	switch {
+	case was.IsZero() || will.IsZero():
+		p.Direction, p.Mode = "up", p.Policy.Up
+	case subscription.Dearer(before.Amount, was, after.Amount, will):
+		p.Direction, p.Mode = "up", p.Policy.Up
+	case subscription.Dearer(after.Amount, will, before.Amount, was):
+		p.Direction = "down"
+	}
+	return nil
+}
+
+// charge computes what the new terms cost at once.
+func (p *ChangePlan) charge(b *billing, sub *subscription.Subscription, to NewTerms, quantity int64) error {
+	after := *sub
+	after.Switch(p.Terms, p.Keep, p.CarryTrial, p.At)
+	p.Period, p.Span, p.NextAt = after.Period, after.Span, after.NextActionAt
+	kind := invoice.ForPeriod
+	if p.Keep {
+		kind, p.Span = invoice.ForChange, period.Span{From: p.At, To: after.Span.To}
+	}
+	if p.CarryTrial || p.Keep && p.Mode == subscription.SettleNone {
+		if to.Charge == nil {
+			return nil
+		}
+	}
+	l, err := b.regular(quantity)
+	if err != nil {
+		return err
+	}
+	l.Description, l.Span = p.Name, p.Span
+	if p.Keep && p.Mode != subscription.SettleFull {
+		whole, _ := sub.Whole()
+		share := p.Policy.Left(whole, sub.Interval, p.At, b.account.Location())
+		l.Details.Share = sharedOf(share, l.Amount)
+		if l.Amount, err = share.Of(l.Amount); err != nil {
+			return err
+		}
+		l.Quantity, l.UnitAmount = 1, l.Amount
+	}
+	if to.Charge != nil {
+		if *to.Charge < 0 || *to.Charge > money.MaxMinor {
+			return fault.BadField("charge", "must be 0 to %d minor units", int64(money.MaxMinor))
+		}
+		l.Amount = money.Amount{Minor: *to.Charge, Currency: b.currency}
+		l.Quantity, l.UnitAmount, l.Details = 1, l.Amount, invoice.Details{}
+		b.discounts = nil
+	}
+	if p.Keep { // a part of a period takes percentages, and uses no cycle of a coupon
+		b.discounts = percentages(b.discounts)
+	}
+	list := b.add(nil, kind, coupon.PeriodLine, l)
+	if p.Mode == subscription.SettleNext && p.Keep {
+		return p.later(b, sub, list)
+	}
+	lines, left, err := b.lines(list)
+	if err != nil {
+		return err
+	}
+	if !p.Keep {
+		keepDiscounts(&p.Terms.Extras, left)
+	}
+	p.Lines = lines
+	p.Notes = invoice.Notes{Text: sub.Extras.Note, Fields: sub.Extras.Fields}
+	p.Notes.Tax, p.Notes.Evidence = b.tax.notes()
+	return nil
+}
+
+// later makes items for the next invoice of what would be charged now.
+func (p *ChangePlan) later(b *billing, sub *subscription.Subscription, list []draft) error {
+	untaxed := *b
+	untaxed.tax = taxes{}
+	lines, _, err := untaxed.lines(list)
+	if err != nil {
+		return err
+	}
+	for _, l := range lines {
+		p.Items = append(p.Items, invoice.Item{ID: id.New[id.Item](), Account: sub.Account, Customer: sub.Customer, Subscription: sub.ID, Kind: l.Kind,
+			Description: l.Description, Price: l.Price, Quantity: 1, Amount: l.Amount, Span: l.Span, Details: l.Details})
+	}
+	return nil
+}
+
+// percentages are the discounts that take a share.
+func percentages(list []coupon.Discount) []coupon.Discount {
+	var kept []coupon.Discount
+	for _, d := range list {
+		if d.Kind == coupon.Percent {
+			kept = append(kept, d)
+		}
+	}
+	return kept
+}
+
+// sharedOf is a share of an amount as a line shows it.
+func sharedOf(s subscription.Share, of money.Amount) *invoice.Share {
+	return &invoice.Share{Left: s.Left, Whole: s.Whole, Unit: s.Unit, Of: of.Minor}
+}
+
+// credit computes what was paid for the present period and is not used.
+func (p *ChangePlan) credit(tx *db.Tx, sub *subscription.Subscription, to NewTerms) error {
+	if to.Credit == nil && (p.CarryTrial || p.Mode == subscription.SettleNone || p.Mode == subscription.SettleFull) {
+		return nil
+	}
+	list, err := unused(tx, sub, p.Policy, p.At)
+	if err != nil {
+		return err
+	}
+	if to.Credit != nil {
+		if *to.Credit < 0 {
+			return fault.BadField("credit", "must not be below 0")
+		}
+		left := *to.Credit
+		for i := range list {
+			for j := range list[i].portions {
+				take := min(left, list[i].rest[j])
+				list[i].portions[j].Net, list[i].portions[j].Details = take, invoice.Details{}
+				list[i].steps[j] = ""
+				left -= take
+			}
+		}
+		if left > 0 {
+			return fault.BadField("credit", "is %d minor units more than what was paid for the period and is left", left)
+		}
+	}
+	for _, u := range list {
+		lines, err := u.invoice.Take(u.lines, u.taken, u.portions)
+		if err != nil {
+			return err
+		}
+		if len(lines) == 0 {
+			continue
+		}
+		note := invoice.CreditNote{}
+		if err := note.Fill(lines); err != nil {
+			return err
+		}
+		p.Credits = append(p.Credits, PlannedCredit{Invoice: u.invoice.ID, Number: u.invoice.Label(), Lines: lines, Steps: u.steps, Total: note.Total})
+		if p.Credited, err = p.Credited.Add(note.Total); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unusedOf is what is unused of one paid invoice.
+type unusedOf struct {
+	invoice  invoice.Invoice
+	lines    []invoice.Line
+	taken    invoice.Taken
+	portions []invoice.Portion
+	rest     []int64 // minor units without tax that could be taken at most
+	steps    []string
+}
+
+// unused finds the lines of paid invoices that cover an instant of the present period of
+// a subscription, and how much of each is left.
+func unused(tx *db.Tx, sub *subscription.Subscription, policy subscription.Proration, at time.Time) ([]unusedOf, error) {
+	all, err := invoice.List(tx, sub.Account, invoice.Filter{Subscription: sub.ID, Limit: 100})
+	if err != nil {
+		return nil, err
+	}
+	var paid []invoice.Invoice
+	var ids []int64
+	for _, v := range all {
+		if v.State == invoice.Paid && v.Period == sub.Period {
+			paid, ids = append(paid, v), append(ids, int64(v.ID))
+		}
+	}
+	if len(paid) == 0 {
+		return nil, nil
+	}
+	lines, err := invoice.LinesOf(tx, sub.Account, paid)
+	if err != nil {
+		return nil, err
+	}
+	taken, err := invoice.TakenOf(tx, sub.Account, ids)
+	if err != nil {
+		return nil, err
+	}
+	whole, _ := sub.Whole()
+	if sub.InTrial() {
+		whole = sub.Span
+	}
+	left := policy.Left(whole, sub.Interval, at, zoneOf(sub))
+	var list []unusedOf
+	for _, v := range paid {
+		u := unusedOf{invoice: v, lines: lines[v.ID], taken: taken[v.ID]}
+		for _, l := range u.lines {
+			if l.Kind != invoice.ForPeriod && l.Kind != invoice.ForChange && l.Kind != invoice.ForTrial || !l.Span.To.After(at) {
+				continue
+			}
+			if err := u.add(l, policy, left, policy.Left(whole, sub.Interval, l.Span.From, zoneOf(sub))); err != nil {
+				return nil, err
+			}
+		}
+		if len(u.portions) > 0 {
+			list = append(list, u)
+		}
+	}
+	return list, nil
+}
+
+// add computes what is left of one line.
+func (u *unusedOf) add(l invoice.Line, policy subscription.Proration, left, first subscription.Share) error {
+	given := u.taken[l.Position].Net
+	line := subscription.Line{Price: l.Amount, Share: subscription.Share{Left: first.Whole, Whole: first.Whole, Unit: first.Unit}, Paid: l.Amount, Credited: money.Amount{Minor: given, Currency: l.Amount.Currency}}
+	shareLeft := left.Within(first)
+	shareLeft = subscription.Share{Left: shareLeft.Left, Whole: shareLeft.Whole, Unit: shareLeft.Unit}
+	line.Share = subscription.Share{Left: shareLeft.Whole, Whole: shareLeft.Whole, Unit: shareLeft.Unit}
+	if s := l.Details.Share; s != nil && !l.Details.Inclusive && l.Discount.IsZero() && s.Whole == left.Whole && s.Unit == left.Unit {
+		// by the price of the whole period, so that the credit mirrors the charge
+		line.Price, line.Share = money.Amount{Minor: s.Of, Currency: l.Amount.Currency}, subscription.Share{Left: s.Left, Whole: s.Whole, Unit: s.Unit}
+		shareLeft = left
+	}
+	if policy.CreditFrom == subscription.FromPrice && !l.Details.Inclusive {
+		gross, err := l.Amount.Add(l.Discount)
+		if err != nil {
+			return err
+		}
+		line.Price = gross
+	}
+	portion, err := policy.Credit(line, shareLeft)
+	if err != nil {
+		return err
+	}
+	rest := l.Amount.Minor - given
+	net := min(portion.Amount.Minor, rest)
+	u.portions = append(u.portions, invoice.Portion{Line: l.Position, Net: net, Details: invoice.Details{Share: sharedOf(portion.Share, portion.Of)}})
+	u.rest = append(u.rest, rest)
+	u.steps = append(u.steps, portion.String())
+	return nil
+}
+
+func zoneOf(sub *subscription.Subscription) *time.Location {
+	zone, err := period.LoadZone(sub.Zone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+// settle sums the plan up.
+func (p *ChangePlan) settle(tx *db.Tx, b *billing, sub *subscription.Subscription, quantity int64) error {
+	if len(p.Lines) > 0 {
+		var v invoice.Invoice
+		if err := v.Fill(p.Lines); err != nil {
+			return err
+		}
+		p.Net, p.Tax, p.Total = v.Net, v.Tax, v.Total
+	}
+	if p.Total.IsZero() {
+		p.Lines = nil
+	}
+	balances, err := credit.Balances(tx, sub.Account, []int64{int64(sub.Customer)})
+	if err != nil {
+		return err
+	}
+	have := balances[sub.Customer][b.currency]
+	p.FromCredits = min(p.Total.Minor, p.Credited.Minor)
+	p.FromBalance = min(p.Total.Minor-p.FromCredits, have)
+	p.Due = money.Amount{Minor: p.Total.Minor - p.FromCredits - p.FromBalance, Currency: b.currency}
+	p.Balance = have + p.Credited.Minor - p.FromCredits - p.FromBalance
+	each, err := b.regular(quantity)
+	if err != nil {
+		return err
+	}
+	if err := b.tax.on(&each); err != nil {
+		return err
+	}
+	p.NextEach, err = each.Amount.Add(each.Tax)
+	return err
+}

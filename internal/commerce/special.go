@@ -1,0 +1,254 @@
+package commerce
+
+import (
+	"maps"
+	"time"
+
+	"perennial/internal/catalog"
+	"perennial/internal/coupon"
+	"perennial/internal/credit"
+	"perennial/internal/db"
+	"perennial/internal/event"
+	"perennial/internal/fault"
+	"perennial/internal/id"
+	"perennial/internal/invoice"
+	"perennial/internal/money"
+	"perennial/internal/subscription"
+)
+
+// special is what a batch needs besides plain prices. Each kind is read in one query,
+// and only when something in the batch has it.
+type special struct {
+	book     *taxBook
+	balances map[id.Customer]map[money.Currency]int64
+	items    map[id.Subscription][]invoice.Item
+	measures measures
+	used     []credit.Entry // what new invoices take of credit
+	billed   map[id.Invoice][]int64
+}
+
+// loadSpecial reads what the batch needs besides plain prices.
+func (w *claiming) loadSpecial(tx *db.Tx, subs []subscription.Subscription, customers []int64) error {
+	acc := w.account.ID
+	w.special = &special{billed: map[id.Invoice][]int64{}}
+	var err error
+	if w.special.balances, err = credit.Balances(tx, acc, customers); err != nil {
+		return err
+	}
+	if err := w.loadNext(tx, subs); err != nil {
+		return err
+	}
+	var profiles, waiting []int64
+	ships := false
+	seen := map[int64]bool{}
+	once := func(list *[]int64, v int64) {
+		if v != 0 && !seen[v] {
+			seen[v] = true
+			*list = append(*list, v)
+		}
+	}
+	for i := range subs {
+		s := &subs[i]
+		once(&profiles, int64(s.TaxProfile))
+		ships = ships || w.products[s.Product].Settings.Ships
+		if s.Extras.Items {
+			waiting = append(waiting, int64(s.ID))
+		}
+	}
+	if w.special.book, err = openTaxBook(tx, w.account, profiles, customers, ships); err != nil {
+		return err
+	}
+	if len(waiting) > 0 {
+		if w.special.items, err = invoice.Waiting(tx, acc, waiting); err != nil {
+			return err
+		}
+	}
+	w.special.measures, err = measure(tx, acc, subs, w.prices)
+	return err
+}
+
+// loadNext reads the prices that follow the last payments of the batch.
+func (w *claiming) loadNext(tx *db.Tx, subs []subscription.Subscription) error {
+	var prices, products []int64
+	for i := range subs {
+		s := &subs[i]
+		if s.EndPeriod > 0 && s.Period+1 >= s.EndPeriod {
+			if next := w.prices[s.Price].Terms.NextPrice; next != 0 && !s.Extras.Alone {
+				prices = append(prices, int64(next))
+			}
+		}
+	}
+	if len(prices) == 0 {
+		return nil
+	}
+	found, err := catalog.PricesByID(tx, w.account.ID, prices)
+	if err != nil {
+		return err
+	}
+	maps.Copy(w.prices, found)
+	for _, p := range found {
+		products = append(products, int64(p.Product))
+	}
+	more, err := catalog.ProductsByID(tx, w.account.ID, products)
+	maps.Copy(w.products, more)
+	return err
+}
+
+// of reports whether billing a subscription takes more than its plain price.
+func (x *special) of(sub *subscription.Subscription, price catalog.Price, product catalog.Product) bool {
+	return sub.TaxProfile != 0 || !sub.Extras.IsZero() || !price.Terms.IsZero() || !product.Settings.IsZero() || sub.InTrial() || sub.Period < sub.Base
+}
+
+// pay lets the customer's credit pay for a new invoice.
+func (x *special) pay(v *invoice.Invoice) {
+	balance := x.balances[v.Customer][v.Total.Currency]
+	if balance <= 0 {
+		return
+	}
+	covered, _ := credit.Split(v.Total, balance)
+	if covered.IsZero() {
+		return
+	}
+	v.CreditUsed = covered.Minor
+	x.balances[v.Customer][v.Total.Currency] -= covered.Minor
+	x.used = append(x.used, creditFor(v, covered, v.CreatedAt))
+}
+
+// write puts down what the invoices of a claim used up.
+func (x *special) write(tx *db.Tx, acc id.Account) error {
+	if len(x.used) > 0 {
+		if err := credit.Take(tx, x.used); err != nil {
+			return err
+		}
+	}
+	for v, items := range x.billed {
+		n, err := invoice.Bill(tx, acc, items, v)
+		if err != nil {
+			return err
+		}
+		if n != int64(len(items)) {
+			return db.VersionConflict()
+		}
+	}
+	return x.measures.close(tx)
+}
+
+// billing is what the lines of a subscription's next invoice are computed from.
+func (w *claiming) billing(sub *subscription.Subscription, price catalog.Price, product catalog.Product, now time.Time) (*billing, error) {
+	o, err := pricedFor(sub, price, product)
+	if err != nil {
+		return nil, err
+	}
+	b := &billing{priced: o, account: w.account, tax: w.special.book.taxes(sub.TaxProfile, sub.Customer, product, now),
+		items: w.special.items[sub.ID], first: sub.Extras.Uncharged}
+	b.used = w.special.measures.before(sub)
+	b.discounts, err = discountsOf(sub)
+	return b, err
+}
+
+// billSpecial issues the invoice of a period that is more than a plain price.
+func (w *claiming) billSpecial(sub *subscription.Subscription, price catalog.Price, product catalog.Product, v invoice.Invoice, now time.Time) error {
+	b, err := w.billing(sub, price, product, now)
+	if err != nil {
+		return err
+	}
+	lines, left, err := b.renewalLines(sub)
+	if err != nil {
+		return err
+	}
+	switched := len(w.switched) > 0 && w.switched[len(w.switched)-1] == sub
+	extras := sub.Extras
+	charged := sub.Extras.Uncharged && len(lines) > 0
+	if len(b.discounts) > 0 || charged || len(b.items) > 0 {
+		keepDiscounts(&sub.Extras, left)
+		sub.Extras.Uncharged, sub.Extras.Items = sub.Extras.Uncharged && !charged, false
+	}
+	if err := v.Fill(lines); err != nil && len(lines) > 0 {
+		sub.Extras = extras
+		return err
+	}
+	w.special.measures.billed(b.used)
+	if v.Total.IsZero() {
+		w.nothing(sub, now)
+		return nil
+	}
+	v.Notes = invoice.Notes{Text: sub.Extras.Note, Fields: sub.Extras.Fields}
+	v.Notes.Tax, v.Notes.Evidence = b.tax.notes()
+	for _, t := range b.items {
+		w.special.billed[v.ID] = append(w.special.billed[v.ID], int64(t.ID))
+	}
+	if err := w.issue(sub, &v, lines); err != nil {
+		return err
+	}
+	switch {
+	case switched:
+	case len(b.discounts) > 0 || charged || len(b.items) > 0:
+		w.moved = append(w.moved, sub)
+	default:
+		w.leased = append(w.leased, sub)
+	}
+	return nil
+}
+
+// complete ends a subscription after its last payment, or begins what follows it.
+func (w *claiming) complete(sub *subscription.Subscription, now time.Time) error {
+	next := w.prices[sub.Price].Terms.NextPrice
+	if next == 0 || sub.Extras.Alone {
+		w.end(sub, sub.Span.To, subscription.Completed, now)
+		return nil
+	}
+	price, known := w.prices[next]
+	if !known {
+		return fault.New(fault.Internal, "the price that follows does not exist")
+	}
+	product := w.products[price.Product]
+	was := sub.Price
+	o, err := inCurrency(price, product, sub.UnitAmount.Currency, sub.Extras.Rate)
+	if err != nil {
+		return err
+	}
+	c := chosen{priced: o, quantity: min(sub.Quantity, price.MaxQuantity)}
+	if err := c.termsOf(w.account, Options{}); err != nil {
+		return err
+	}
+	c.terms.TaxProfile, c.terms.TrialDays = sub.TaxProfile, 0
+	c.terms.Extras.Discounts, c.terms.Extras.Note, c.terms.Extras.Fields = sub.Extras.Discounts, sub.Extras.Note, sub.Extras.Fields
+	sub.Chain(c.terms)
+	w.switched = append(w.switched, sub)
+	w.events = append(w.events, event.New(w.account.ID, now, event.Clock, event.SubscriptionChained, int64(sub.ID), sub.Customer,
+		event.Data(map[string]any{"from": was, "to": price.ID})))
+	return w.bill(sub, now)
+}
+
+// end closes a subscription.
+func (w *claiming) end(sub *subscription.Subscription, at time.Time, why subscription.EndReason, now time.Time) {
+	sub.End(at, why)
+	w.changed = append(w.changed, sub)
+	w.ended++
+	w.events = append(w.events, event.New(w.account.ID, now, event.Clock, event.SubscriptionCanceled, int64(sub.ID), sub.Customer,
+		event.Data(map[string]any{"reason": sub.EndReason})))
+}
+
+// pauseFee charges the fee of a pause.
+func (w *claiming) pauseFee(sub *subscription.Subscription, now time.Time) error {
+	product, price := w.products[sub.Product], w.prices[sub.Price]
+	b, err := w.billing(sub, price, product, now)
+	if err != nil {
+		return err
+	}
+	b.discounts = nil
+	fee := money.Amount{Minor: sub.Extras.Pausing.Fee, Currency: sub.UnitAmount.Currency}
+	lines, _, err := b.lines(b.add(nil, invoice.ForPause, coupon.BumpLine, invoice.Line{Description: describe(product, price) + " (pause)", Amount: fee}))
+	if err != nil {
+		return err
+	}
+	v := invoice.Invoice{ID: id.New[id.Invoice](), Account: w.account.ID, Customer: sub.Customer, Subscription: sub.ID, Reason: invoice.Pause,
+		Period: sub.Period, Part: sub.Extras.Aside, Seller: w.account.Profile, Buyer: w.versions[sub.Customer], CreatedAt: now}
+	sub.Extras.Aside++
+	sub.FeeCharged()
+	if err := w.issue(sub, &v, lines); err != nil {
+		return err
+	}
+	w.moved = append(w.moved, sub)
+	return nil
+}

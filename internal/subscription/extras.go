@@ -1,0 +1,78 @@
+package subscription
+
+import (
+	"encoding/json"
+	"time"
+
+	"perennial/internal/money"
+	"perennial/internal/period"
+)
+
+// Extras is what few subscriptions have. The zero value is kept as no text at all, so
+// that a plain subscription costs nothing more.
+type Extras struct {
+	// Charge prices the quantity instead of the price's own charge: a price for this
+	// subscription alone. The package catalog reads it.
+	Charge json.RawMessage `json:"charge,omitempty"`
+	// Discounts are the coupons that apply. The package coupon reads them.
+	Discounts json.RawMessage `json:"discounts,omitempty"`
+	// Rate is what one unit of the price's currency was worth in the subscription's
+	// when it was sold; none when the price names an amount in that currency.
+	Rate money.Decimal `json:"rate,omitzero"`
+	// Whole is the amount that is divided over all payments, in minor units; 0 when
+	// each costs the same. Parts is their number.
+	Whole int64 `json:"whole,omitempty"`
+	Parts int   `json:"parts,omitempty"`
+
+	Trial Trial    `json:"trial,omitzero"`
+	Dates []string `json:"dates,omitempty"` // the days of payment, in the zone, ascending
+
+	// Grace is how long after a period's end it is billed, so that late usage counts.
+	Grace time.Duration `json:"grace,omitempty"` // nanoseconds
+	// Items says that amounts wait for the next invoice.
+	Items bool `json:"items,omitempty"`
+
+	Pausing  *Pausing  `json:"pausing,omitempty"`  // a pause that is scheduled or under way
+	ChangeAt time.Time `json:"change_at,omitzero"` // when the scheduled change comes
+	Skipped  int       `json:"skipped,omitempty"`  // periods that were skipped so far
+	// Uncharged says that nothing that coupons care for was charged yet.
+	Uncharged bool `json:"uncharged,omitempty"`
+	Alone     bool `json:"alone,omitempty"` // nothing follows its last payment
+	Aside     int  `json:"aside,omitempty"` // invoices beside those of its periods so far; numbers them
+
+	Note   string            `json:"note,omitempty"`   // printed on every invoice
+	Fields map[string]string `json:"fields,omitempty"` // printed on every invoice
+}
+
+// Trial is how a trial is paid.
+type Trial struct {
+	Days     int   `json:"days,omitempty"`
+	Amount   int64 `json:"amount,omitempty"` // minor units; 0 for a free one
+	Payments int   `json:"payments,omitempty"`
+}
+
+// Pausing is a pause.
+type Pausing struct {
+	From    time.Time       `json:"from"`
+	Periods int             `json:"periods,omitempty"` // how many are left out; 0 when it ends otherwise
+	Collect bool            `json:"collect,omitempty"` // what was missed is charged at its end
+	Fee     int64           `json:"fee,omitempty"`     // minor units
+	Every   period.Interval `json:"every,omitzero"`    // of the fee; none: once
+	FeeAt   time.Time       `json:"fee_at,omitzero"`   // when it falls due next
+	Fees    int             `json:"fees,omitempty"`    // how often it was charged
+}
+
+// IsZero reports whether a subscription is as plain as they come.
+func (e Extras) IsZero() bool {
+	return e.Charge == nil && e.Discounts == nil && e.Rate.IsZero() && e.Whole == 0 && e.Parts == 0 && e.Trial == (Trial{}) && e.Dates == nil && e.Grace == 0 && !e.Items &&
+		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && !e.Uncharged && !e.Alone && e.Aside == 0 && e.Note == "" && e.Fields == nil
+}
+
+// text is the extras as they are kept.
+func (e Extras) text() string {
+	if e.IsZero() {
+		return ""
+	}
+	b, _ := json.Marshal(e) // what they hold always marshals
+	return string(b)
+}
