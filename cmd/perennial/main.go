@@ -39,6 +39,7 @@ type commands struct {
 	Import    imports   `cmd:"" help:"Bring subscriptions from another system."`
 	Books     books     `cmd:"" help:"Prove that ledger, invoices, payments and gateways agree."`
 	Scenario  scenarios `cmd:"" help:"Play stories about a business that are written as text."`
+	Simulate  simulate  `cmd:"" help:"Let random merchants live for years and check the books at every step."`
 	Doctor    doctor    `cmd:"" help:"Look for what keeps the server from running well."`
 	Migrate   migrate   `cmd:"" help:"Bring the schema of the database up to date."`
 	Version   shown     `cmd:"" help:"Print the version."`
