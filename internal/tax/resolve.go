@@ -314,9 +314,11 @@ func (d *Decision) europe(p Profile, rules []Rule, b Buyer, kind Supply, at time
 // reverse makes a decision not to charge a business in another member state, and
 // reports whether it did.
 func (d *Decision) reverse(b Buyer, kind Supply, home, area string) bool {
-	registered := idArea(b.TaxID)
-	switch {
-	case b.TaxIDState != Valid, area == "", registered == "", registered == home:
+	if b.TaxIDState != Valid || area == "" {
+		return false
+	}
+	switch registered := idArea(b.TaxID); {
+	case registered == "", registered == home:
 		return false
 	case registered == "XI" && kind != Goods: // a number of Northern Ireland is one of the Union for goods alone
 		return false

@@ -79,19 +79,23 @@ func (SandboxChecker) Check(_ context.Context, country, id string) (IDState, str
 	return Valid, "Sandbox Company", nil
 }
 
-// idArea is the member state (ISO 3166) that issued a tax number as CheckID returns
-// it, XI for Northern Ireland, "" for all others.
+// idArea is the member state (ISO 3166) whose form a tax number as CheckID returns it
+// has, XI for Northern Ireland, "" for all others.
 func idArea(normal string) string {
 	if len(normal) < 4 {
 		return ""
 	}
-	switch prefix := normal[:2]; {
-	case prefix == "EL":
-		return "GR"
-	case prefix == "XI" || IsEU(prefix) && prefix != "GR":
-		return prefix
+	country := normal[:2]
+	switch {
+	case country == "EL":
+		country = "GR"
+	case country == "GR", country != "XI" && !IsEU(country):
+		return ""
 	}
-	return ""
+	if _, ok := forms[country].check(normal[2:]); !ok {
+		return ""
+	}
+	return country
 }
 
 // EUNumber splits a number as CheckID returns it into the prefix and the rest that
@@ -120,9 +124,10 @@ type form struct {
 // are the same) and tells its normal spelling: upper case, without spaces, dots and
 // dashes, with the country's prefix where numbers carry one (all of the European
 // Union, XI, GB). Form and check digits are checked for the European Union, XI, GB,
-// CH, NO, AU and CA, and the form for US. Numbers of other countries are accepted as printed, with outer
-// spaces removed. A buyer in GB may have an XI number, in MC a French one. It is
-// refused with fault.Invalid.
+// CH, NO, AU and CA, and the form for US. Numbers of other countries are accepted as
+// printed, with outer spaces removed. Wherever forms are checked, a number of a member
+// state with its prefix is accepted too, because a business may be registered
+// elsewhere; in MC numbers are French. It is refused with fault.Invalid.
 func CheckID(country, id string) (string, error) {
 	country = strings.ToUpper(strings.TrimSpace(country))
 	id = strings.TrimSpace(id)
@@ -138,9 +143,6 @@ func CheckID(country, id string) (string, error) {
 		country = "FR"
 	}
 	number := compact(id)
-	if country == "GB" && strings.HasPrefix(number, "XI") {
-		country = "XI"
-	}
 	f, ok := forms[country]
 	if !ok {
 		return id, nil
@@ -152,6 +154,9 @@ func CheckID(country, id string) (string, error) {
 		if normal, ok := f.check(rest); ok {
 			return f.prefix + normal, nil
 		}
+	}
+	if idArea(number) != "" { // a business may be registered in another member state than it lives in
+		return number, nil
 	}
 	if normal, ok := f.check(number); ok {
 		return f.prefix + normal, nil
