@@ -499,8 +499,8 @@ func (s *Service) comeTrue(ctx context.Context, acc id.Account, of id.Subscripti
 		if err != nil || row.State != subscription.ChangeScheduled || sub.Change != change {
 			return err
 		}
-		var to NewTerms
-		if err := json.Unmarshal([]byte(row.Plan), &to); err != nil {
+		to, err := newTerms(row)
+		if err != nil {
 			return err
 		}
 		p, err := s.planChange(tx, a, &sub, to, at)
@@ -528,6 +528,12 @@ func (s *Service) comeTrue(ctx context.Context, acc id.Account, of id.Subscripti
 		return err
 	}
 	return s.finishCharge(ctx, acc, work)
+}
+
+// newTerms is what a scheduled change asks for.
+func newTerms(row subscription.Change) (NewTerms, error) {
+	var to NewTerms
+	return to, json.Unmarshal([]byte(row.Plan), &to)
 }
 
 // changeable refuses a price that nothing can be changed to.

@@ -108,6 +108,12 @@ func (s *Service) CreditNote(ctx context.Context, c CreditNote) (invoice.CreditN
 		if err := idle(tx, a, v.ID); err != nil {
 			return note, err
 		}
+		if sub != nil && sub.Changing() {
+			return note, fault.New(fault.Conflict, "the terms of this subscription are being changed; wait for the outcome").WithCode("change_under_way")
+		}
+		if err := notRefunding(tx, v); err != nil {
+			return note, err
+		}
 		lines, err := s.creditLines(tx, v, c)
 		if err != nil {
 			return note, err
@@ -128,6 +134,9 @@ func (s *Service) CreditNote(ctx context.Context, c CreditNote) (invoice.CreditN
 			return note, err
 		}
 		if to.balance {
+			if sub != nil {
+				w.subs = append(w.subs, sub) // also when nothing changed: see owed
+			}
 			err = credit.Add(tx, []credit.Entry{{Account: a.ID, Customer: v.Customer, Amount: note.Total, Reason: credit.Refund, CreditNote: note.ID, At: now}})
 		} else {
 			v.Version++
@@ -166,6 +175,22 @@ func (s *Service) creditLines(tx *db.Tx, v invoice.Invoice, c CreditNote) ([]inv
 		}
 	}
 	return v.TakeTotal(lines, taken[v.ID], amount)
+}
+
+// notRefunding refuses what cannot be done while money of an invoice is on its way back.
+func notRefunding(tx *db.Tx, v invoice.Invoice) error {
+	payments, err := payment.OfInvoices(tx, v.Account, []int64{int64(v.ID)})
+	if err != nil {
+		return err
+	}
+	var promised int64
+	for _, p := range payments[v.ID] {
+		promised += p.Refunded
+	}
+	if promised > v.Refunded {
+		return fault.New(fault.Conflict, "money of this invoice is being refunded; wait for the outcome").WithCode("refund_under_way")
+	}
+	return nil
 }
 
 // idle refuses what cannot be done to an invoice that is being charged.

@@ -430,9 +430,13 @@ func unused(tx *db.Tx, sub *subscription.Subscription, policy subscription.Prora
 				return nil, err
 			}
 		}
-		if len(u.portions) > 0 {
-			list = append(list, u)
+		if len(u.portions) == 0 {
+			continue
 		}
+		if err := notRefunding(tx, v); err != nil {
+			return nil, err
+		}
+		list = append(list, u)
 	}
 	return list, nil
 }

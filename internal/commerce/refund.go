@@ -10,9 +10,9 @@ import (
 	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/invoice"
-	"perennial/internal/ledger"
 	"perennial/internal/money"
 	"perennial/internal/payment"
+	"perennial/internal/subscription"
 )
 
 // Refund gives money of a payment back.
@@ -78,6 +78,9 @@ func (s *Service) promise(tx *db.Tx, a account.Account, c Refund) (payment.Refun
 	if err := p.CheckRefund(c.Amount); err != nil {
 		return payment.Refund{}, p, err
 	}
+	if err := s.refundable(tx, a, p, c.Amount); err != nil {
+		return payment.Refund{}, p, err
+	}
 	promised, err := payment.PromiseRefund(tx, p, c.Amount)
 	if err != nil {
 		return payment.Refund{}, p, err
@@ -93,6 +96,26 @@ func (s *Service) promise(tx *db.Tx, a account.Account, c Refund) (payment.Refun
 	}
 	return r, p, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.RefundCreated, int64(r.ID), p.Customer,
 		event.Data(map[string]any{"payment": p.ID, "amount": r.Amount.Minor, "currency": r.Amount.Currency, "reason": r.Reason})))
+}
+
+// refundable refuses a refund of what was credited already, and one that would meet a
+// change of terms on its way. It saves the subscription, so that of a refund and a change
+// that begin at the same moment the second looks again.
+func (s *Service) refundable(tx *db.Tx, a account.Account, p payment.Payment, amount int64) error {
+	v, sub, err := owed(tx, a, p.Invoice)
+	if err != nil {
+		return err
+	}
+	if left := v.Total.Minor - v.Credited - (p.Refunded - v.Refunded); amount > left {
+		return fault.BadField("amount", "must be at most the %d minor units of the invoice that were not given back as credit", max(left, 0))
+	}
+	if sub == nil || v.Reason != invoice.Sale && v.Reason != invoice.Renewal && v.Reason != invoice.Changed {
+		return nil
+	}
+	if sub.Changing() {
+		return fault.New(fault.Conflict, "the terms of this subscription are being changed; wait for the outcome").WithCode("change_under_way")
+	}
+	return subscription.SaveOne(tx, sub)
 }
 
 // giveBack asks the gateway for a refund. It calls the network.
@@ -140,17 +163,7 @@ func (s *Service) settleRefund(ctx context.Context, r payment.Refund, result pay
 		facts := map[string]any{"payment": fresh.Payment, "amount": fresh.Amount.Minor, "currency": fresh.Amount.Currency}
 		switch fresh.State {
 		case payment.Paid:
-			net, tax, err := v.Split(v.Refunded, fresh.Amount.Minor)
-			if err != nil {
-				return err
-			}
-			if err := invoice.AddRefunded(tx, v, fresh.Amount.Minor); err != nil {
-				return err
-			}
-			if err := ledger.Post(tx, ledger.Refunded(a.ID, v.ID, fresh.ID, at, net, tax)); err != nil {
-				return err
-			}
-			return event.Append(tx, a.ID, event.New(a.ID, at, by, event.RefundSucceeded, int64(fresh.ID), v.Customer, event.Data(facts)))
+			return refundDone(tx, a, v, fresh, at, by, facts)
 		case payment.Failed:
 			facts["code"] = fresh.Failure
 			if err := payment.ReturnRefund(tx, a.ID, fresh.Payment, fresh.Amount.Minor); err != nil {
@@ -160,6 +173,32 @@ func (s *Service) settleRefund(ctx context.Context, r payment.Refund, result pay
 		}
 		return nil
 	})
+}
+
+// refundDone writes the credit note of a refund that went through.
+func refundDone(tx *db.Tx, a account.Account, v invoice.Invoice, r payment.Refund, at time.Time, by event.Actor, facts map[string]any) error {
+	lines, err := invoice.Lines(tx, v)
+	if err != nil {
+		return err
+	}
+	taken, err := invoice.TakenOf(tx, a.ID, []int64{int64(v.ID)})
+	if err != nil {
+		return err
+	}
+	portions, err := v.TakeTotal(lines, taken[v.ID], r.Amount.Minor)
+	if err != nil {
+		return err
+	}
+	if err := invoice.AddRefunded(tx, v, r.Amount.Minor); err != nil {
+		return err
+	}
+	v.Version++
+	w := &settlement{account: a}
+	w.events = append(w.events, event.New(a.ID, at, by, event.RefundSucceeded, int64(r.ID), v.Customer, event.Data(facts)))
+	if _, err := w.writeCredit(tx, v, portions, invoice.CreditNote{Reason: invoice.ForRefund, Note: r.Reason}, creditTo{refund: r.ID}, at, by); err != nil {
+		return err
+	}
+	return w.write(tx, nil)
 }
 
 // askRefund finds out what became of a refund; one that the gateway never saw is

@@ -56,6 +56,9 @@ func (s *Service) Sell(ctx context.Context, c Sell) (Sale, error) {
 	if err != nil {
 		return Sale{}, err
 	}
+	if err := s.checkBuyer(ctx, &c); err != nil {
+		return Sale{}, err
+	}
 	var placed id.Order
 	var work *collection
 	err = s.db.Update(ctx, func(tx *db.Tx) error {

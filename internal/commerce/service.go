@@ -22,6 +22,7 @@ import (
 	"perennial/internal/id"
 	"perennial/internal/idempotency"
 	"perennial/internal/payment"
+	"perennial/internal/tax"
 )
 
 // Service tells the stories. It is safe for concurrent use.
@@ -33,6 +34,7 @@ type Service struct {
 	log      *slog.Logger
 	turns    turns // of those who work on what is due
 	keys     keyring
+	register tax.Checker // of tax numbers; see UseRegister
 }
 
 // New makes the stories. Gateways are known by the name under which payment

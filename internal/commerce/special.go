@@ -197,13 +197,23 @@ func (w *claiming) complete(sub *subscription.Subscription, now time.Time) error
 		w.end(sub, sub.Span.To, subscription.Completed, now)
 		return nil
 	}
-	price, known := w.prices[next]
+	was := sub.Price
+	if err := w.chain(sub); err != nil {
+		return err
+	}
+	w.switched = append(w.switched, sub)
+	w.events = append(w.events, event.New(w.account.ID, now, event.Clock, event.SubscriptionChained, int64(sub.ID), sub.Customer,
+		event.Data(map[string]any{"from": was, "to": sub.Price})))
+	return w.bill(sub, now)
+}
+
+// chain begins the price that follows the last payment.
+func (w *claiming) chain(sub *subscription.Subscription) error {
+	price, known := w.prices[w.prices[sub.Price].Terms.NextPrice]
 	if !known {
 		return fault.New(fault.Internal, "the price that follows does not exist")
 	}
-	product := w.products[price.Product]
-	was := sub.Price
-	o, err := inCurrency(price, product, sub.UnitAmount.Currency, sub.Extras.Rate)
+	o, err := inCurrency(price, w.products[price.Product], sub.UnitAmount.Currency, sub.Extras.Rate)
 	if err != nil {
 		return err
 	}
@@ -214,10 +224,7 @@ func (w *claiming) complete(sub *subscription.Subscription, now time.Time) error
 	c.terms.TaxProfile, c.terms.TrialDays = sub.TaxProfile, 0
 	c.terms.Extras.Discounts, c.terms.Extras.Note, c.terms.Extras.Fields = sub.Extras.Discounts, sub.Extras.Note, sub.Extras.Fields
 	sub.Chain(c.terms)
-	w.switched = append(w.switched, sub)
-	w.events = append(w.events, event.New(w.account.ID, now, event.Clock, event.SubscriptionChained, int64(sub.ID), sub.Customer,
-		event.Data(map[string]any{"from": was, "to": price.ID})))
-	return w.bill(sub, now)
+	return nil
 }
 
 // end closes a subscription.

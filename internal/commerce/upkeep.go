@@ -18,6 +18,7 @@ import (
 	"perennial/internal/payment"
 	"perennial/internal/period"
 	"perennial/internal/subscription"
+	"perennial/internal/tax"
 )
 
 // Upkeep of catalog and customers. Pointers in the changes mean "leave as it is"
@@ -278,6 +279,8 @@ type CreateCustomer struct {
 	Taxing   customer.Taxing // IDState and CheckedAt are ignored
 	Language string
 	Metadata map[string]string
+
+	checked tax.IDState // of the tax number, found out by a sale
 }
 
 // CreateCustomer makes a customer. An address that another customer has is refused
@@ -290,7 +293,10 @@ func (s *Service) CreateCustomer(ctx context.Context, c CreateCustomer) (custome
 
 func addCustomer(tx *db.Tx, a account.Account, now time.Time, c CreateCustomer) (customer.Customer, error) {
 	made := customer.Customer{ID: id.New[id.Customer](), Account: a.ID, Email: c.Email, Buyer: c.Buyer, Taxing: c.Taxing, Language: c.Language, Metadata: c.Metadata, CreatedAt: now, Version: 1}
-	made.Taxing.IDState, made.Taxing.CheckedAt = "", time.Time{}
+	made.Taxing.IDState, made.Taxing.CheckedAt = string(c.checked), time.Time{}
+	if c.checked != "" {
+		made.Taxing.CheckedAt = now
+	}
 	if err := checkCustomer(&made); err != nil {
 		return made, err
 	}

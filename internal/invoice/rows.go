@@ -309,14 +309,15 @@ func (d Details) text() string {
 
 // Totals are sums over the account's invoices in one state and currency.
 type Totals struct {
-	State    State
-	Currency money.Currency
-	Count    int64
-	Net      int64 // minor units
-	Tax      int64
-	Total    int64
-	Due      int64 // of the total, less credit and credit notes
-	Refunded int64
+	State      State
+	Currency   money.Currency
+	Count      int64
+	Net        int64 // minor units
+	Tax        int64
+	Total      int64
+	Due        int64 // of the total, less credit and credit notes
+	CreditUsed int64
+	Refunded   int64
 }
 
 // Sum is the totals of all the account's invoices by state and currency.
@@ -324,10 +325,10 @@ func Sum(tx *db.Tx, account id.Account) ([]Totals, error) {
 	var list []Totals
 	err := tx.Each(func(row db.Scan) error {
 		var t Totals
-		err := row(&t.State, &t.Currency, &t.Count, &t.Net, &t.Tax, &t.Total, &t.Due, &t.Refunded)
+		err := row(&t.State, &t.Currency, &t.Count, &t.Net, &t.Tax, &t.Total, &t.Due, &t.CreditUsed, &t.Refunded)
 		list = append(list, t)
 		return err
-	}, `select state, currency, count(*), cast(sum(net) as bigint), cast(sum(tax) as bigint), cast(sum(total) as bigint), cast(sum(total - credit_used - reduced) as bigint), cast(sum(refunded) as bigint)
+	}, `select state, currency, count(*), cast(sum(net) as bigint), cast(sum(tax) as bigint), cast(sum(total) as bigint), cast(sum(total - credit_used - reduced) as bigint), cast(sum(credit_used) as bigint), cast(sum(refunded) as bigint)
 		from invoice where account_id = $1 group by state, currency order by state, currency`, account)
 	return list, err
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"perennial/internal/account"
+	"perennial/internal/coupon"
+	"perennial/internal/credit"
 	"perennial/internal/db"
 	"perennial/internal/id"
 	"perennial/internal/invoice"
@@ -114,14 +116,25 @@ var rowChecks = []struct{ what, query string }{
 	{"invoice %s: its lines do not sum to its net and tax", `select i.id from invoice i left join (
 			select l.invoice_id, sum(l.amount) as net, sum(l.tax) as tax from invoice_line l where l.account_id = $1 group by l.invoice_id
 		) s on s.invoice_id = i.id where i.account_id = $1 and (s.net is null or s.net <> i.net or s.tax <> i.tax) order by i.id limit 51`},
-	{"invoice %s: it is paid, but not by exactly one payment of its total", `select i.id from invoice i where i.account_id = $1 and i.state = 'paid' and
-		(select count(*) from payment p where p.account_id = $1 and p.invoice_id = i.id and p.state in ('pending', 'succeeded') and p.state = 'succeeded' and p.amount = i.total) <> 1 order by i.id limit 51`},
+	{"invoice %s: it is paid, but not by exactly one payment of what was due", `select i.id from invoice i where i.account_id = $1 and i.state = 'paid' and
+		(select count(*) from payment p where p.account_id = $1 and p.invoice_id = i.id and p.state in ('pending', 'succeeded') and p.state = 'succeeded'
+			and p.amount = i.total - i.credit_used - i.reduced) <> case when i.total = i.credit_used + i.reduced then 0 else 1 end order by i.id limit 51`},
+	{"invoice %s: what its credit notes took back does not sum to what it was credited", `select i.id from invoice i left join (
+			select c.invoice_id, sum(c.total) as total, sum(c.to_owed) as owed from credit_note c where c.account_id = $1 group by c.invoice_id
+		) s on s.invoice_id = i.id where i.account_id = $1 and (i.credited <> coalesce(s.total, 0) or i.reduced <> coalesce(s.owed, 0) or i.credited > i.total
+			or i.credit_used < 0 or i.credit_used + i.reduced > i.total) order by i.id limit 51`},
+	{"invoice %s: a credit note's lines do not sum to it", `select c.invoice_id from credit_note c left join (
+			select l.credit_note_id, sum(l.amount) as net, sum(l.tax) as tax from credit_note_line l where l.account_id = $1 group by l.credit_note_id
+		) s on s.credit_note_id = c.id where c.account_id = $1 and (s.net is null or s.net <> c.net or s.tax <> c.tax) order by c.invoice_id limit 51`},
+	{"invoice %s: credit notes take more of a line than it has", `select l.invoice_id from invoice_line l join (
+			select n.invoice_id, n.line, sum(n.amount) as net, sum(n.tax) as tax from credit_note_line n where n.account_id = $1 group by n.invoice_id, n.line
+		) s on s.invoice_id = l.invoice_id and s.line = l.position where l.account_id = $1 and (s.net > l.amount or s.tax > l.tax) order by l.invoice_id limit 51`},
 	{"invoice %s: it is not paid, though a payment went through", `select p.invoice_id from payment p join invoice i on i.account_id = p.account_id and i.id = p.invoice_id
 		where p.account_id = $1 and p.state = 'succeeded' and i.state <> 'paid' order by p.invoice_id limit 51`},
 	{"invoice %s: a payment belongs to it, but it does not exist", `select p.invoice_id from payment p left join invoice i on i.account_id = $1 and i.id = p.invoice_id
 		where p.account_id = $1 and i.id is null order by p.invoice_id limit 51`},
 	{"invoice %s: ledger entries belong to it, but it does not exist", `select distinct e.invoice_id from ledger_entry e left join invoice i on i.account_id = $1 and i.id = e.invoice_id
-		where e.account_id = $1 and i.id is null order by e.invoice_id limit 51`},
+		where e.account_id = $1 and e.invoice_id <> 0 and i.id is null order by e.invoice_id limit 51`},
 	{"invoice %s: a line belongs to it, but it does not exist", `select distinct l.invoice_id from invoice_line l left join invoice i on i.account_id = $1 and i.id = l.invoice_id
 		where l.account_id = $1 and i.id is null order by l.invoice_id limit 51`},
 	{"invoice %s: its customer does not exist", `select i.id from invoice i left join customer c on c.account_id = $1 and c.id = i.customer_id
@@ -136,9 +149,9 @@ var rowChecks = []struct{ what, query string }{
 				sum(case when e.debit = 'cash' then e.amount when e.credit = 'cash' then -e.amount else 0 end) as held
 			from ledger_entry e where e.account_id = $1 group by e.invoice_id
 		) s on s.invoice_id = i.id where i.account_id = $1 and (
-			coalesce(s.owed, 0) <> case when i.state = 'open' then i.total else 0 end or
-			coalesce(s.sold, 0) <> case when i.state in ('open', 'paid') then i.net else 0 end or
-			coalesce(s.held, 0) <> case when i.state = 'paid' then i.total - i.refunded else 0 end) order by i.id limit 51`},
+			coalesce(s.owed, 0) <> case when i.state = 'open' then i.total - i.credit_used - i.reduced else 0 end or
+			coalesce(s.sold, 0) <> case when i.state in ('open', 'paid', 'uncollectible') then i.net else 0 end or
+			coalesce(s.held, 0) <> case when i.state = 'paid' then i.total - i.credit_used - i.reduced - i.refunded else 0 end) order by i.id limit 51`},
 }
 
 // rows finds rows that contradict each other.
@@ -179,15 +192,30 @@ func (b *Books) ledger(tx *db.Tx, acc id.Account) error {
 	if err != nil {
 		return err
 	}
-	want := map[ledger.Book]map[money.Currency]int64{ledger.Receivable: {}, ledger.Revenue: {}, ledger.Cash: {}}
+	want := map[ledger.Book]map[money.Currency]int64{ledger.Receivable: {}, ledger.Revenue: {}, ledger.Cash: {}, ledger.Credit: {}, ledger.WrittenOff: {}}
 	for _, t := range sums {
 		b.Invoices += t.Count
-		if t.State == invoice.Open {
-			want[ledger.Receivable][t.Currency] += t.Total
+		switch t.State {
+		case invoice.Open:
+			want[ledger.Receivable][t.Currency] += t.Due
+		case invoice.Uncollectible:
+			want[ledger.WrittenOff][t.Currency] += t.Due
+		case invoice.Draft: // holds credit that is not used up yet
+			want[ledger.Credit][t.Currency] -= t.CreditUsed
 		}
-		if t.State == invoice.Open || t.State == invoice.Paid {
+		if t.State == invoice.Open || t.State == invoice.Paid || t.State == invoice.Uncollectible {
 			want[ledger.Revenue][t.Currency] -= t.Net
 		}
+	}
+	held, err := credit.Sum(tx, acc)
+	if err != nil {
+		return err
+	}
+	for c, minor := range held {
+		want[ledger.Credit][c] -= minor
+	}
+	if err := b.counts(tx, acc); err != nil {
+		return err
 	}
 	for c, minor := range paid {
 		want[ledger.Cash][c] += minor
@@ -220,18 +248,36 @@ func (b *Books) ledger(tx *db.Tx, acc id.Account) error {
 	return nil
 }
 
-// numbers finds gaps in the invoice numbers.
+// counts finds balances and counts that their own histories contradict.
+func (b *Books) counts(tx *db.Tx, acc id.Account) error {
+	customers, err := credit.Drifted(tx, acc, maxDifferences)
+	if err != nil {
+		return err
+	}
+	for _, c := range customers {
+		b.wrong("customer %s: the credit balance is not the sum of its entries", c)
+	}
+	coupons, err := coupon.Drifted(tx, acc, maxDifferences)
+	for _, c := range coupons {
+		b.wrong("coupon %s: its counts are not those of its redemptions", c)
+	}
+	return err
+}
+
+// numbers finds gaps in the numbers of invoices and credit notes.
 func (b *Books) numbers(tx *db.Tx, acc id.Account) error {
 	return tx.Each(func(row db.Scan) error {
 		var series string
 		var next, count, last int64
 		err := row(&series, &next, &count, &last)
 		if count != next-1 || last != next-1 {
-			b.wrong("invoice series %s: %d numbers were given, %d invoices have one, the last is %d", series, next-1, count, last)
+			b.wrong("series %s: %d numbers were given, %d documents have one, the last is %d", series, next-1, count, last)
 		}
 		return err
-	}, `select s.series, s.next, (select count(*) from invoice i where i.account_id = $1 and i.series = s.series and i.number is not null),
+	}, `select s.series, s.next, (select count(*) from invoice i where i.account_id = $1 and i.series = s.series and i.number is not null)
+			+ (select count(*) from credit_note c where c.account_id = $1 and c.series = s.series),
 		coalesce((select max(i.number) from invoice i where i.account_id = $1 and i.series = s.series and i.number is not null), 0)
+			+ coalesce((select max(c.number) from credit_note c where c.account_id = $1 and c.series = s.series), 0)
 		from invoice_series s where s.account_id = $1`, acc)
 }
 

@@ -27,7 +27,7 @@ func (s *Subscription) Cancel(when When, at, now time.Time) error {
 	switch {
 	case s.State == Canceled:
 		return errEnded()
-	case s.changing():
+	case s.Changing():
 		return errChanging()
 	}
 	switch when {
@@ -71,8 +71,8 @@ func (s *Subscription) UndoCancel() error {
 	return nil
 }
 
-// changing reports whether a change of terms is being charged.
-func (s *Subscription) changing() bool { return s.Change != 0 && s.Extras.ChangeAt.IsZero() }
+// Changing reports whether a change of terms is being charged.
+func (s *Subscription) Changing() bool { return s.Change != 0 && s.Extras.ChangeAt.IsZero() }
 
 func errChanging() error {
 	return fault.New(fault.Conflict, "the terms of this subscription are being changed; wait for the outcome").WithCode("change_under_way")
@@ -85,7 +85,7 @@ func (s *Subscription) free(now time.Time) error {
 		return errEnded()
 	case s.State == Paused:
 		return fault.New(fault.Conflict, "the subscription is paused").WithCode("subscription_paused")
-	case s.changing():
+	case s.Changing():
 		return errChanging()
 	case s.Invoice != 0 || s.State == PastDue:
 		return fault.New(fault.Conflict, "the subscription owes an invoice; settle it first").WithCode("invoice_unpaid")
