@@ -93,6 +93,9 @@ func (o priced) rated(c catalog.Charge, quantity money.Decimal) (money.Amount, [
 	parts := make([]invoice.Part, len(steps))
 	for i, p := range steps {
 		parts[i] = invoice.Part{Quantity: p.Quantity.String(), Unit: p.Unit.String(), Flat: p.Flat, Amount: p.Amount}
+		if in != o.currency {
+			parts[i].Currency = in
+		}
 	}
 	total, err = o.convert(total)
 	return total, parts, err

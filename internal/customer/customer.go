@@ -57,12 +57,16 @@ type Address struct {
 
 // Printed is what a document shows of its buyer.
 type Printed struct {
-	Email string `json:"email"`
+	Email    string `json:"email"`
+	Exempt   string `json:"exempt,omitempty"`   // why no tax was charged
+	Language string `json:"language,omitempty"` // of the fixed words; "" means English
 	Buyer
 }
 
 // Printed is what a document issued now shows of its buyer.
-func (c Customer) Printed() Printed { return Printed{Email: c.Email, Buyer: c.Buyer} }
+func (c Customer) Printed() Printed {
+	return Printed{Email: c.Email, Exempt: c.Taxing.Exempt, Language: c.Language, Buyer: c.Buyer}
+}
 
 // Limits of a customer's facts.
 const (

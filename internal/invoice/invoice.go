@@ -163,6 +163,7 @@ type Details struct {
 	Coupons   []Coupon `json:"coupons,omitempty"`   // what each took off
 	Taxes     []Tax    `json:"taxes,omitempty"`     // when there are several
 	Meter     string   `json:"meter,omitempty"`
+	Included  string   `json:"included,omitempty"` // units of the meter that cost nothing, beside Units
 }
 
 // Share is a part of a period: Left of Whole units of what the whole period costs.
@@ -182,6 +183,8 @@ type Part struct {
 	Unit     string `json:"unit"`           // price of one, in major units
 	Flat     int64  `json:"flat,omitempty"` // minor units
 	Amount   int64  `json:"amount"`         // minor units
+	// Currency is that of Unit, Flat and Amount; "" means the invoice's.
+	Currency money.Currency `json:"currency,omitempty"`
 }
 
 // Coupon is what one coupon took off a line.
@@ -198,7 +201,7 @@ type Tax struct {
 }
 
 func (d Details) isZero() bool {
-	return !d.Inclusive && d.Units == "" && d.Unit == "" && d.Parts == nil && d.Share == nil && d.Coupons == nil && d.Taxes == nil && d.Meter == ""
+	return !d.Inclusive && d.Units == "" && d.Unit == "" && d.Parts == nil && d.Share == nil && d.Coupons == nil && d.Taxes == nil && d.Meter == "" && d.Included == ""
 }
 
 // NewLine computes a line. Its tax is rounded half up, away from zero.
