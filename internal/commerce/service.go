@@ -34,6 +34,7 @@ type Service struct {
 	log      *slog.Logger
 	turns    turns // of those who work on what is due
 	keys     keyring
+	usage    gatherings
 	register tax.Checker // of tax numbers; see UseRegister
 }
 

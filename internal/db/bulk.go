@@ -23,7 +23,12 @@ func (t *Tx) Insert(tb *Table, n int, row func(i int, r *Row)) error {
 // InsertNew writes those of n rows that collide with no unique constraint and
 // tells their ids, in no order. The table has an id column.
 func (t *Tx) InsertNew(tb *Table, n int, row func(i int, r *Row)) (inserted []int64, err error) {
-	_, err = t.bulk(tb, n, row, " on conflict do nothing returning id", &inserted)
+	_, err = t.bulk(tb, n, row, " on conflict do nothing returning id", func(row Scan) error {
+		var v int64
+		err := row(&v)
+		inserted = append(inserted, v)
+		return err
+	})
 	return inserted, err
 }
 
@@ -155,8 +160,8 @@ func (t *Tx) updatePG(tb *Table, cols []Col, set []string, r *Row) (lost []int, 
 	return lost, nil
 }
 
-// bulk inserts n rows. With ids the statement returns the ids of what it stored.
-func (t *Tx) bulk(tb *Table, n int, row func(i int, r *Row), tail string, ids *[]int64) (int64, error) {
+// bulk inserts n rows. With scan the statement returns rows of what it stored.
+func (t *Tx) bulk(tb *Table, n int, row func(i int, r *Row), tail string, scan func(row Scan) error) (int64, error) {
 	if err := t.writable(n); err != nil || n == 0 {
 		return 0, err
 	}
@@ -178,7 +183,7 @@ func (t *Tx) bulk(tb *Table, n int, row func(i int, r *Row), tail string, ids *[
 				return 0, err
 			}
 		}
-		done, err := t.insert(tb, to-from, r, tail, ids)
+		done, err := t.insert(tb, to-from, r, tail, scan)
 		if err != nil {
 			return 0, err
 		}
@@ -192,41 +197,37 @@ func (t *Tx) bulk(tb *Table, n int, row func(i int, r *Row), tail string, ids *[
 // are joined to his account row: on a sharded database that makes it one task on
 // one shard, and it costs nothing on a plain one. When that stores nothing, all
 // rows collided or the account is not there, and the plain form decides.
-func (t *Tx) insert(tb *Table, n int, r *Row, tail string, ids *[]int64) (int64, error) {
+func (t *Tx) insert(tb *Table, n int, r *Row, tail string, scan func(row Scan) error) (int64, error) {
 	if !t.pg {
-		return t.store(tb, liteInsert(tb, n, tail), r.flat, n, r, ids)
+		return t.store(tb, liteInsert(tb, n, tail), r.flat, n, r, scan)
 	}
 	args := arrays(r)
 	if account, ok := oneAccount(tb, r); ok {
 		joined := append([]any{account}, slices.Delete(slices.Clone(args), tb.account, tb.account+1)...)
-		done, err := t.store(tb, joinedInsert(tb, tail), joined, n, r, ids)
-		if err != nil || done > 0 {
+		done, err := t.store(tb, joinedInsert(tb, tail), joined, n, r, scan)
+		if err != nil || done > 0 || r.sure {
 			return done, err
 		}
 	}
-	return t.store(tb, plainInsert(tb, tail), args, n, r, ids)
+	return t.store(tb, plainInsert(tb, tail), args, n, r, scan)
 }
 
-func (t *Tx) store(tb *Table, q string, args []any, n int, r *Row, ids *[]int64) (int64, error) {
+func (t *Tx) store(tb *Table, q string, args []any, n int, r *Row, scan func(row Scan) error) (int64, error) {
 	if err := t.ready(q); err != nil {
 		return 0, err
 	}
 	if t.o.Observe != nil {
 		t.observeBulk(q, args, accounts(tb, n, r))
 	}
-	if ids == nil {
+	if scan == nil {
 		return t.exec(q, args)
 	}
-	before := len(*ids)
+	var count int64
 	err := t.each(func(row Scan) error {
-		var v int64
-		if err := row(&v); err != nil {
-			return err
-		}
-		*ids = append(*ids, v)
-		return nil
+		count++
+		return scan(row)
 	}, q, args)
-	return int64(len(*ids) - before), err
+	return count, err
 }
 
 // oneAccount is the merchant of all rows, if the table is one of the merchants'.

@@ -112,6 +112,7 @@ type Row struct {
 	flat  []any    // SQLite: the binds of all rows, one after the other
 	lists []column // PostgreSQL: one array for each column
 	keys  []key    // of an Update: whose rows
+	sure  bool     // the account is there: storing nothing needs no second look
 	err   error
 }
 
