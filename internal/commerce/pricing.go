@@ -191,7 +191,7 @@ func (c *chosen) except(o Options) error {
 	}
 	if o.Charge != nil {
 		if err := o.Charge.Check(c.currency); err != nil {
-			return err
+			return below("charge", err)
 		}
 		c.charge = o.Charge
 	}
@@ -202,6 +202,18 @@ func (c *chosen) except(o Options) error {
 		return fault.BadField("anchor_day", "must be left out for a price that is not billed by months or years")
 	}
 	return nil
+}
+
+// below puts the wrong fields of a refusal below a path.
+func below(path string, err error) error {
+	var f fault.Fields
+	for _, field := range fault.As(err).Fields {
+		f.Bad(path+"."+field.Name, "%s", field.Message)
+	}
+	if f.Err() == nil {
+		return err
+	}
+	return f.Err()
 }
 
 // sellAs makes the terms of the subscription that the sale begins.
