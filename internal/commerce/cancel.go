@@ -8,6 +8,7 @@ import (
 	"perennial/internal/cardnumber"
 	"perennial/internal/catalog"
 	"perennial/internal/credit"
+	"perennial/internal/customer"
 	"perennial/internal/db"
 	"perennial/internal/event"
 	"perennial/internal/fault"
@@ -17,6 +18,7 @@ import (
 	"perennial/internal/money"
 	"perennial/internal/payment"
 	"perennial/internal/subscription"
+	"perennial/internal/usage"
 )
 
 // Cancel ends a subscription.
@@ -36,7 +38,9 @@ func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscripti
 	if err := checkReason(c.Reason); err != nil {
 		return subscription.Subscription{}, err
 	}
-	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (subscription.Subscription, error) {
+	var work *collection
+	ended, err := update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (subscription.Subscription, error) {
+		work = nil
 		sub, err := subscription.Load(tx, a.ID, c.Subscription)
 		if err != nil {
 			return sub, err
@@ -45,7 +49,10 @@ func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscripti
 			return sub, err
 		}
 		if c.BillUsage {
-			if err := s.billUsage(tx, a, &sub, c, now); err != nil {
+			if c.When != subscription.Now {
+				return sub, fault.BadField("bill_usage", "can only be asked for an end that comes now")
+			}
+			if work, err = s.billUsage(tx, a, &sub, c.Actor, now); err != nil {
 				return sub, err
 			}
 		}
@@ -66,6 +73,82 @@ func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscripti
 		}
 		return sub, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, kind, int64(sub.ID), sub.Customer, event.Data(facts)))
 	})
+	if err != nil {
+		return ended, err
+	}
+	return ended, s.finishCharge(ctx, c.Account, work)
+}
+
+// billUsage issues the invoice of what a subscription used and was not billed for, and
+// begins to charge it; nil when there is nothing, or nothing to charge it with: then it
+// stays open.
+func (s *Service) billUsage(tx *db.Tx, a account.Account, sub *subscription.Subscription, by event.Actor, now time.Time) (*collection, error) {
+	if sub.State == subscription.Canceled {
+		return nil, nil
+	}
+	o, err := pricedOf(tx, a, sub)
+	if err != nil {
+		return nil, err
+	}
+	book, err := openTaxBook(tx, a, profileOf(sub), []int64{int64(sub.Customer)}, false)
+	if err != nil {
+		return nil, err
+	}
+	t := book.taxes(sub.TaxProfile, sub.Customer, o.product, now)
+	lines, keys, err := usageNow(tx, a, sub, o, t)
+	if err != nil || len(lines) == 0 {
+		return nil, err
+	}
+	if _, err := usage.Close(tx, a.ID, keys, now); err != nil {
+		return nil, err
+	}
+	versions, err := customer.Versions(tx, a.ID, []int64{int64(sub.Customer)})
+	if err != nil {
+		return nil, err
+	}
+	v := invoice.Invoice{ID: id.New[id.Invoice](), Account: a.ID, Customer: sub.Customer, Subscription: sub.ID, Reason: invoice.Usage, Period: sub.Period,
+		Part: sub.Extras.Aside + 1, Span: sub.Span, Seller: a.Profile, Buyer: versions[sub.Customer], CreatedAt: now, Notes: invoice.Notes{Text: sub.Extras.Note, Fields: sub.Extras.Fields}}
+	v.Notes.Tax, v.Notes.Evidence = t.notes()
+	sub.Extras.Aside++
+	if err := v.Fill(lines); err != nil {
+		return nil, err
+	}
+	return s.issueNow(tx, a, sub, v, lines, by, now)
+}
+
+// issueNow issues an invoice beside the periods of a subscription, and writes the pending
+// payment of what is due. Without a method to charge it stays open.
+func (s *Service) issueNow(tx *db.Tx, a account.Account, sub *subscription.Subscription, v invoice.Invoice, lines []invoice.Line, by event.Actor, now time.Time) (*collection, error) {
+	if err := useCredit(tx, a, &v, now); err != nil {
+		return nil, err
+	}
+	number, err := invoice.Numbers(tx, a.ID, series(a), 1)
+	if err != nil {
+		return nil, err
+	}
+	v.Issue(series(a), number, now)
+	c := &collection{invoice: v, sub: sub, at: now, actor: by, nothingDue: v.Due().IsZero()}
+	if !c.nothingDue {
+		c.method, err = payment.LoadMethod(tx, a.ID, sub.Method)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return nil, err
+		}
+	}
+	chargeable := c.nothingDue || err == nil && c.method.State == payment.Usable
+	c.unasked = !chargeable
+	if err := c.open(tx, lines, now); err != nil {
+		return nil, err
+	}
+	entries := ledger.Issued(a.ID, v.ID, now, v.Net, v.Tax)
+	entries = append(entries, ledger.CreditUsed(a.ID, v.ID, now, money.Amount{Minor: v.CreditUsed, Currency: v.Total.Currency}, false)...)
+	if err := ledger.Post(tx, entries); err != nil {
+		return nil, err
+	}
+	if chargeable {
+		return c, nil
+	}
+	return nil, event.Append(tx, a.ID, event.New(a.ID, now, by, event.InvoiceIssued, int64(v.ID), v.Customer,
+		event.Data(map[string]any{"number": v.Label(), "amount": v.Total.Minor, "currency": v.Total.Currency})))
 }
 
 // cancelable refuses an end that the product does not allow.

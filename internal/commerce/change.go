@@ -18,6 +18,7 @@ import (
 	"perennial/internal/money"
 	"perennial/internal/payment"
 	"perennial/internal/subscription"
+	"perennial/internal/usage"
 )
 
 // NewTerms is what a subscription is changed to, and how it is paid for.
@@ -272,6 +273,11 @@ func (w *settlement) changed(tx *db.Tx, c *collection) error {
 	}
 	if err := invoice.InsertItems(tx, p.Items); err != nil {
 		return err
+	}
+	if len(p.Closing) > 0 {
+		if _, err := usage.Close(tx, w.account.ID, p.Closing, c.at); err != nil {
+			return err
+		}
 	}
 	w.switched = append(w.switched, c.sub)
 	w.add(c, event.SubscriptionChanged, int64(c.sub.ID), event.Data(map[string]any{"price": p.Terms.Price, "quantity": p.Terms.Quantity, "change": c.change.row.ID,

@@ -15,6 +15,7 @@ import (
 	"perennial/internal/idempotency"
 	"perennial/internal/payment"
 	"perennial/internal/subscription"
+	"perennial/internal/usage"
 )
 
 // askBatch is how many unknown outcomes are asked for in one go.
@@ -50,7 +51,13 @@ func (s *Service) RunAccount(ctx context.Context, acc id.Account) (Run, error) {
 	if err := s.askDue(ctx, acc, now); err != nil {
 		return Run{}, err
 	}
-	return s.RunDue(ctx, acc, now, false)
+	done, err := s.topUps(ctx, acc, now)
+	if err != nil {
+		return done, err
+	}
+	run, err := s.RunDue(ctx, acc, now, false)
+	done.add(run)
+	return done, err
 }
 
 // Work is the accounts on which something is due now, or whose sandbox clock is
@@ -84,11 +91,16 @@ func nextDue(tx *db.Tx, acc id.Account) (time.Time, error) {
 	if err != nil {
 		return at, err
 	}
-	ask, err := payment.NextAskDue(tx, acc)
-	if err == nil && !ask.IsZero() && (at.IsZero() || ask.Before(at)) {
-		at = ask
+	for _, next := range []func(*db.Tx, id.Account) (time.Time, error){payment.NextAskDue, usage.NextTopUp} {
+		other, err := next(tx, acc)
+		if err != nil {
+			return at, err
+		}
+		if !other.IsZero() && (at.IsZero() || other.Before(at)) {
+			at = other
+		}
 	}
-	return at, err
+	return at, nil
 }
 
 // Recover gives back the leases of a process that is known to be dead. It is for
@@ -212,8 +224,14 @@ func (s *Service) workOff(ctx context.Context, acc id.Account, upTo time.Time) (
 		if err := s.askDue(ctx, acc, upTo); err != nil {
 			return done, err
 		}
+		filled, err := s.topUps(ctx, acc, upTo)
+		done.add(filled)
+		if err != nil {
+			return done, err
+		}
 		run, err := s.RunDue(ctx, acc, upTo, true)
 		done.add(run)
+		run.add(filled)
 		if err != nil {
 			return done, err
 		}

@@ -40,19 +40,22 @@ func (r *renewal) inOrder(ctx context.Context) (Run, error) {
 }
 
 // alike is the beginning of the list that is done in the same transaction: ends and
-// periods that cost nothing are done by the claim itself, charges are not.
+// periods that cost nothing are done by the claim itself, charges are not, and a change
+// of terms is charged by itself.
 func (w *claiming) alike(subs []subscription.Subscription) []subscription.Subscription {
-	atOnce := func(sub *subscription.Subscription) bool {
-		pending := false
-		for _, p := range w.attempts[sub.Invoice] {
-			pending = pending || p.State == payment.Pending
+	kind := func(sub *subscription.Subscription) int {
+		switch step := sub.Due(sub.NextActionAt, w.pending(sub) != nil); {
+		case step == subscription.ChangeDue:
+			return 2
+		case step == subscription.Finish, step == subscription.PauseNow, step == subscription.EndOfPause,
+			step == subscription.Bill && sub.UnitAmount.IsZero() && w.prices[sub.Price].Terms.IsZero():
+			return 1
 		}
-		step := sub.Due(sub.NextActionAt, pending)
-		return step == subscription.Finish || step == subscription.Bill && sub.UnitAmount.IsZero()
+		return 0
 	}
-	first := atOnce(&subs[0])
+	first := kind(&subs[0])
 	for i := range subs {
-		if atOnce(&subs[i]) != first {
+		if kind(&subs[i]) != first || i > 0 && first == 2 {
 			return subs[:i]
 		}
 	}

@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"perennial/internal/account"
@@ -15,6 +16,7 @@ import (
 	"perennial/internal/money"
 	"perennial/internal/period"
 	"perennial/internal/subscription"
+	"perennial/internal/usage"
 )
 
 // ChangePlan is what a change of terms does, with its arithmetic. It is computed once,
@@ -36,6 +38,7 @@ type ChangePlan struct {
 	Period  int             // that Lines are for
 	Span    period.Span
 	Notes   invoice.Notes
+	Closing []usage.CounterKey // of usage that Lines bill at the old terms
 
 	Credited money.Amount // all Credits, with tax
 	Net      money.Amount // of Lines
@@ -130,6 +133,9 @@ func (s *Service) planChange(tx *db.Tx, a account.Account, sub *subscription.Sub
 	p.CarryTrial = to.CarryTrial && sub.InTrial()
 	p.Keep = !to.Reset && !sub.InTrial() && next.price.Interval == sub.Interval && len(sub.Extras.Dates) == 0 && next.terms.Extras.Whole == 0
 	if err := p.charge(&b, sub, to, next.quantity); err != nil {
+		return p, err
+	}
+	if err := p.lastUsage(tx, a, sub, old, next.price, b.tax); err != nil {
 		return p, err
 	}
 	if err := p.credit(tx, sub, to); err != nil {
@@ -299,6 +305,24 @@ func (p *ChangePlan) charge(b *billing, sub *subscription.Subscription, to NewTe
 	p.Lines = lines
 	p.Notes = invoice.Notes{Text: sub.Extras.Note, Fields: sub.Extras.Fields}
 	p.Notes.Tax, p.Notes.Evidence = b.tax.notes()
+	return nil
+}
+
+// lastUsage bills, at the old terms, the usage of meters that the new price does not have.
+// That of the others goes on to the next invoice.
+func (p *ChangePlan) lastUsage(tx *db.Tx, a account.Account, sub *subscription.Subscription, old priced, next catalog.Price, t taxes) error {
+	ends := func(m catalog.Metered) bool {
+		return !slices.ContainsFunc(next.Terms.Usage, func(n catalog.Metered) bool { return n.Meter == m.Meter })
+	}
+	if old.price.ID == next.ID || !slices.ContainsFunc(old.price.Terms.Usage, ends) {
+		return nil
+	}
+	old.price.Terms.Usage = slices.DeleteFunc(slices.Clone(old.price.Terms.Usage), func(m catalog.Metered) bool { return !ends(m) })
+	lines, keys, err := usageNow(tx, a, sub, old, t)
+	if err != nil {
+		return err
+	}
+	p.Lines, p.Closing = append(p.Lines, lines...), keys
 	return nil
 }
 

@@ -77,7 +77,7 @@ func (s *Service) upcoming(tx *db.Tx, a account.Account, sub subscription.Subscr
 			return u, err
 		}
 	}
-	w := &claiming{account: a, machine: s.clock.Now()}
+	w := &claiming{account: a, machine: s.clock.Now(), upTo: at, preview: true}
 	list := []subscription.Subscription{sub}
 	if err := w.load(tx, list); err != nil {
 		return u, err

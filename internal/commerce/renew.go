@@ -238,6 +238,9 @@ func (r *renewal) count(batch []*collection) {
 type claiming struct {
 	account   account.Account
 	machine   time.Time
+	upTo      time.Time
+	walk      bool
+	preview   bool // nothing is written
 	versions  map[id.Customer]int64
 	products  map[id.Product]catalog.Product
 	prices    map[id.Price]catalog.Price
@@ -273,7 +276,7 @@ func (r *renewal) claim(ctx context.Context) ([]*collection, int, error) {
 		if err != nil {
 			return err
 		}
-		w = &claiming{account: a, machine: r.s.clock.Now()}
+		w = &claiming{account: a, machine: r.s.clock.Now(), upTo: r.upTo, walk: r.walk}
 		subs, err := subscription.Claim(tx, r.acc, r.upTo, w.machine, r.s.batch())
 		if err != nil || len(subs) == 0 {
 			return err
@@ -286,10 +289,7 @@ func (r *renewal) claim(ctx context.Context) ([]*collection, int, error) {
 		}
 		due = len(subs)
 		for i := range subs {
-			now := r.upTo
-			if r.walk {
-				now = subs[i].NextActionAt
-			}
+			now := w.at(&subs[i])
 			before := subs[i]
 			if err := w.decide(&subs[i], now); err != nil {
 				subs[i] = before
@@ -358,8 +358,11 @@ func (w *claiming) load(tx *db.Tx, subs []subscription.Subscription) error {
 	if w.methods, err = payment.MethodsByID(tx, acc, methods); err != nil {
 		return err
 	}
-	if err := w.loadSpecial(tx, subs, customers); err != nil || len(invoices) == 0 {
+	if err := w.loadSpecial(tx, subs, customers); err != nil {
 		return err
+	}
+	if len(invoices) == 0 {
+		return w.loadUsage(tx, subs)
 	}
 	if w.unpaid, err = invoice.ByID(tx, acc, invoices); err != nil {
 		return err
@@ -367,7 +370,30 @@ func (w *claiming) load(tx *db.Tx, subs []subscription.Subscription) error {
 	if w.attempts, err = payment.OfInvoices(tx, acc, invoices); err != nil {
 		return err
 	}
-	return w.loadPending(tx, seen)
+	if err := w.loadPending(tx, seen); err != nil {
+		return err
+	}
+	return w.loadUsage(tx, subs)
+}
+
+// at is when what is due on a subscription happens.
+func (w *claiming) at(sub *subscription.Subscription) time.Time {
+	if w.walk {
+		return sub.NextActionAt
+	}
+	return w.upTo
+}
+
+// pending is the payment of a subscription's unpaid invoice whose outcome was never
+// settled, nil when there is none.
+func (w *claiming) pending(sub *subscription.Subscription) *payment.Payment {
+	tries := w.attempts[sub.Invoice]
+	for i := range tries {
+		if tries[i].State == payment.Pending {
+			return &tries[i]
+		}
+	}
+	return nil
 }
 
 // loadPending reads the methods of payments that were left pending: the one that
@@ -392,13 +418,7 @@ func (w *claiming) loadPending(tx *db.Tx, seen map[int64]bool) error {
 
 // decide does what is due on one subscription.
 func (w *claiming) decide(sub *subscription.Subscription, now time.Time) error {
-	var pending *payment.Payment
-	tries := w.attempts[sub.Invoice]
-	for i := range tries {
-		if tries[i].State == payment.Pending {
-			pending = &tries[i]
-		}
-	}
+	pending, tries := w.pending(sub), w.attempts[sub.Invoice]
 	switch sub.Due(now, pending != nil) {
 	case subscription.Finish:
 		w.end(sub, sub.CancelAt, subscription.ByRequest, now)
@@ -440,6 +460,7 @@ func (w *claiming) change(sub *subscription.Subscription, now time.Time, kind ev
 // is looked at again a day later, and its story says why.
 func (w *claiming) setAside(sub *subscription.Subscription, now time.Time, why error) {
 	sub.NextActionAt = now.Add(24 * time.Hour)
+	w.special.measures.giveUp(sub.ID)
 	w.changed = append(w.changed, sub)
 	w.events = append(w.events, event.New(w.account.ID, now, event.Clock, event.BillingFailed, int64(sub.ID), sub.Customer,
 		event.Data(map[string]any{"reason": fault.As(why).Message, "again": sub.NextActionAt})))

@@ -173,14 +173,14 @@ func sellable(tx *db.Tx, a account.Account, c Sell, now time.Time) error {
 	return err
 }
 
-// open writes a draft invoice with its lines, and the pending payment of what is due.
+// open writes an invoice with its lines, and the pending payment of what is due.
 func (c *collection) open(tx *db.Tx, lines []invoice.Line, now time.Time) error {
 	invoices := []invoice.Invoice{c.invoice}
 	if err := invoice.Insert(tx, invoices); err != nil {
 		return err
 	}
 	c.invoice = invoices[0]
-	if err := invoice.InsertLines(tx, lines); err != nil || c.nothingDue {
+	if err := invoice.InsertLines(tx, lines); err != nil || c.nothingDue || c.unasked {
 		return err
 	}
 	v := c.invoice

@@ -37,6 +37,7 @@ type collection struct {
 	actor   event.Actor
 
 	nothingDue bool // the customer's credit paid for all of it
+	unasked    bool // there is no method to charge; the invoice stays open
 }
 
 // settlement gathers what one transaction writes for a list of collections.

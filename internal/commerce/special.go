@@ -14,6 +14,7 @@ import (
 	"perennial/internal/invoice"
 	"perennial/internal/money"
 	"perennial/internal/subscription"
+	"perennial/internal/usage"
 )
 
 // special is what a batch needs besides plain prices. Each kind is read in one query,
@@ -63,7 +64,27 @@ func (w *claiming) loadSpecial(tx *db.Tx, subs []subscription.Subscription, cust
 			return err
 		}
 	}
-	w.special.measures, err = measure(tx, acc, subs, w.prices)
+	return nil
+}
+
+// loadUsage reads what those of the batch used that are about to be billed. It closes the
+// counters unless it is a preview.
+func (w *claiming) loadUsage(tx *db.Tx, subs []subscription.Subscription) error {
+	var list []*subscription.Subscription
+	for i := range subs {
+		s := &subs[i]
+		if len(w.prices[s.Price].Terms.Usage) == 0 {
+			continue
+		}
+		if step := s.Due(w.at(s), w.pending(s) != nil); w.preview || step == subscription.Bill || step == subscription.Complete {
+			list = append(list, s)
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	var err error
+	w.special.measures, err = measure(tx, w.account.ID, list, w.prices, !w.preview, w.at(list[0]))
 	return err
 }
 
@@ -130,7 +151,7 @@ func (x *special) write(tx *db.Tx, acc id.Account) error {
 			return db.VersionConflict()
 		}
 	}
-	return x.measures.close(tx)
+	return usage.Reopen(tx, acc, x.measures.reopen)
 }
 
 // billing is what the lines of a subscription's next invoice are computed from.
@@ -167,7 +188,6 @@ func (w *claiming) billSpecial(sub *subscription.Subscription, price catalog.Pri
 		sub.Extras = extras
 		return err
 	}
-	w.special.measures.billed(b.used)
 	if v.Total.IsZero() {
 		w.nothing(sub, now)
 		return nil

@@ -227,6 +227,9 @@ func (s *Service) CreatePrice(ctx context.Context, c CreatePrice) (catalog.Price
 
 // termsRefer refuses terms that name what is not there, or what cannot follow.
 func termsRefer(tx *db.Tx, a account.Account, p catalog.Price) error {
+	if err := meteredTo(tx, a, p); err != nil {
+		return err
+	}
 	if p.Terms.NextPrice == 0 {
 		return nil
 	}

@@ -188,7 +188,9 @@ func Parse[I Identifier](s string) (I, error) {
 var names = map[string]string{"acc": "account", "mem": "team member", "key": "API key", "cam": "campaign",
 	"prd": "product", "prc": "price", "cus": "customer", "pm": "payment method", "pay": "payment", "ref": "refund",
 	"sub": "subscription", "inv": "invoice", "lin": "invoice line", "ord": "order", "ent": "ledger entry",
-	"evt": "event", "dlv": "delivery", "end": "webhook endpoint"}
+	"evt": "event", "dlv": "delivery", "end": "webhook endpoint",
+	"mtr": "meter", "cpn": "coupon", "txp": "tax profile", "txr": "tax rule", "shp": "shipping rule", "chg": "change of terms",
+	"crn": "credit note", "itm": "waiting amount"}
 
 // Name is the word for people: Name[id.Customer]() is "customer".
 func Name[I Identifier]() string { return names[Prefix[I]()] }
