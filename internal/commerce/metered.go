@@ -203,8 +203,11 @@ func (b *billing) over(list []draft, i int, meter *usage.Meter, micros int64, in
 	if err != nil {
 		return nil, err
 	}
-	return b.add(list, invoice.ForUsage, coupon.OverageLine, invoice.Line{Description: name, Amount: amount,
-		Details: invoice.Details{Meter: meter.Code, Units: over.String(), Unit: meter.Unit, Parts: parts}}), nil
+	details := invoice.Details{Meter: meter.Code, Units: over.String(), Unit: meter.Unit, Parts: parts}
+	if !included.IsZero() {
+		details.Included = included.String()
+	}
+	return b.add(list, invoice.ForUsage, coupon.OverageLine, invoice.Line{Description: name, Amount: amount, Details: details}), nil
 }
 
 // graceOf is how long after a period's end a price is billed, so that late usage counts.
