@@ -1,6 +1,7 @@
 package commerce
 
 import (
+	"bytes"
 	"maps"
 	"time"
 
@@ -180,10 +181,9 @@ func (w *claiming) billSpecial(sub *subscription.Subscription, price catalog.Pri
 	switched := len(w.switched) > 0 && w.switched[len(w.switched)-1] == sub
 	extras := sub.Extras
 	charged := sub.Extras.Uncharged && len(lines) > 0
-	if len(b.discounts) > 0 || charged || len(b.items) > 0 {
-		keepDiscounts(&sub.Extras, left)
-		sub.Extras.Uncharged, sub.Extras.Items = sub.Extras.Uncharged && !charged, false
-	}
+	keepDiscounts(&sub.Extras, left)
+	sub.Extras.Uncharged, sub.Extras.Items = sub.Extras.Uncharged && !charged, false
+	moved := charged || len(b.items) > 0 || !bytes.Equal(extras.Discounts, sub.Extras.Discounts)
 	if err := v.Fill(lines); err != nil && len(lines) > 0 {
 		sub.Extras = extras
 		return err
@@ -202,7 +202,7 @@ func (w *claiming) billSpecial(sub *subscription.Subscription, price catalog.Pri
 	}
 	switch {
 	case switched:
-	case len(b.discounts) > 0 || charged || len(b.items) > 0:
+	case moved:
 		w.moved = append(w.moved, sub)
 	default:
 		w.leased = append(w.leased, sub)

@@ -80,7 +80,7 @@ func (b *bench) houseOn(ctx context.Context, engine string) (*house, error) {
 // of active ones remain after the declines.
 func (h *house) furnish(ctx context.Context, d *db.DB, subs int) error {
 	var err error
-	if h.seeded, err = seed(ctx, d, 1, subs, started); err != nil {
+	if h.seeded, err = seed(ctx, d, 1, subs, started, plain); err != nil {
 		return err
 	}
 	acc := h.accounts[0]

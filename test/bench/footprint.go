@@ -39,7 +39,7 @@ func (b *bench) footprint(ctx context.Context) error {
 		return err
 	}
 	// Nothing of it falls due for a lifetime, so that the process stays idle.
-	if _, err := b.seedLite(ctx, filepath.Join(data, "perennial.db"), 1, b.due, started.AddDate(100, 0, 0)); err != nil {
+	if _, err := b.seedLite(ctx, filepath.Join(data, "perennial.db"), 1, b.due, started.AddDate(100, 0, 0), plain); err != nil {
 		return err
 	}
 	var starts []time.Duration

@@ -17,7 +17,8 @@ import (
 	"perennial/internal/report"
 )
 
-// B5, the renewal run: every subscription of ten accounts is due at once. The
+// B5, the renewal run: every subscription of ten accounts is due at once: 60% flat,
+// 20% with a quantity, 10% with a coupon, 10% metered with 100 events each. The
 // product bills, charges and books all of them; the floor writes the same facts
 // with the fastest plain SQL of the engine and knows no rule.
 
@@ -66,7 +67,7 @@ type stage struct {
 func (b *bench) liteRenewals(ctx context.Context) (stage, error) {
 	template, floorTemplate := filepath.Join(b.dir, "due.db"), filepath.Join(b.dir, "floor.db")
 	run, floorRun := filepath.Join(b.dir, "run.db"), filepath.Join(b.dir, "floor-run.db")
-	s, err := b.seedLite(ctx, template, accounts, b.due, started)
+	s, err := b.seedLite(ctx, template, accounts, b.due, started, full)
 	if err != nil {
 		return stage{}, err
 	}
@@ -107,7 +108,7 @@ func (b *bench) pgRenewals(ctx context.Context) (stage, error) {
 	if err != nil {
 		return stage{}, err
 	}
-	s, err := seed(ctx, d, accounts, b.due, started)
+	s, err := seed(ctx, d, accounts, b.due, started, full)
 	if err != nil {
 		return stage{}, err
 	}
@@ -188,7 +189,7 @@ func auditRenewals(ctx context.Context, d *db.DB, s seeded, runs []commerce.Run,
 		if !books.Balanced() {
 			return fmt.Errorf("the books of %s do not balance: %v", acc, books.Differences)
 		}
-		if err := auditRows(ctx, d, acc, int64(s.subs/len(s.accounts)), int64(s.declines/len(s.accounts))); err != nil {
+		if err := auditRows(ctx, d, acc, int64(s.subs/len(s.accounts)), int64(s.declines/len(s.accounts)), int64(s.metered/len(s.accounts))); err != nil {
 			return err
 		}
 	}
@@ -196,7 +197,7 @@ func auditRenewals(ctx context.Context, d *db.DB, s seeded, runs []commerce.Run,
 }
 
 // auditRows counts the rows that a renewal leaves.
-func auditRows(ctx context.Context, d *db.DB, acc id.Account, subs, declined int64) error {
+func auditRows(ctx context.Context, d *db.DB, acc id.Account, subs, declined, metered int64) error {
 	paid := subs - declined
 	for _, check := range []struct {
 		query string
@@ -208,7 +209,10 @@ func auditRows(ctx context.Context, d *db.DB, acc id.Account, subs, declined int
 		{"select count(*) from invoice where account_id = $1 and state = 'paid' and reason = 'renewal' and period = 1", paid},
 		{"select count(*) from invoice where account_id = $1 and state = 'open' and reason = 'renewal' and period = 1", declined},
 		{"select count(distinct subscription_id) from invoice where account_id = $1", subs},
-		{"select count(*) from invoice_line where account_id = $1", subs},
+		{"select count(*) from invoice_line where account_id = $1", subs + metered},
+		{"select count(*) from invoice_line where account_id = $1 and kind = 'usage' and amount = 60", metered},
+		{"select count(*) from invoice_line where account_id = $1 and discount > 0", metered},
+		{"select count(*) from usage_counter where account_id = $1 and closed_at is not null and value = 100000000", metered},
 		{"select count(*) from payment where account_id = $1 and state = 'succeeded'", paid},
 		{"select count(*) from payment where account_id = $1 and state = 'declined'", declined},
 		{"select count(*) from ledger_entry where account_id = $1", 2*subs + paid},
@@ -229,12 +233,12 @@ func auditRows(ctx context.Context, d *db.DB, acc id.Account, subs, declined int
 }
 
 // seedLite makes a store and closes it, so that it is one file that can be copied.
-func (b *bench) seedLite(ctx context.Context, path string, list, subs int, begun time.Time) (seeded, error) {
+func (b *bench) seedLite(ctx context.Context, path string, list, subs int, begun time.Time, kinds mix) (seeded, error) {
 	d, err := open(ctx, path)
 	if err != nil {
 		return seeded{}, err
 	}
-	s, err := seed(ctx, d, list, subs, begun)
+	s, err := seed(ctx, d, list, subs, begun, kinds)
 	if e := d.Close(); err == nil {
 		err = e
 	}
