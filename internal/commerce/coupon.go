@@ -2,9 +2,11 @@ package commerce
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"perennial/internal/account"
+	"perennial/internal/catalog"
 	"perennial/internal/coupon"
 	"perennial/internal/db"
 	"perennial/internal/event"
@@ -84,11 +86,34 @@ func (s *Service) CreateCoupon(ctx context.Context, c CreateCoupon) (coupon.Coup
 		if err := made.Check(); err != nil {
 			return made, err
 		}
+		if err := productsRefer(tx, a, made.Products); err != nil {
+			return made, err
+		}
 		if err := coupon.Insert(tx, made); err != nil {
 			return made, err
 		}
 		return made, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.CouponCreated, int64(made.ID), 0, event.Data(map[string]any{"code": made.Code})))
 	})
+}
+
+// productsRefer refuses a coupon for a product that is not there.
+func productsRefer(tx *db.Tx, a account.Account, products []id.Product) error {
+	var list []int64
+	for _, p := range products {
+		list = append(list, int64(p))
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	known, err := catalog.ProductsByID(tx, a.ID, list)
+	var f fault.Fields
+	for i, p := range products {
+		f.Check(known[p].ID != 0, "products."+strconv.Itoa(i), "names nothing in this account")
+	}
+	if err != nil {
+		return err
+	}
+	return f.Err()
 }
 
 // UpdateCoupon changes what may change of a coupon: nothing that was redeemed changes

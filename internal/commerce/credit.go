@@ -63,7 +63,7 @@ func (s *Service) AdjustCredit(ctx context.Context, c AdjustCredit) (credit.Entr
 			return credit.Entry{}, err
 		}
 		if err := checkReason(c.Note); err != nil {
-			return credit.Entry{}, err
+			return credit.Entry{}, fault.BadField("note", "%s", fault.As(err).Fields[0].Message)
 		}
 		if c.Amount.Minor > money.MaxMinor || c.Amount.Minor < -money.MaxMinor || c.Amount.IsZero() {
 			return credit.Entry{}, fault.BadField("amount", "must be at most %d minor units, and not zero", int64(money.MaxMinor))

@@ -88,7 +88,7 @@ type CreditNote struct {
 // counts as paid. To give money back, refund the payment: that writes a credit note, too.
 func (s *Service) CreditNote(ctx context.Context, c CreditNote) (invoice.CreditNote, error) {
 	if err := checkReason(c.Note); err != nil {
-		return invoice.CreditNote{}, fault.BadField("note", "%s", fault.As(err).Message)
+		return invoice.CreditNote{}, fault.BadField("note", "%s", fault.As(err).Fields[0].Message)
 	}
 	if c.Reason == "" {
 		c.Reason = invoice.ForGoodwill
