@@ -128,6 +128,16 @@ func (c *canvas) stamp(text string) {
 	c.pdf.TransformEnd()
 }
 
+// seal writes a short word into a frame whose right upper corner is at x and y.
+func (c *canvas) seal(x, y float64, text string) {
+	s := style{size: 13, bold: true}
+	w := c.measure(text, s)
+	c.write(x-w-3, y+1.5, text, s)
+	c.pdf.SetLineWidth(0.5)
+	c.pdf.SetDrawColor(24, 32, 30)
+	c.pdf.Rect(x-w-6, y, w+6, s.height()+3, "D")
+}
+
 // stack is text set line by line.
 type stack []struct {
 	text string

@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"io"
 
-	"golang.org/x/text/language"
-
 	"perennial/internal/fault"
-	"perennial/internal/money"
 )
 
 // The sizes of type on the paper.
@@ -23,39 +20,41 @@ var (
 	totalStyle  = style{size: 10.5, bold: true}
 )
 
-// layout places an invoice. Everything is measured into blocks first and drawn
+// layout places a paper. Everything is measured into blocks first and drawn
 // afterwards, so the number of pages is known when the first is written.
 type layout struct {
 	*canvas
-	inv     Invoice
-	words   words
-	tag     language.Tag
+	content
 	columns []column
+}
+
+func newLayout(p Paper) *layout {
+	country := p.Buyer.Country
+	if country == "" {
+		country = p.Seller.Country
+	}
+	return &layout{canvas: newCanvas(country, p.Issued), content: contentOf(p)}
 }
 
 // block is what must stay together on a page.
 type block struct {
 	height float64
 	row    bool // belongs to the table, whose head is repeated above it
+	detail bool // goes on with the line above it
 	keep   bool // must not be parted from the block behind it
 	draw   func(y float64)
 }
 
 // WritePDF writes the paper. What cannot be printed truthfully is refused with
 // an Invalid fault that names the fields, and nothing is written.
-func (inv Invoice) WritePDF(w io.Writer) error {
-	if err := inv.check(); err != nil {
+func (p Paper) WritePDF(w io.Writer) error {
+	if err := p.check(); err != nil {
 		return err
 	}
-	country := inv.Buyer.Country
-	if country == "" {
-		country = inv.Seller.Country
-	}
-	l := &layout{canvas: newCanvas(country, inv.Issued), inv: inv}
-	l.words, l.tag = wordsFor(inv.Language)
-	title := l.words.title(inv.Kind) + " " + inv.Number
+	l := newLayout(p)
+	title := l.title()
 	l.pdf.SetTitle(title, true)
-	l.pdf.SetAuthor(inv.Seller.Name, true)
+	l.pdf.SetAuthor(p.Seller.Name, true)
 	l.pdf.SetProducer("Perennial", true)
 	l.pdf.SetLang(l.words.tag.String())
 
@@ -63,8 +62,8 @@ func (inv Invoice) WritePDF(w io.Writer) error {
 	pages := l.paginate(head.height)
 	for i, page := range pages {
 		l.pdf.AddPage()
-		if inv.Sample {
-			l.stamp(l.words.Sample)
+		if p.Sample {
+			l.stamp(l.words.sample(p.Kind))
 		}
 		if i == 0 {
 			head.draw(l.top)
@@ -106,10 +105,10 @@ func (l *layout) paginate(head float64) [][]placed {
 	for i, b := range blocks {
 		need := b.height
 		if b.row && !inTable {
-			need += tableHead.height
+			need += tableHead.height + rowSpace
 		}
-		if b.keep && i+1 < len(blocks) {
-			need += blocks[i+1].height
+		for j := i; blocks[j].keep && j+1 < len(blocks); j++ {
+			need += blocks[j+1].height
 		}
 		// A page that holds nothing yet takes the block whatever its height.
 		if y+need > l.bottom && (len(pages) == 1 || len(pages[len(pages)-1]) > 0) {
@@ -120,6 +119,9 @@ func (l *layout) paginate(head float64) [][]placed {
 		if b.row && !inTable {
 			place(tableHead)
 			inTable = true
+			if b.detail {
+				y += rowSpace // which the line itself brings along
+			}
 		}
 		place(b)
 	}
@@ -140,28 +142,29 @@ func (l *layout) head() block {
 }
 
 func (l *layout) headScaled(scale float64) block {
-	inv, w := l.inv, l.words
+	p, w := l.paper, l.words
 	const rightColumn = 86
 	x := l.right - rightColumn
 	leftColumn := x - l.left - 10
 
-	name := l.add(nil, inv.Seller.Name, nameStyle.scaled(scale), leftColumn)
-	seller := l.party(inv.Seller, mutedStyle.scaled(scale), rightColumn)
+	name := l.add(nil, p.Seller.Name, nameStyle.scaled(scale), leftColumn)
+	seller := l.party(p.Seller, mutedStyle.scaled(scale), rightColumn)
 
-	buyer := l.add(nil, w.BillTo, smallStyle.scaled(scale), leftColumn)
-	first, second := inv.Buyer.Company, inv.Buyer.Name
+	buyer := l.add(nil, l.addressee(), smallStyle.scaled(scale), leftColumn)
+	first, second := p.Buyer.Company, p.Buyer.Name
 	if first == "" {
 		first, second = second, ""
 	}
 	buyer = l.add(buyer, first, strongStyle.scaled(scale), leftColumn)
 	buyer = l.add(buyer, second, textStyle.scaled(scale), leftColumn)
-	buyer = append(buyer, l.party(inv.Buyer, textStyle.scaled(scale), leftColumn)...)
-	if inv.Buyer.Name == "" && inv.Buyer.Company == "" && len(inv.Buyer.Address) == 0 {
+	buyer = append(buyer, l.party(p.Buyer, textStyle.scaled(scale), leftColumn)...)
+	if p.Buyer.Name == "" && p.Buyer.Company == "" && len(p.Buyer.Address) == 0 {
 		buyer = nil
 	}
 
-	facts := l.facts(metaStyle.scaled(scale), mutedStyle.scaled(scale), rightColumn)
-	title := l.add(nil, w.title(inv.Kind), titleStyle, leftColumn)
+	facts := l.factPairs(metaStyle.scaled(scale), mutedStyle.scaled(scale), rightColumn)
+	title := l.add(nil, w.title(p.Kind), titleStyle, l.right-l.left)
+	stamp := w.stamp(p.Stamp)
 	title = l.add(title, l.keyLine(), keyStyle, l.right-l.left)
 
 	// The buyer's address stands where an envelope has its window.
@@ -173,6 +176,9 @@ func (l *layout) headScaled(scale float64) block {
 		l.writeStack(l.left, y+buyerTop, buyer)
 		facts.draw(x, y+buyerTop)
 		l.writeStack(l.left, y+titleTop, title)
+		if stamp != "" {
+			l.seal(l.right, y+titleTop, stamp)
+		}
 	}}
 }
 
@@ -189,51 +195,15 @@ func (l *layout) party(p Party, s style, width float64) stack {
 	return l.add(out, p.Registration, s, width)
 }
 
-func joined(f Field) string {
-	if f.Name == "" || f.Value == "" {
-		return f.Value
-	}
-	return f.Name + " " + f.Value
-}
-
-// keyLine is the one sentence a reader looks for: what is due when, or when it
-// was paid.
-func (l *layout) keyLine() string {
-	t := l.inv.Totals
-	if !t.Due.IsZero() && !l.inv.Due.IsZero() {
-		return fmt.Sprintf(l.words.DueOn, l.amount(t.Due), l.words.day(l.inv.Due))
-	}
-	if n := len(l.inv.Payments); t.Due.IsZero() && n > 0 && !l.inv.Payments[n-1].On.IsZero() {
-		return fmt.Sprintf(l.words.PaidOn, l.amount(l.paid()), l.words.day(l.inv.Payments[n-1].On))
-	}
-	return ""
-}
-
-// paid is the sum of the payments.
-func (l *layout) paid() money.Amount {
-	total := money.Zero(l.inv.Totals.Gross.Currency)
-	for _, p := range l.inv.Payments {
-		total.Minor += p.Amount.Minor // at most ten payments within money's own bound
-	}
-	return total
-}
-
-func (l *layout) amount(a money.Amount) string {
-	if a.Currency == "" {
-		a.Currency = l.inv.Totals.Gross.Currency
-	}
-	return a.Format(l.tag)
-}
-
 // foot is the last line of every page.
 func (l *layout) foot(page, pages int) {
 	y := l.height - 15
 	l.rule(l.left, l.right, y-2, false)
 	number := fmt.Sprintf(l.words.Page, page, pages)
 	l.writeRight(l.right, y, number, smallStyle)
-	line := l.inv.Number + " · " + l.inv.Seller.Name
-	if l.inv.Sample {
-		line = l.words.Sample + " · " + line
+	line := l.paper.Number + " · " + l.paper.Seller.Name
+	if l.paper.Sample {
+		line = l.words.sample(l.paper.Kind) + " · " + line
 	}
 	names := l.wrap(line, smallStyle, l.right-l.left-l.measure(number, smallStyle)-10)
 	l.write(l.left, y, names[0], smallStyle)

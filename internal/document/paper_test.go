@@ -45,14 +45,14 @@ func percent(t testing.TB, s string) money.Rate {
 }
 
 // full is an invoice that uses every field.
-func full(t testing.TB, lines int) Invoice {
+func full(t testing.TB, lines int) Paper {
 	t.Helper()
 	march := Span{day(2026, 3, 1), day(2026, 4, 1)}
 	unit, err := money.ParseUnitPrice("0.0025", "EUR")
 	if err != nil {
 		t.Fatal(err)
 	}
-	inv := Invoice{
+	inv := Paper{
 		Number: "INV-2026-0042", Issued: day(2026, 3, 1), Due: day(2026, 3, 15), Service: march, Language: language.English,
 		Seller: Party{
 			Name: "Northwind Tools GmbH", Address: []string{"Lindenstraße 12", "10969 Berlin", "Germany"}, Country: "DE",
@@ -65,15 +65,15 @@ func full(t testing.TB, lines int) Invoice {
 		Lines: []Line{
 			{
 				Description: "Team plan, monthly", Period: march, Quantity: decimal(t, "5"),
-				UnitPrice: money.UnitPriceOf(eur(2000)), Discount: eur(1000), TaxRate: percent(t, "19"), Net: eur(9000),
+				UnitPrice: money.UnitPriceOf(eur(2000)), Discount: eur(1000), TaxRate: percent(t, "19"), Amount: eur(9000),
 			},
 			{
 				Description: "Additional requests above the 100,000 that the plan includes, counted per calendar month across all projects",
-				Detail:      "148,000 requests in February, 100,000 included, 48,000 × €0.0025",
+				Details:     []string{"148,000 requests in February", "100,000 included, 48,000 × €0.0025"},
 				Period:      Span{day(2026, 2, 1), day(2026, 3, 1)}, Quantity: decimal(t, "48000"), UnitPrice: unit,
-				TaxRate: percent(t, "19"), Net: eur(12000),
+				TaxRate: percent(t, "19"), Amount: eur(12000),
 			},
-			{Description: "Printed handbook", Quantity: decimal(t, "1.5"), UnitPrice: money.UnitPriceOf(eur(1000)), TaxRate: percent(t, "7"), Net: eur(1500)},
+			{Description: "Printed handbook", Quantity: decimal(t, "1.5"), UnitPrice: money.UnitPriceOf(eur(1000)), TaxRate: percent(t, "7"), Amount: eur(1500)},
 		},
 		Taxes: []Tax{
 			{Name: "VAT", Rate: percent(t, "19"), Base: eur(20000), Tax: eur(3800)},
@@ -92,13 +92,19 @@ func full(t testing.TB, lines int) Invoice {
 	for i := len(inv.Lines); i < lines; i++ {
 		inv.Lines = append(inv.Lines, Line{
 			Description: fmt.Sprintf("Seat number %04d", i+1), Quantity: decimal(t, "1"),
-			UnitPrice: money.UnitPriceOf(eur(100)), TaxRate: percent(t, "19"), Net: eur(100),
+			UnitPrice: money.UnitPriceOf(eur(100)), TaxRate: percent(t, "19"), Amount: eur(100),
 		})
+		inv.Taxes[0].Base.Minor += 100
+		inv.Taxes[0].Tax.Minor += 19
+		inv.Totals.Net.Minor += 100
+		inv.Totals.Tax.Minor += 19
+		inv.Totals.Gross.Minor += 119
+		inv.Totals.Due.Minor += 119
 	}
 	return inv
 }
 
-func render(t testing.TB, inv Invoice) []byte {
+func render(t testing.TB, inv Paper) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := inv.WritePDF(&b); err != nil {
@@ -155,9 +161,9 @@ func TestEveryFieldIsPrinted(t *testing.T) {
 
 func TestEmptyFieldsDropTheirLine(t *testing.T) {
 	t.Parallel()
-	inv := Invoice{
+	inv := Paper{
 		Number: "1", Issued: day(2026, 3, 1), Seller: Party{Name: "Seller"}, Language: language.English,
-		Lines: []Line{{Description: "Thing", Net: eur(100)}}, Totals: Totals{Net: eur(100), Gross: eur(100), Due: eur(100)},
+		Lines: []Line{{Description: "Thing", Amount: eur(100)}}, Totals: Totals{Net: eur(100), Gross: eur(100), Due: eur(100)},
 	}
 	page := text(t, render(t, inv))[0]
 	wantAll(t, page, "Invoice", "Seller", "Thing", "€1.00", "Amount due")
@@ -278,11 +284,11 @@ func TestBlocksStayOnThePage(t *testing.T) {
 		line := rapid.Custom(func(t *rapid.T) Line {
 			return Line{
 				Description: "W" + rapid.StringOfN(rapid.Just('W'), 0, maxLong-1, -1).Draw(t, "wide"),
-				Detail:      long.Draw(t, "detail"), Quantity: mustDecimal("999999999999999999"), UnitPrice: money.UnitPriceOf(most),
-				Discount: most, Net: most, Period: Span{day(2026, 1, 1), day(2027, 1, 1)},
+				Details:     rapid.SliceOfN(long, 0, 6).Draw(t, "details"), Quantity: mustDecimal("999999999999999999"), UnitPrice: money.UnitPriceOf(most),
+				Discount: most, Amount: most, Period: Span{day(2026, 1, 1), day(2027, 1, 1)},
 			}
 		})
-		inv := Invoice{
+		inv := Paper{
 			Number: "N", Issued: day(2026, 3, 1), Seller: party.Draw(t, "seller"), Buyer: party.Draw(t, "buyer"),
 			Lines: rapid.SliceOfN(line, 1, 5).Draw(t, "lines"), Totals: Totals{Gross: most, Due: most},
 			Taxes: make([]Tax, rapid.IntRange(0, 12).Draw(t, "taxes")), Notes: rapid.SliceOfN(long, 0, 4).Draw(t, "notes"),
@@ -294,11 +300,10 @@ func TestBlocksStayOnThePage(t *testing.T) {
 		for range rapid.IntRange(0, 10).Draw(t, "payments") {
 			inv.Payments = append(inv.Payments, Payment{Method: short.Draw(t, "method"), On: day(2026, 9, 30), Amount: most})
 		}
-		if err := inv.check(); err != nil {
+		if err := inv.form(); err != nil {
 			t.Fatal(err)
 		}
-		l := &layout{canvas: newCanvas(inv.Buyer.Country, inv.Issued), inv: inv}
-		l.words, l.tag = wordsFor(inv.Language)
+		l := newLayout(inv)
 		head := l.head()
 		if head.height > l.height*0.6 {
 			t.Fatalf("the head takes %.0f mm", head.height)
@@ -421,28 +426,28 @@ func TestHostileTextIsOnlyText(t *testing.T) {
 
 func TestWhatCannotBePrintedIsRefused(t *testing.T) {
 	t.Parallel()
-	for name, spoil := range map[string]func(*Invoice){
-		"number":                func(i *Invoice) { i.Number = " " },
-		"issued":                func(i *Invoice) { i.Issued = time.Time{} },
-		"kind":                  func(i *Invoice) { i.Kind = 9 },
-		"service":               func(i *Invoice) { i.Service.Until = time.Time{} },
-		"seller.name":           func(i *Invoice) { i.Seller.Name = "Bell\a" },
-		"buyer.name":            func(i *Invoice) { i.Buyer.Name = "\u202etxt.exe" },
-		"buyer.company":         func(i *Invoice) { i.Buyer.Company = "\xff" },
-		"buyer.address.1":       func(i *Invoice) { i.Buyer.Address[1] = "a\nb" },
-		"buyer.tax_ids.0.value": func(i *Invoice) { i.Buyer.TaxIDs[0].Value = "\x00" },
-		"lines":                 func(i *Invoice) { i.Lines = nil },
-		"lines.0.description":   func(i *Invoice) { i.Lines[0].Description = strings.Repeat("x", maxLong+1) },
-		"lines.0.detail":        func(i *Invoice) { i.Lines[0].Detail = "\u2028" },
-		"lines.0.net":           func(i *Invoice) { i.Lines[0].Net = money.Amount{Minor: 1, Currency: "USD"} },
-		"lines.0.unit_price":    func(i *Invoice) { i.Lines[0].UnitPrice.Currency = "USD" },
-		"lines.0.period":        func(i *Invoice) { i.Lines[0].Period.From = day(2027, 1, 1) },
-		"taxes":                 func(i *Invoice) { i.Taxes = make([]Tax, 13) },
-		"totals.due":            func(i *Invoice) { i.Totals.Due.Currency = "USD" },
-		"payments":              func(i *Invoice) { i.Payments = make([]Payment, 11) },
-		"notes.0":               func(i *Invoice) { i.Notes[0] = "\x7f" },
-		"terms":                 func(i *Invoice) { i.Terms = "\u0085" },
-		"contact":               func(i *Invoice) { i.Contact = strings.Repeat("x", maxShort+1) },
+	for name, spoil := range map[string]func(*Paper){
+		"number":                func(i *Paper) { i.Number = " " },
+		"issued":                func(i *Paper) { i.Issued = time.Time{} },
+		"kind":                  func(i *Paper) { i.Kind = 9 },
+		"service":               func(i *Paper) { i.Service.Until = time.Time{} },
+		"seller.name":           func(i *Paper) { i.Seller.Name = "Bell\a" },
+		"buyer.name":            func(i *Paper) { i.Buyer.Name = "\u202etxt.exe" },
+		"buyer.company":         func(i *Paper) { i.Buyer.Company = "\xff" },
+		"buyer.address.1":       func(i *Paper) { i.Buyer.Address[1] = "a\nb" },
+		"buyer.tax_ids.0.value": func(i *Paper) { i.Buyer.TaxIDs[0].Value = "\x00" },
+		"lines":                 func(i *Paper) { i.Lines = nil },
+		"lines.0.description":   func(i *Paper) { i.Lines[0].Description = strings.Repeat("x", maxLong+1) },
+		"lines.0.details.0":     func(i *Paper) { i.Lines[0].Details = []string{"\u2028"} },
+		"lines.0.amount":        func(i *Paper) { i.Lines[0].Amount = money.Amount{Minor: 1, Currency: "USD"} },
+		"lines.0.unit_price":    func(i *Paper) { i.Lines[0].UnitPrice.Currency = "USD" },
+		"lines.0.period":        func(i *Paper) { i.Lines[0].Period.From = day(2027, 1, 1) },
+		"taxes":                 func(i *Paper) { i.Taxes = make([]Tax, 13) },
+		"totals.due":            func(i *Paper) { i.Totals.Due.Currency = "USD" },
+		"payments":              func(i *Paper) { i.Payments = make([]Payment, 11) },
+		"notes.0":               func(i *Paper) { i.Notes[0] = "\x7f" },
+		"terms":                 func(i *Paper) { i.Terms = "\u0085" },
+		"contact":               func(i *Paper) { i.Contact = strings.Repeat("x", maxShort+1) },
 	} {
 		inv := full(t, 0)
 		spoil(&inv)
@@ -475,7 +480,7 @@ func FuzzTexts(f *testing.F) {
 	f.Add(strings.Repeat("W", 500), "\uffff\ufffe")
 	f.Fuzz(func(t *testing.T, a, b string) {
 		inv := full(t, 0)
-		inv.Number, inv.Lines[0].Description, inv.Lines[0].Detail = "N"+a, a, b
+		inv.Number, inv.Lines[0].Description, inv.Lines[0].Details = "N"+a, a, []string{b}
 		inv.Seller.Name, inv.Buyer.Address[0] = b, a
 		if err := inv.WritePDF(io.Discard); err != nil && !fault.Is(err, fault.Invalid) {
 			t.Fatal(err)

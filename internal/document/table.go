@@ -1,11 +1,5 @@
 package document
 
-import (
-	"fmt"
-
-	"perennial/internal/money"
-)
-
 // column is one row of figures down the table, set flush right.
 type column struct {
 	label string
@@ -17,6 +11,8 @@ const (
 	gap      = 6.0  // between two columns
 	textMin  = 60.0 // least width of the description
 	rowSpace = 1.9  // above and below the text of a row
+
+	detailIndent = 3.0
 )
 
 // arrange chooses the columns that have something to say, makes each as wide as
@@ -43,25 +39,13 @@ func (l *layout) arrange(cells [][]string) (width float64, figures style) {
 
 func (l *layout) chooseColumns() {
 	var quantity, discount bool
-	for _, line := range l.inv.Lines {
+	for _, line := range l.paper.Lines {
 		quantity = quantity || !line.Quantity.IsZero()
 		discount = discount || !line.Discount.IsZero()
 	}
 	w := l.words
 	if quantity {
-		l.columns = append(l.columns,
-			column{label: w.Quantity, cell: func(n Line) string {
-				if n.Quantity.IsZero() {
-					return ""
-				}
-				return w.number(n.Quantity)
-			}},
-			column{label: w.UnitPrice, cell: func(n Line) string {
-				if n.Quantity.IsZero() || n.UnitPrice == (money.UnitPrice{}) {
-					return ""
-				}
-				return w.unitPrice(n.UnitPrice, l.tag)
-			}})
+		l.columns = append(l.columns, column{label: w.Quantity, cell: l.quantity}, column{label: w.UnitPrice, cell: l.unitPrice})
 	}
 	if discount {
 		l.columns = append(l.columns, column{label: w.Discount, cell: func(n Line) string {
@@ -71,40 +55,62 @@ func (l *layout) chooseColumns() {
 			return l.amount(n.Discount.Neg())
 		}})
 	}
-	if len(l.inv.Taxes) > 0 {
+	if len(l.paper.Taxes) > 0 {
 		l.columns = append(l.columns, column{label: w.TaxRate, cell: func(n Line) string { return w.rate(n.TaxRate) }})
 	}
-	l.columns = append(l.columns, column{label: w.Amount, cell: func(n Line) string { return l.amount(n.Net) }})
+	l.columns = append(l.columns, column{label: w.Amount, cell: func(n Line) string { return l.amount(n.Amount) }})
 }
 
-// rows are the lines of the table, one block each.
+// rows are the lines of the table. A line is one block, and each of its details
+// another, so that a long arithmetic can go on to the next page; the first detail
+// stays with its line.
 func (l *layout) rows() []block {
 	l.chooseColumns()
-	cells := make([][]string, len(l.inv.Lines))
-	for i, line := range l.inv.Lines {
+	cells := make([][]string, len(l.paper.Lines))
+	for i, line := range l.paper.Lines {
 		for _, c := range l.columns {
 			cells[i] = append(cells[i], c.cell(line))
 		}
 	}
 	width, figures := l.arrange(cells)
-
-	blocks := make([]block, len(cells))
-	for i, line := range l.inv.Lines {
-		text := l.add(nil, line.Description, textStyle, width)
-		text = l.add(text, l.words.span(line.Period), smallStyle, width)
-		text = l.add(text, line.Detail, smallStyle, width)
-		height := text.height() + 2*rowSpace
-		last := i == len(cells)-1
-		blocks[i] = block{height: height, row: true, keep: last, draw: func(y float64) {
-			l.writeStack(l.left, y+rowSpace, text)
-			shift := (textStyle.height() - figures.height()) / 2
-			for j, c := range l.columns {
-				l.writeRight(c.x, y+rowSpace+shift, cells[i][j], figures)
-			}
-			l.rule(l.left, l.right, y+height, last)
-		}}
+	var blocks []block
+	for i, line := range l.paper.Lines {
+		blocks = append(blocks, l.line(line, cells[i], width, figures)...)
+		blocks[len(blocks)-1].closes(l, i == len(cells)-1)
 	}
 	return blocks
+}
+
+// line are the blocks of one line.
+func (l *layout) line(line Line, cells []string, width float64, figures style) []block {
+	text := l.add(nil, line.Description, textStyle, width)
+	text = l.add(text, l.words.span(line.Period), smallStyle, width)
+	blocks := []block{{height: rowSpace + text.height(), row: true, draw: func(y float64) {
+		l.writeStack(l.left, y+rowSpace, text)
+		shift := (textStyle.height() - figures.height()) / 2
+		for j, c := range l.columns {
+			l.writeRight(c.x, y+rowSpace+shift, cells[j], figures)
+		}
+	}}}
+	for _, d := range line.Details {
+		detail := l.add(nil, d, smallStyle, width-detailIndent)
+		if len(detail) == 0 {
+			continue
+		}
+		blocks[0].keep = true
+		blocks = append(blocks, block{height: detail.height(), row: true, detail: true, draw: func(y float64) { l.writeStack(l.left+detailIndent, y, detail) }})
+	}
+	return blocks
+}
+
+// closes puts space and a hairline below the last block of a line.
+func (b *block) closes(l *layout, last bool) {
+	draw, height := b.draw, b.height+rowSpace
+	b.height, b.keep = height, b.keep || last
+	b.draw = func(y float64) {
+		draw(y)
+		l.rule(l.left, l.right, y+height, last)
+	}
 }
 
 func (l *layout) tableHead() block {
@@ -155,23 +161,22 @@ func (p *pairs) draw(x, y float64) {
 	}
 }
 
-// facts are number and days, at the top of the first page.
-func (l *layout) facts(s, label style, width float64) *pairs {
+// factPairs sets number and days, at the top of the first page.
+func (l *layout) factPairs(s, label style, width float64) *pairs {
 	p := &pairs{l: l, space: 0.6}
-	for _, name := range []string{l.words.Number, l.words.Issued, l.words.Service, l.words.Due} {
-		p.indent = max(p.indent, l.measure(name, label)+5)
+	facts := l.facts()
+	for _, f := range facts {
+		p.indent = max(p.indent, l.measure(f.Name, label)+5)
 	}
-	width -= p.indent
-	p.add(l.words.Number, l.inv.Number, label, style{size: s.size, bold: true}, width)
-	p.add(l.words.Issued, l.words.day(l.inv.Issued), label, s, width)
-	p.add(l.words.Service, l.words.span(l.inv.Service), label, s, width)
-	if !l.inv.Due.IsZero() {
-		p.add(l.words.Due, l.words.day(l.inv.Due), label, s, width)
+	for i, f := range facts {
+		value := s
+		value.bold = i == 0
+		p.add(f.Name, f.Value, label, value, width-p.indent)
 	}
 	return p
 }
 
-// sum is one row of the totals.
+// sum is one row of the totals as it is set.
 type sum struct {
 	label  stack
 	value  string
@@ -190,7 +195,7 @@ func (s sum) height() float64 {
 // sums are the tax summary on the left and the totals on the right, together.
 func (l *layout) sums() block {
 	const space, width = 5, 82
-	list := l.totals(width)
+	list := l.sumRows(width)
 	height := 0.0
 	for _, s := range list {
 		height += s.height()
@@ -213,48 +218,28 @@ func (l *layout) sums() block {
 	}}
 }
 
-func (l *layout) totals(width float64) []sum {
+func (l *layout) sumRows(width float64) []sum {
 	var list []sum
-	w, t := l.words, l.inv.Totals
-	add := func(label string, a money.Amount, s style, strong bool) {
-		value := l.amount(a)
-		list = append(list, sum{l.add(nil, label, s, width-l.measure(value, s)-4), value, s, strong})
+	for i, r := range l.totals() {
+		s := sum{value: r.value, style: textStyle}
+		switch r.weight {
+		case mutedRow:
+			s.style = mutedStyle
+		case totalRow:
+			s.style, s.strong = strongStyle, i > 0
+		case dueRow:
+			s.style, s.strong = totalStyle, true
+		}
+		s.label = l.add(nil, r.label, s.style, width-l.measure(r.value, s.style)-4)
+		list = append(list, s)
 	}
-	taxed := len(l.inv.Taxes) > 0 || !t.Tax.IsZero()
-	if taxed || !t.Discount.IsZero() {
-		add(w.Subtotal, t.Net, textStyle, false)
-	}
-	if !t.Discount.IsZero() {
-		add(w.Discount, t.Discount.Neg(), textStyle, false)
-	}
-	if taxed {
-		add(w.Tax, t.Tax, textStyle, false)
-	}
-	add(w.Total, t.Gross, strongStyle, len(list) > 0)
-	if !t.Credit.IsZero() {
-		add(w.Credit, t.Credit.Neg(), mutedStyle, false)
-	}
-	for _, p := range l.inv.Payments {
-		add(l.paidLabel(p), p.Amount.Neg(), mutedStyle, false)
-	}
-	add(w.AmountDue, t.Due, totalStyle, true)
 	return list
-}
-
-func (l *layout) paidLabel(p Payment) string {
-	switch {
-	case p.On.IsZero():
-		return l.words.Paid
-	case p.Method == "":
-		return fmt.Sprintf(l.words.PaidAt, l.words.day(p.On))
-	}
-	return fmt.Sprintf(l.words.PaidBy, p.Method, l.words.day(p.On))
 }
 
 // taxes is the summary for each rate, ending at right. Many rates with long
 // names are set smaller, so that totals never outgrow a page.
 func (l *layout) taxes(right float64) (draw func(y float64), height float64) {
-	if len(l.inv.Taxes) == 0 {
+	if len(l.paper.Taxes) == 0 {
 		return func(float64) {}, 0
 	}
 	for _, size := range []float64{8, 6.5, 5} {
@@ -269,14 +254,14 @@ func (l *layout) taxes(right float64) (draw func(y float64), height float64) {
 func (l *layout) taxesSized(right float64, s style) (draw func(y float64), height float64) {
 	taxWidth := l.measure(l.words.Tax, smallStyle)
 	baseWidth := l.measure(l.words.Base, smallStyle)
-	for _, t := range l.inv.Taxes {
+	for _, t := range l.paper.Taxes {
 		taxWidth = max(taxWidth, l.measure(l.amount(t.Tax), s))
 		baseWidth = max(baseWidth, l.measure(l.amount(t.Base), s))
 	}
 	middle := right - taxWidth - 5
-	names := make([]stack, len(l.inv.Taxes))
+	names := make([]stack, len(l.paper.Taxes))
 	height = smallStyle.height() + 2
-	for i, t := range l.inv.Taxes {
+	for i, t := range l.paper.Taxes {
 		names[i] = l.add(nil, joined(Field{t.Name, l.words.rate(t.Rate)}), s, middle-baseWidth-5-l.left)
 		height += names[i].height() + 0.8
 	}
@@ -287,7 +272,7 @@ func (l *layout) taxesSized(right float64, s style) (draw func(y float64), heigh
 		y += smallStyle.height() + 1
 		l.rule(l.left, right, y, false)
 		y++
-		for i, t := range l.inv.Taxes {
+		for i, t := range l.paper.Taxes {
 			l.writeStack(l.left, y, names[i])
 			l.writeRight(middle, y, l.amount(t.Base), s)
 			l.writeRight(right, y, l.amount(t.Tax), s)
@@ -300,33 +285,20 @@ func (l *layout) taxesSized(right float64, s style) (draw func(y float64), heigh
 func (l *layout) remarks() []block {
 	var blocks []block
 	full := l.right - l.left
-	for _, n := range l.inv.Notes {
+	for _, n := range l.sentences() {
 		if text := l.add(nil, n, metaStyle, full); len(text) > 0 {
 			blocks = append(blocks, block{height: text.height() + 2, draw: func(y float64) { l.writeStack(l.left, y, text) }})
 		}
 	}
 	const indent = 38
-	section := func(label string, values ...string) {
+	for _, s := range l.sections() {
 		p := &pairs{l: l, indent: indent, space: 0.4}
-		for _, v := range values {
+		label := s.label
+		for _, v := range s.values {
 			p.add(label, v, mutedStyle, metaStyle, full-indent)
-			if len(p.labels) == 1 {
-				label = ""
-			}
+			label = ""
 		}
-		if len(p.labels) > 0 {
-			blocks = append(blocks, block{height: p.height() + 1.2, draw: func(y float64) { p.draw(l.left, y) }})
-		}
+		blocks = append(blocks, block{height: p.height() + 1.2, draw: func(y float64) { p.draw(l.left, y) }})
 	}
-	section(l.words.Terms, l.inv.Terms)
-	bank := make([]string, len(l.inv.Bank))
-	for i, f := range l.inv.Bank {
-		bank[i] = joined(f)
-	}
-	section(l.words.Bank, bank...)
-	if next := l.inv.NextCharge; !next.On.IsZero() {
-		section(l.words.NextCharge, fmt.Sprintf(l.words.NextOn, l.amount(next.Amount), l.words.day(next.On)))
-	}
-	section(l.words.Contact, l.inv.Contact)
 	return blocks
 }

@@ -1,109 +1,287 @@
 package document
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/language"
 
 	"perennial/internal/account"
+	"perennial/internal/customer"
 	"perennial/internal/fault"
 	"perennial/internal/invoice"
 	"perennial/internal/money"
 	"perennial/internal/payment"
 	"perennial/internal/report"
+	"perennial/internal/tax"
 )
 
-// Of is the paper of an invoice as it was issued. An invoice without a number is a
-// Conflict: nothing was issued yet.
-func Of(v report.InvoiceView) (Invoice, error) {
+// Of is the paper of an invoice as it was issued, with what became of it since: what
+// was paid, taken back by credit notes, voided or given up. An invoice without a
+// number is a Conflict: nothing was issued yet.
+func Of(v report.InvoiceView) (Paper, error) {
 	if v.Invoice.Number == 0 {
-		return Invoice{}, fault.New(fault.Conflict, "the invoice has no number yet, so there is no document").WithCode("invoice_not_issued")
+		return Paper{}, fault.New(fault.Conflict, "the invoice has no number yet, so there is no document").WithCode("invoice_not_issued")
 	}
-	zone := v.Account.Location()
-	day := func(t time.Time) time.Time {
-		if t.IsZero() {
-			return t
-		}
-		return t.In(zone)
-	}
-	paper := Invoice{Number: v.Invoice.Label(), Issued: day(v.Invoice.IssuedAt), Language: language.English, Sample: v.Account.Mode == account.Sandbox,
-		Service: Span{day(v.Invoice.Span.From), day(v.Invoice.Span.To)}, Seller: seller(v), Buyer: buyer(v), Contact: v.Seller.Email,
-		Totals: Totals{Net: v.Invoice.Net, Tax: v.Invoice.Tax, Gross: v.Invoice.Total, Due: v.Invoice.Total}}
+	inv := v.Invoice
+	d := drawingFor(v.Account, v.Buyer, inv.Total.Currency)
+	p := d.paper(v.Account, v.Seller, v.Buyer)
+	p.Number, p.Issued, p.Service = fit(inv.Label(), maxShort), d.day(inv.IssuedAt), d.span(inv.Span.From, inv.Span.To)
+	p.Totals = Totals{Net: inv.Net, Tax: inv.Tax, Gross: inv.Total, Credit: d.in(inv.CreditUsed), Due: inv.Due()}
+	p.Inclusive = inclusive(v.Lines)
 	for _, l := range v.Lines {
-		quantity, err := money.NewDecimal(l.Quantity)
+		line, err := d.line(l, p.Inclusive)
 		if err != nil {
-			return paper, err
+			return p, err
 		}
-		paper.Lines = append(paper.Lines, Line{Description: seen(l.Description), Period: Span{day(l.Span.From), day(l.Span.To)}, Quantity: quantity,
-			UnitPrice: money.UnitPriceOf(l.UnitAmount), TaxRate: l.Rate, Net: l.Amount})
+		p.Lines = append(p.Lines, line)
 	}
 	var err error
-	if paper.Taxes, err = taxes(v.Account.Tax.Name, v.Lines); err != nil {
-		return paper, err
+	if p.Taxes, err = taxes(v.Account.Tax.Name, v.Lines); err != nil {
+		return p, err
 	}
-	for _, p := range v.Payments {
-		if p.State == payment.Paid {
-			paper.Payments = append(paper.Payments, Payment{Method: v.Methods[p.Method].Label(), On: day(p.SettledAt), Amount: p.Amount})
-			paper.Totals.Due = money.Zero(v.Invoice.Total.Currency)
+	for _, paid := range v.Payments {
+		if paid.State == payment.Paid {
+			p.Payments = append(p.Payments, Payment{Method: method(v.Methods[paid.Method]), On: d.day(paid.SettledAt), Amount: paid.Amount})
 		}
 	}
-	if v.Invoice.State == invoice.Void {
-		paper.Totals.Due = money.Zero(v.Invoice.Total.Currency)
-		paper.Notes = append(paper.Notes, "This invoice was voided on "+day(v.Invoice.VoidedAt).Format("2 January 2006")+". Nothing is owed for it.")
+	d.state(&p, inv)
+	sentence, err := d.aboutTax(inv.Notes.Tax, v.Buyer.Exempt)
+	if err != nil {
+		return p, err
 	}
-	return paper, nil
+	p.Notes = append(p.Notes, sentence...)
+	d.credited(&p, v.CreditNotes)
+	d.merchant(&p, inv.Notes)
+	return p, nil
 }
 
-// taxes sums the lines for each rate, in the order of their first line. Lines that
-// bear no tax give nothing.
-func taxes(name string, lines []invoice.Line) ([]Tax, error) {
-	var list []Tax
-	for _, l := range lines {
-		if l.Rate.IsZero() {
-			continue
+// drawing is what the texts of one paper are written with.
+type drawing struct {
+	words    words
+	tag      language.Tag
+	asked    language.Tag
+	zone     *time.Location
+	currency money.Currency
+}
+
+// drawingFor speaks the buyer's language and counts days in the account's zone.
+func drawingFor(a account.Account, buyer customer.Printed, c money.Currency) drawing {
+	d := drawing{asked: language.English, zone: a.Location(), currency: c}
+	if tag, err := language.Parse(buyer.Language); err == nil && buyer.Language != "" {
+		d.asked = tag
+	}
+	d.words, d.tag = wordsFor(d.asked)
+	return d
+}
+
+func (d drawing) paper(a account.Account, s account.Printed, b customer.Printed) Paper {
+	return Paper{Language: d.asked, Sample: a.Mode == account.Sandbox, Seller: d.seller(s), Buyer: d.buyer(b), Contact: fit(s.Email, maxShort)}
+}
+
+func (d drawing) in(minor int64) money.Amount {
+	return money.Amount{Minor: minor, Currency: d.currency}
+}
+
+func (d drawing) amount(minor int64) string { return d.in(minor).Format(d.tag) }
+
+func (d drawing) day(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.In(d.zone)
+}
+
+func (d drawing) span(from, to time.Time) Span { return Span{d.day(from), d.day(to)} }
+
+// state says that an invoice is not to be paid any more, and why.
+func (d drawing) state(p *Paper, inv invoice.Invoice) {
+	switch inv.State {
+	case invoice.Paid:
+		p.Totals.Due = d.in(0)
+	case invoice.Void:
+		p.Totals.Due, p.Stamp = d.in(0), StampVoid
+		p.Notes = append(p.Notes, fmt.Sprintf(d.words.VoidedOn, d.words.day(d.day(inv.VoidedAt))))
+	case invoice.Uncollectible:
+		p.Stamp = StampUncollectible
+		p.Notes = append(p.Notes, fmt.Sprintf(d.words.GivenUpOn, d.words.day(d.day(inv.GivenUpAt))))
+	}
+}
+
+// aboutTax is the sentence that a code of package tax stands for.
+func (d drawing) aboutTax(code, exempt string) ([]string, error) {
+	w := d.words
+	switch code {
+	case "":
+		return nil, nil
+	case tax.NoteReverseCharge:
+		return []string{w.ReverseCharge}, nil
+	case tax.NoteIntraCommunity:
+		return []string{w.IntraCommunity}, nil
+	case tax.NoteExport:
+		return []string{w.Export}, nil
+	case tax.NoteExempt:
+		if exempt = fit(exempt, maxShort); exempt != "" {
+			return []string{fmt.Sprintf(w.ExemptBecause, exempt)}, nil
 		}
-		at := -1
-		for i := range list {
-			if list[i].Rate.Cmp(l.Rate) == 0 {
-				at = i
+		return []string{w.Exempt}, nil
+	}
+	return nil, fault.New(fault.Internal, "no sentence about tax is known for the code %q", code)
+}
+
+// credited says what credit notes took back: off what is owed as rows of the totals,
+// else in words.
+func (d drawing) credited(p *Paper, notes []invoice.CreditNote) {
+	var said []string
+	for _, n := range notes {
+		by := Reference{Number: fit(n.Label(), maxName), Issued: d.day(n.CreatedAt)}
+		if n.ToOwed > 0 {
+			p.Totals.Reduced = append(p.Totals.Reduced, Reduction{By: by, Amount: d.in(n.ToOwed)})
+		}
+		if n.ToRefund > 0 {
+			said = append(said, fmt.Sprintf(d.words.WentBack, d.words.reference(by), d.amount(n.ToRefund)))
+		}
+		if n.ToBalance > 0 {
+			said = append(said, fmt.Sprintf(d.words.WentToAccount, d.words.reference(by), d.amount(n.ToBalance)))
+		}
+	}
+	p.Totals.Reduced = folded(p.Totals.Reduced)
+	p.Notes = append(p.Notes, said[max(0, len(said)-(maxNotes-len(p.Notes))):]...)
+}
+
+// folded are the reductions with those that do not fit summed in the last.
+func folded(list []Reduction) []Reduction {
+	if len(list) <= maxReductions {
+		return list
+	}
+	rest := list[maxReductions-1:]
+	last := Reduction{By: Reference{Number: rest[0].By.Number + " – " + rest[len(rest)-1].By.Number}, Amount: rest[0].Amount}
+	last.By.Number = fit(last.By.Number, maxName)
+	for _, r := range rest[1:] {
+		last.Amount.Minor += r.Amount.Minor // parts of one total
+	}
+	return append(slices.Clone(list[:maxReductions-1]), last)
+}
+
+// merchant adds the merchant's own words and facts.
+func (d drawing) merchant(p *Paper, n invoice.Notes) {
+	lines := strings.Split(n.Text, "\n")
+	if len(lines) > maxTextLines {
+		lines = append(lines[:maxTextLines-1], strings.Join(lines[maxTextLines-1:], " "))
+	}
+	for i, l := range lines {
+		lines[i] = seen(l)
+	}
+	p.Text = strings.TrimSpace(strings.Join(lines, "\n"))
+	for _, name := range slices.Sorted(maps.Keys(n.Fields)) {
+		p.Fields = append(p.Fields, Field{fit(name, maxShort), fit(n.Fields[name], maxShort)})
+	}
+}
+
+// taxes sums the lines for each tax at each rate, in the order of their first line.
+// Lines that bear none are summed at the end when others do.
+func taxes(account string, lines []invoice.Line) ([]Tax, error) {
+	var s summary
+	free := false
+	for _, l := range lines {
+		var err error
+		switch {
+		case len(l.Details.Taxes) > 0:
+			for _, t := range l.Details.Taxes {
+				if err == nil {
+					err = s.add(t.Name, t.Rate, l.Amount, money.Amount{Minor: t.Amount, Currency: l.Amount.Currency})
+				}
+			}
+		case l.Rate.IsZero() && l.TaxName == "":
+			free = true
+		case l.TaxName == "":
+			err = s.add(account, l.Rate, l.Amount, l.Tax)
+		default:
+			err = s.add(l.TaxName, l.Rate, l.Amount, l.Tax)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if !free || len(s) == 0 {
+		return s, nil
+	}
+	for _, l := range lines {
+		if len(l.Details.Taxes) == 0 && l.Rate.IsZero() && l.TaxName == "" {
+			if err := s.add("", l.Rate, l.Amount, l.Tax); err != nil {
+				return nil, err
 			}
 		}
-		if at < 0 {
-			list = append(list, Tax{Name: name, Rate: l.Rate, Base: money.Zero(l.Amount.Currency), Tax: money.Zero(l.Amount.Currency)})
-			at = len(list) - 1
-		}
-		var err error
-		if list[at].Base, err = list[at].Base.Add(l.Amount); err != nil {
-			return nil, err
-		}
-		if list[at].Tax, err = list[at].Tax.Add(l.Tax); err != nil {
-			return nil, err
-		}
 	}
-	return list, nil
+	return s, nil
 }
 
-func seller(v report.InvoiceView) Party {
-	p := Party{Name: seen(v.Seller.LegalName), Address: addressLines(v.Seller.Address), Country: v.Seller.Country}
+type summary []Tax
+
+func (s *summary) add(name string, rate money.Rate, base, amount money.Amount) error {
+	name = fit(name, maxName)
+	at := slices.IndexFunc(*s, func(t Tax) bool { return t.Name == name && t.Rate.Cmp(rate) == 0 })
+	if at < 0 {
+		at = len(*s)
+		*s = append(*s, Tax{Name: name, Rate: rate, Base: money.Zero(base.Currency), Tax: money.Zero(base.Currency)})
+	}
+	t := &(*s)[at]
+	var err error
+	if t.Base, err = t.Base.Add(base); err != nil {
+		return err
+	}
+	t.Tax, err = t.Tax.Add(amount)
+	return err
+}
+
+func (d drawing) seller(s account.Printed) Party {
+	p := Party{Name: fit(s.LegalName, maxShort), Address: addressLines(s.Address, "", "", s.Country), Country: s.Country, TaxIDs: d.taxIDs(s.Country, s.TaxID)}
 	if p.Name == "" {
-		p.Name = seen(v.Seller.Name)
-	}
-	if v.Seller.TaxID != "" {
-		p.TaxIDs = []Field{{"Tax ID", seen(v.Seller.TaxID)}}
+		p.Name = fit(s.Name, maxShort)
 	}
 	return p
 }
 
-func buyer(v report.InvoiceView) Party {
-	p := Party{Name: seen(v.Buyer.Name), Company: seen(v.Buyer.Company), Address: addressLines(v.Buyer.Address), Country: v.Buyer.Country}
+func (d drawing) buyer(b customer.Printed) Party {
+	p := Party{Name: fit(b.Name, maxShort), Company: fit(b.Company, maxShort), Address: addressLines(b.Address, b.Region, b.PostalCode, b.Country),
+		Country: b.Country, TaxIDs: d.taxIDs(b.Country, b.TaxID)}
 	if p.Name == "" && p.Company == "" {
-		p.Name = v.Buyer.Email
-	}
-	if v.Buyer.TaxID != "" {
-		p.TaxIDs = []Field{{"Tax ID", seen(v.Buyer.TaxID)}}
+		p.Name = fit(b.Email, maxShort)
 	}
 	return p
+}
+
+// taxIDs is a tax number under the name that it has in its country.
+func (d drawing) taxIDs(country, number string) []Field {
+	number = fit(number, maxShort)
+	if number == "" {
+		return nil
+	}
+	name := d.words.TaxID
+	if normal, err := tax.CheckID(country, number); err == nil {
+		if _, _, vat := tax.EUNumber(normal); vat {
+			name = d.words.VATID
+		}
+	}
+	return []Field{{name, number}}
+}
+
+// method is what a buyer recognises a way to pay by, in no language: "Visa •••• 4242".
+func method(m payment.Method) string {
+	if m.LastFour == "" {
+		return fit(m.Label(), maxName)
+	}
+	brand := m.Brand
+	if brand == "" {
+		brand = m.Kind
+	}
+	first, size := utf8.DecodeRuneInString(brand)
+	return fit(string(unicode.ToUpper(first))+brand[size:]+" •••• "+m.LastFour, maxName)
 }
 
 // seen is a text without the marks that a paper refuses, such as those that turn
@@ -114,20 +292,42 @@ func seen(s string) string {
 			return -1
 		}
 		return r
-	}, s)
+	}, strings.ToValidUTF8(s, "\ufffd"))
 }
 
-// addressLines are the lines of an address that are not empty; what does not fit
-// into eight stands in the last, so that nothing is lost.
-func addressLines(s string) []string {
+// fit is what is seen of a text on one line, cut to a number of characters.
+func fit(s string, most int) string {
+	s = seen(strings.TrimSpace(strings.ReplaceAll(s, "\n", " ")))
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most-1]) + "…"
+}
+
+// addressLines are the lines of an address that are not empty, with region and postal
+// code where the lines do not name them already; what does not fit into eight stands
+// in the last, so that nothing is lost.
+func addressLines(s, region, postal, country string) []string {
 	var lines []string
 	for line := range strings.SplitSeq(s, "\n") {
-		if line = strings.TrimSpace(seen(line)); line != "" {
+		if line = fit(line, maxShort); line != "" {
 			lines = append(lines, line)
 		}
 	}
+	words := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return r == ' ' || r == ',' || r == '\n' })
+	named := func(part string) bool {
+		return strings.Contains(" "+strings.Join(words, " ")+" ", " "+strings.ToLower(strings.Join(strings.Fields(part), " "))+" ")
+	}
+	parts := []string{postal, region}
+	if country == "US" || country == "CA" || country == "AU" {
+		parts = []string{region, postal}
+	}
+	parts = slices.DeleteFunc(parts, func(part string) bool { return strings.TrimSpace(part) == "" || named(part) })
+	if place := fit(strings.Join(parts, " "), maxShort); place != "" {
+		lines = append(lines, place)
+	}
 	if len(lines) > maxAddressLines {
-		lines = append(lines[:maxAddressLines-1], strings.Join(lines[maxAddressLines-1:], ", "))
+		lines = append(lines[:maxAddressLines-1], fit(strings.Join(lines[maxAddressLines-1:], ", "), maxShort))
 	}
 	return lines
 }

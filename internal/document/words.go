@@ -21,6 +21,31 @@ type words struct {
 	Amount, Subtotal, Tax, Base, Total                  string
 	Paid, Credit, AmountDue                             string
 	Terms, Bank, Contact, NextCharge, Continued         string
+	TaxID, VATID                                        string
+
+	CreditNote, Dated, ForInvoice, Reason, CreditTo string
+	NoSample                                        string // instead of Sample on a credit note
+	Credited                                        string // key line of a credit note: amount, invoice
+	Of                                              string // a paper: number, day
+	Refunded, RefundedTo                            string // without a way to pay, with one
+	ToAccount                                       string
+	TakenOff                                        string // invoice
+	Reduced                                         string // row of the totals: number and day of a credit note
+	WentBack, WentToAccount                         string // number and day of a credit note, amount
+	Refund, Unused, Goodwill, Mistake               string // the reasons of a credit note
+
+	Void, Uncollectible    string // stamps
+	VoidedOn, GivenUpOn    string // sentence: day
+	TaxIncluded            string // row of the totals
+	PricesIncludeTax       string // sentence
+	Share                  string // left, whole, unit, amount of the whole
+	Days, Minutes, Seconds string // after a share
+	Included               string // units that cost nothing
+	Minimum, Converted     string // amount, currency
+	Coupon                 string // code
+	ReverseCharge          string // sentences about tax
+	IntraCommunity, Export string
+	Exempt, ExemptBecause  string // the second with a reason
 
 	DueOn, PaidOn  string // key line: amount, day
 	PaidBy, PaidAt string // row of a payment: method and day, or day alone
@@ -62,10 +87,38 @@ func wordsFor(tag language.Tag) (words, language.Tag) {
 }
 
 func (w words) title(k Kind) string {
-	if k == KindReceipt {
+	switch k {
+	case KindReceipt:
 		return w.Receipt
+	case KindCreditNote:
+		return w.CreditNote
 	}
 	return w.Invoice
+}
+
+func (w words) sample(k Kind) string {
+	if k == KindCreditNote {
+		return w.NoSample
+	}
+	return w.Sample
+}
+
+func (w words) stamp(s Stamp) string {
+	switch s {
+	case StampVoid:
+		return w.Void
+	case StampUncollectible:
+		return w.Uncollectible
+	}
+	return ""
+}
+
+// reference names another paper: its number and, where it is known, its day.
+func (w words) reference(r Reference) string {
+	if r.Number == "" || r.Issued.IsZero() {
+		return r.Number
+	}
+	return fmt.Sprintf(w.Of, r.Number, w.day(r.Issued))
 }
 
 // day writes the day on which t lies in its own location.
@@ -104,93 +157,3 @@ func (w words) unitPrice(p money.UnitPrice, tag language.Tag) string {
 }
 
 const nbsp = "\u00a0"
-
-var english = words{
-	tag: language.English, Invoice: "Invoice", Receipt: "Receipt", Sample: "SAMPLE, no invoice",
-	Number: "Number", Issued: "Issue date", Service: "Service period", Due: "Due date",
-	BillTo:      "Bill to",
-	Description: "Description", Quantity: "Quantity", UnitPrice: "Unit price", Discount: "Discount", TaxRate: "Tax rate",
-	Amount: "Amount", Subtotal: "Subtotal", Tax: "Tax", Base: "Net amount", Total: "Total",
-	Paid: "Paid", Credit: "Credit used", AmountDue: "Amount due",
-	Terms: "Payment terms", Bank: "Bank details", Contact: "Questions", NextCharge: "Next charge", Continued: "continued",
-	DueOn: "%s due on %s", PaidOn: "%s paid on %s", PaidBy: "Paid by %s on %s", PaidAt: "Paid on %s", NextOn: "%s on %s",
-	Page: "Page %d of %d", Day: "{d} {m} {y}",
-	Months: [12]string{"January", "February", "March", "April", "May", "June", "July",
-		"August", "September", "October", "November", "December"},
-	decimal: ".", percent: "%s%%",
-}
-
-var german = words{
-	tag: language.German, Invoice: "Rechnung", Receipt: "Zahlungsbeleg", Sample: "MUSTER, keine Rechnung",
-	Number: "Nummer", Issued: "Rechnungsdatum", Service: "Leistungszeitraum", Due: "Fällig am",
-	BillTo:      "Rechnung an",
-	Description: "Bezeichnung", Quantity: "Menge", UnitPrice: "Einzelpreis", Discount: "Rabatt", TaxRate: "Steuersatz",
-	Amount: "Betrag", Subtotal: "Zwischensumme", Tax: "Steuer", Base: "Nettobetrag", Total: "Gesamtbetrag",
-	Paid: "Bezahlt", Credit: "Verrechnetes Guthaben", AmountDue: "Offener Betrag",
-	Terms: "Zahlungsbedingungen", Bank: "Bankverbindung", Contact: "Fragen", NextCharge: "Nächste Abbuchung", Continued: "Fortsetzung",
-	DueOn: "%s fällig am %s", PaidOn: "%s bezahlt am %s", PaidBy: "Bezahlt mit %s am %s", PaidAt: "Bezahlt am %s", NextOn: "%s am %s",
-	Page: "Seite %d von %d", Day: "{d}. {m} {y}",
-	Months: [12]string{"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli",
-		"August", "September", "Oktober", "November", "Dezember"},
-	decimal: ",", percent: "%s" + nbsp + "%%",
-}
-
-var french = words{
-	tag: language.French, Invoice: "Facture", Receipt: "Reçu", Sample: "SPÉCIMEN, pas une facture",
-	Number: "Numéro", Issued: "Date d’émission", Service: "Période de service", Due: "Échéance",
-	BillTo:      "Facturé à",
-	Description: "Désignation", Quantity: "Quantité", UnitPrice: "Prix unitaire", Discount: "Remise", TaxRate: "Taux de taxe",
-	Amount: "Montant", Subtotal: "Sous-total", Tax: "Taxe", Base: "Montant HT", Total: "Total TTC",
-	Paid: "Payé", Credit: "Avoir utilisé", AmountDue: "Reste à payer",
-	Terms: "Conditions de paiement", Bank: "Coordonnées bancaires", Contact: "Questions", NextCharge: "Prochain prélèvement", Continued: "suite",
-	DueOn: "%s à payer avant le %s", PaidOn: "%s payés le %s", PaidBy: "Payé par %s le %s", PaidAt: "Payé le %s", NextOn: "%s le %s",
-	Page: "Page %d sur %d", Day: "{d} {m} {y}", First: "1er",
-	Months: [12]string{"janvier", "février", "mars", "avril", "mai", "juin", "juillet",
-		"août", "septembre", "octobre", "novembre", "décembre"},
-	decimal: ",", percent: "%s" + nbsp + "%%",
-}
-
-var spanish = words{
-	tag: language.Spanish, Invoice: "Factura", Receipt: "Recibo", Sample: "MUESTRA, no es factura",
-	Number: "Número", Issued: "Fecha de emisión", Service: "Periodo de servicio", Due: "Vencimiento",
-	BillTo:      "Facturar a",
-	Description: "Descripción", Quantity: "Cantidad", UnitPrice: "Precio unitario", Discount: "Descuento", TaxRate: "Tipo",
-	Amount: "Importe", Subtotal: "Subtotal", Tax: "Impuesto", Base: "Base imponible", Total: "Total",
-	Paid: "Pagado", Credit: "Saldo aplicado", AmountDue: "Importe pendiente",
-	Terms: "Condiciones de pago", Bank: "Datos bancarios", Contact: "Preguntas", NextCharge: "Próximo cobro", Continued: "continuación",
-	DueOn: "%s, vence el %s", PaidOn: "%s, pagado el %s", PaidBy: "Pagado con %s el %s", PaidAt: "Pagado el %s", NextOn: "%s el %s",
-	Page: "Página %d de %d", Day: "{d} de {m} de {y}",
-	Months: [12]string{"enero", "febrero", "marzo", "abril", "mayo", "junio", "julio",
-		"agosto", "septiembre", "octubre", "noviembre", "diciembre"},
-	decimal: ",", percent: "%s" + nbsp + "%%",
-}
-
-var greek = words{
-	tag: language.Greek, Invoice: "Τιμολόγιο", Receipt: "Απόδειξη", Sample: "ΔΕΙΓΜΑ, όχι τιμολόγιο",
-	Number: "Αριθμός", Issued: "Ημερομηνία έκδοσης", Service: "Περίοδος παροχής", Due: "Λήξη πληρωμής",
-	BillTo:      "Προς",
-	Description: "Περιγραφή", Quantity: "Ποσότητα", UnitPrice: "Τιμή μονάδας", Discount: "Έκπτωση", TaxRate: "Συντελεστής",
-	Amount: "Ποσό", Subtotal: "Μερικό σύνολο", Tax: "Φόρος", Base: "Καθαρή αξία", Total: "Σύνολο",
-	Paid: "Πληρωμένο", Credit: "Πιστωτικό υπόλοιπο", AmountDue: "Πληρωτέο ποσό",
-	Terms: "Όροι πληρωμής", Bank: "Τραπεζικά στοιχεία", Contact: "Ερωτήσεις", NextCharge: "Επόμενη χρέωση", Continued: "συνέχεια",
-	DueOn: "%s πληρωτέα έως %s", PaidOn: "%s πληρώθηκαν στις %s", PaidBy: "Πληρωμή με %s στις %s", PaidAt: "Πληρωμή στις %s", NextOn: "%s στις %s",
-	Page: "Σελίδα %d από %d", Day: "{d} {m} {y}",
-	Months: [12]string{"Ιανουαρίου", "Φεβρουαρίου", "Μαρτίου", "Απριλίου", "Μαΐου", "Ιουνίου", "Ιουλίου",
-		"Αυγούστου", "Σεπτεμβρίου", "Οκτωβρίου", "Νοεμβρίου", "Δεκεμβρίου"},
-	decimal: ",", percent: "%s%%",
-}
-
-var bulgarian = words{
-	tag: language.Bulgarian, Invoice: "Фактура", Receipt: "Разписка", Sample: "ОБРАЗЕЦ, не е фактура",
-	Number: "Номер", Issued: "Дата на издаване", Service: "Период на услугата", Due: "Срок за плащане",
-	BillTo:      "Получател",
-	Description: "Описание", Quantity: "Количество", UnitPrice: "Единична цена", Discount: "Отстъпка", TaxRate: "Ставка",
-	Amount: "Сума", Subtotal: "Междинна сума", Tax: "Данък", Base: "Данъчна основа", Total: "Общо",
-	Paid: "Платено", Credit: "Използван кредит", AmountDue: "Сума за плащане",
-	Terms: "Условия за плащане", Bank: "Банкови данни", Contact: "Въпроси", NextCharge: "Следващо таксуване", Continued: "продължение",
-	DueOn: "%s за плащане до %s", PaidOn: "%s, платено на %s", PaidBy: "Платено с %s на %s", PaidAt: "Платено на %s", NextOn: "%s на %s",
-	Page: "Страница %d от %d", Day: "{d} {m} {y} г.",
-	Months: [12]string{"януари", "февруари", "март", "април", "май", "юни", "юли",
-		"август", "септември", "октомври", "ноември", "декември"},
-	decimal: ",", percent: "%s" + nbsp + "%%",
-}

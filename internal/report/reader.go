@@ -262,12 +262,14 @@ type InvoiceView struct {
 	Lines    []invoice.Line
 	Payments []payment.Payment // oldest first
 	Refunds  []payment.Refund
-	Methods  map[id.Method]payment.Method
-	Entries  []ledger.Entry
-	Account  account.Account
-	Seller   account.Printed // as it was when the invoice was made
-	Buyer    customer.Printed
-	Next     time.Time // when its subscription is charged next; zero when it is not
+	// CreditNotes are those of the invoice, oldest first.
+	CreditNotes []invoice.CreditNote
+	Methods     map[id.Method]payment.Method
+	Entries     []ledger.Entry
+	Account     account.Account
+	Seller      account.Printed // as it was when the invoice was made
+	Buyer       customer.Printed
+	Next        time.Time // when its subscription is charged next; zero when it is not
 }
 
 // Invoice is an invoice as it is printed, and everything that belongs to it.
@@ -300,6 +302,11 @@ func invoiceView(tx *db.Tx, acc id.Account, inv id.Invoice) (InvoiceView, error)
 	}
 	if v.Methods, err = payment.MethodsByID(tx, acc, methods); err != nil {
 		return v, err
+	}
+	if v.Invoice.Credited > 0 {
+		if v.CreditNotes, err = invoice.CreditNotesOf(tx, acc, inv); err != nil {
+			return v, err
+		}
 	}
 	if v.Entries, err = ledger.OfInvoice(tx, acc, inv); err != nil {
 		return v, err
