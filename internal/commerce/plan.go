@@ -450,7 +450,14 @@ func unused(tx *db.Tx, sub *subscription.Subscription, policy subscription.Prora
 			if l.Kind != invoice.ForPeriod && l.Kind != invoice.ForChange && l.Kind != invoice.ForTrial || !l.Span.To.After(at) {
 				continue
 			}
-			if err := u.add(l, policy, left, policy.Left(whole, sub.Interval, l.Span.From, zoneOf(sub))); err != nil {
+			if u.taken[l.Position].Unused { // an earlier change credited its rest
+				continue
+			}
+			first := subscription.Share{Left: left.Whole, Whole: left.Whole, Unit: left.Unit} // also where the first day is the old terms': there were none
+			if l.Span.From.After(whole.From) {
+				first = policy.Left(whole, sub.Interval, l.Span.From, zoneOf(sub))
+			}
+			if err := u.add(l, policy, left, first); err != nil {
 				return nil, err
 			}
 		}

@@ -63,9 +63,14 @@ type CreditLine struct {
 	Details     Details
 }
 
-// Taken is what credit notes took back of each line of an invoice so far, in minor
-// units, by position.
-type Taken map[int]struct{ Net, Tax int64 }
+// Taken is what credit notes took back of each line of an invoice so far, by position.
+type Taken map[int]TakenBack
+
+// TakenBack is what credit notes took back of one line so far.
+type TakenBack struct {
+	Net, Tax int64 // minor units
+	Unused   bool  // among it what was left of the line's period: nothing of it is unused any more
+}
 
 // Portion is how much of a line a credit note takes back.
 type Portion struct {
@@ -272,15 +277,16 @@ func TakenOf(tx *db.Tx, account id.Account, invoices []int64) (map[id.Invoice]Ta
 	found := map[id.Invoice]Taken{}
 	err := tx.Each(func(row db.Scan) error {
 		var inv id.Invoice
-		var line int
-		var sum struct{ Net, Tax int64 }
-		err := row(&inv, &line, &sum.Net, &sum.Tax)
+		var line, shared int
+		var sum TakenBack
+		err := row(&inv, &line, &sum.Net, &sum.Tax, &shared)
+		sum.Unused = shared > 0
 		if found[inv] == nil {
 			found[inv] = Taken{}
 		}
 		found[inv][line] = sum
 		return err
-	}, `select invoice_id, line, cast(sum(amount) as bigint), cast(sum(tax) as bigint) from credit_note_line
+	}, `select invoice_id, line, cast(sum(amount) as bigint), cast(sum(tax) as bigint), max(case when details = '' then 0 else 1 end) from credit_note_line
 		where account_id = $1 and `+tx.AnyOf("invoice_id", 2)+" group by invoice_id, line", account, tx.List(invoices))
 	return found, err
 }
