@@ -1,7 +1,9 @@
 package scenario_test
 
 import (
+	"bytes"
 	"context"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -25,27 +27,56 @@ func stage(d *db.DB) scenario.Stage {
 	return scenario.Stage{Service: commerce.New(d, machine, gateways, nil, slog.New(slog.DiscardHandler)), Reader: report.New(d, machine), Gateways: gateways}
 }
 
-// Every story of the repository comes out as written, on both engines.
-func TestStories(t *testing.T) {
-	t.Parallel()
-	files, err := filepath.Glob("../../test/scenario/*.scenario")
-	if err != nil || len(files) < 9 {
+// stories are the files of the repository's stories.
+func stories(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir("../../test/scenario", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".scenario" {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil || len(files) < 130 {
 		t.Fatalf("found %d stories: %v", len(files), err)
 	}
-	for _, name := range files {
-		t.Run(filepath.Base(name), func(t *testing.T) {
-			t.Parallel()
-			dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+	return files
+}
+
+// Every story of the repository comes out as written, on both engines. They share one
+// store: each has an account of its own.
+func TestStories(t *testing.T) {
+	t.Parallel()
+	files := stories(t)
+	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+		stage := stage(open())
+		for _, name := range files {
+			t.Run(strings.TrimPrefix(name, "../../test/scenario/"), func(t *testing.T) {
+				t.Parallel()
 				text, err := os.Open(name)
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer func() { _ = text.Close() }()
-				if _, err := scenario.Run(context.Background(), stage(open()), text); err != nil {
+				if _, err := scenario.Run(context.Background(), stage, text); err != nil {
 					t.Error(err)
 				}
 			})
-		})
+		}
+	})
+}
+
+// Every story says in its first line what it is about.
+func TestStoriesBeginWithAComment(t *testing.T) {
+	t.Parallel()
+	for _, name := range stories(t) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.HasPrefix(text, []byte("# ")) || len(text) < 80 {
+			t.Errorf("%s does not begin with a comment", name)
+		}
 	}
 }
 

@@ -1,0 +1,111 @@
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"perennial/internal/event"
+	"perennial/internal/id"
+	"perennial/internal/money"
+)
+
+// spoken are the events that a story can expect, and what of their facts is named with
+// them. The others (something was created, attached or recorded) are what the story
+// itself did.
+var spoken = map[event.Kind]struct{ words, fact string }{
+	event.SubscriptionCreated:  {"subscribed", ""},
+	event.SubscriptionStarted:  {"trial ended", ""},
+	event.SubscriptionRenewed:  {"renewed", ""},
+	event.SubscriptionPastDue:  {"past due", ""},
+	event.SubscriptionResumed:  {"recovered", ""},
+	event.BillingFailed:        {"billing failed", ""},
+	event.CancelScheduled:      {"will end", ""},
+	event.CancelUndone:         {"will not end", ""},
+	event.SubscriptionCanceled: {"ended", ""},
+	event.SubscriptionChanged:  {"changed", ""},
+	event.ChangeScheduled:      {"will change", ""},
+	event.ChangeUndone:         {"will not change", ""},
+	event.ChangeFailed:         {"change failed", "code"},
+	event.SubscriptionPaused:   {"paused", ""},
+	event.PauseScheduled:       {"will pause", ""},
+	event.PauseEnded:           {"unpaused", ""},
+	event.SubscriptionSkipped:  {"skipped", ""},
+	event.SubscriptionMoved:    {"rescheduled", ""},
+	event.Reactivated:          {"reactivated", ""},
+	event.SubscriptionChained:  {"chained", ""},
+	event.OrderFailed:          {"order failed", "code"},
+	event.InvoiceIssued:        {"invoice open", "amount"},
+	event.InvoicePaid:          {"invoice paid", "amount"},
+	event.InvoiceVoided:        {"invoice void", "amount"},
+	event.InvoiceUncollectible: {"invoice uncollectible", "amount"},
+	event.CreditNoteIssued:     {"credit note", "amount"},
+	event.CreditAdded:          {"credit added", "amount"},
+	event.CreditTaken:          {"credit taken", "amount"},
+	event.CouponRedeemed:       {"coupon redeemed", "code"},
+	event.PrepaidAdded:         {"prepaid added", "units"},
+	event.TopUpFailed:          {"top-up failed", "code"},
+	event.PaymentDeclined:      {"declined", "code"},
+	event.PaymentUnknown:       {"payment unknown", ""},
+	event.RefundSucceeded:      {"refunded", "amount"},
+	event.RefundFailed:         {"refund failed", ""},
+}
+
+// listen notes what happened since it last did.
+func (s *story) listen(ctx context.Context) error {
+	var fresh []event.Event
+	before := id.Event(0)
+	for {
+		page, err := s.stage.Reader.Events(ctx, s.call.Account, event.Filter{Before: before, Limit: 200})
+		if err != nil {
+			return err
+		}
+		for _, e := range page {
+			if e.ID <= s.seen {
+				page = nil
+				break
+			}
+			fresh = append(fresh, e)
+			before = e.ID
+		}
+		if len(page) == 0 {
+			break
+		}
+	}
+	slices.Reverse(fresh)
+	for _, e := range fresh {
+		s.seen = e.ID
+		if err := s.hear(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hear notes an event in the words of the language.
+func (s *story) hear(e event.Event) error {
+	what, told := spoken[e.Kind]
+	if !told {
+		return nil
+	}
+	var facts struct {
+		Amount   int64          `json:"amount"`
+		Currency money.Currency `json:"currency"`
+		Code     string         `json:"code"`
+		Units    string         `json:"units"`
+	}
+	if err := json.Unmarshal([]byte(e.Data), &facts); err != nil {
+		return err
+	}
+	text := what.words
+	switch what.fact {
+	case "amount":
+		text += " " + amountOf(facts.Amount, facts.Currency)
+	case "code":
+		text += " " + facts.Code
+	case "units":
+		text += " " + facts.Units
+	}
+	s.happened = append(s.happened, happening{s.names[e.Customer], text})
+	return nil
+}
