@@ -38,6 +38,7 @@ type commands struct {
 	Clock     clocks    `cmd:"" help:"Show clocks, and advance those of sandboxes."`
 	Import    imports   `cmd:"" help:"Bring subscriptions from another system."`
 	Books     books     `cmd:"" help:"Prove that ledger, invoices, payments and gateways agree."`
+	Preview   previews  `cmd:"" help:"Show what would be charged, with the arithmetic."`
 	Scenario  scenarios `cmd:"" help:"Play stories about a business that are written as text."`
 	Simulate  simulate  `cmd:"" help:"Let random merchants live for years and check the books at every step."`
 	Doctor    doctor    `cmd:"" help:"Look for what keeps the server from running well."`

@@ -17,6 +17,7 @@ import (
 	"perennial/internal/outbox"
 	"perennial/internal/seal"
 	"perennial/internal/server"
+	"perennial/internal/vies"
 	"perennial/internal/webhook"
 )
 
@@ -141,7 +142,9 @@ func prefixes(list []string) ([]netip.Prefix, error) {
 
 // deliverer brings events to the endpoints of merchants.
 func (h *house) deliverer(keys *seal.Keys, nets []netip.Prefix) *outbox.Deliverer {
-	sender := webhook.NewSender(outbound.Client(nets), keys, h.clock, version)
+	client := outbound.Client(nets)
+	h.service.UseRegister(vies.New(client, vies.Address, version))
+	sender := webhook.NewSender(client, keys, h.clock, version)
 	return outbox.NewDeliverer(h.db, h.clock, h.log, outbox.Work{
 		Render: func(tx *db.Tx, _ outbox.Endpoint, d outbox.Delivery) (string, error) {
 			e, err := event.Load(tx, d.Account, d.Event)

@@ -262,6 +262,11 @@ func (s *Service) VoidInvoice(ctx context.Context, c VoidInvoice) (invoice.Invoi
 			if sub.Invoice == v.ID {
 				sub.Waived()
 			}
+			waiting, err := invoice.Unbill(tx, a.ID, v.ID)
+			if err != nil {
+				return v, err
+			}
+			sub.Extras.Items = sub.Extras.Items || waiting > 0
 			if err := subscription.SaveOne(tx, sub); err != nil { // also when nothing changed: see owed
 				return v, err
 			}

@@ -256,14 +256,14 @@ type changing struct {
 // changed lets a change come true: what is unused becomes credit, the new terms hold.
 func (w *settlement) changed(tx *db.Tx, c *collection) error {
 	p := &c.change.plan
+	if c.sub.State == subscription.Canceled {
+		return w.tooLate(tx, c)
+	}
 	if p.FromCredits > 0 { // of the credit that the change itself brings
 		c.invoice.CreditUsed += p.FromCredits
 	}
 	if err := w.creditUnused(tx, c); err != nil {
 		return err
-	}
-	if c.sub.State == subscription.Canceled { // it was replaced while the charge was on its way
-		return w.settleChange(tx, c, subscription.ChangeFailed, "subscription_ended")
 	}
 	c.sub.LeaseUntil = time.Time{}
 	c.sub.Switch(p.Terms, p.Keep, p.CarryTrial, p.At)
@@ -283,6 +283,45 @@ func (w *settlement) changed(tx *db.Tx, c *collection) error {
 	w.add(c, event.SubscriptionChanged, int64(c.sub.ID), event.Data(map[string]any{"price": p.Terms.Price, "quantity": p.Terms.Quantity, "change": c.change.row.ID,
 		"charged": p.Total.Minor, "credited": p.Credited.Minor, "currency": p.Total.Currency, "direction": p.Direction}))
 	return w.settleChange(tx, c, subscription.ChangeApplied, "")
+}
+
+// tooLate settles a change whose subscription was replaced while its charge was on the
+// way: all that was charged becomes the customer's credit.
+func (w *settlement) tooLate(tx *db.Tx, c *collection) error {
+	p := c.change.plan
+	c.invoice.Reduced = p.FromCredits // which never came: nobody owes it
+	lines, err := c.invoice.TakeTotal(p.Lines, nil, c.invoice.Total.Minor-p.FromCredits)
+	if err != nil {
+		return err
+	}
+	note, err := w.writeCredit(tx, c.invoice, lines, invoice.CreditNote{Reason: invoice.ForUnused}, creditTo{balance: true, unsaved: &c.invoice}, c.at, c.actor)
+	if err != nil {
+		return err
+	}
+	if p.FromCredits > 0 {
+		rest, err := c.invoice.TakeTotal(p.Lines, takenBy(lines), p.FromCredits)
+		if err != nil {
+			return err
+		}
+		if _, err := w.writeCredit(tx, c.invoice, rest, invoice.CreditNote{Reason: invoice.ForUnused}, creditTo{owed: true, unsaved: &c.invoice}, c.at, c.actor); err != nil {
+			return err
+		}
+	}
+	w.add(c, event.ChangeFailed, int64(c.sub.ID), event.Data(map[string]any{"change": c.change.row.ID, "code": "subscription_ended"}))
+	err = credit.Add(tx, []credit.Entry{{Account: c.invoice.Account, Customer: c.invoice.Customer, Amount: note.Total, Reason: credit.Change, CreditNote: note.ID, At: c.at}})
+	if err != nil {
+		return err
+	}
+	return w.settleChange(tx, c, subscription.ChangeFailed, "subscription_ended")
+}
+
+// takenBy is what lines of a credit note take.
+func takenBy(lines []invoice.CreditLine) invoice.Taken {
+	taken := invoice.Taken{}
+	for _, l := range lines {
+		taken[l.Line] = invoice.TakenBack{Net: l.Amount.Minor, Tax: l.Tax.Minor}
+	}
+	return taken
 }
 
 func (w *settlement) settleChange(tx *db.Tx, c *collection, state subscription.ChangeState, failure string) error {

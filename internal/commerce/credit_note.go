@@ -23,6 +23,7 @@ type creditTo struct {
 	balance bool
 	owed    bool
 	refund  id.Refund
+	unsaved *invoice.Invoice // the invoice, when this transaction writes it anyway
 }
 
 // creditSeries is the series of an account's credit notes.
@@ -58,7 +59,9 @@ func (w *settlement) writeCredit(tx *db.Tx, v invoice.Invoice, lines []invoice.C
 	if err := invoice.InsertCreditNotes(tx, []invoice.CreditNote{note}, lines); err != nil {
 		return note, err
 	}
-	if err := invoice.AddCredited(tx, v, note); err != nil {
+	if to.unsaved != nil { // it is saved with this transaction
+		to.unsaved.Credited += note.Total.Minor
+	} else if err := invoice.AddCredited(tx, v, note); err != nil {
 		return note, err
 	}
 	if to.refund != 0 {

@@ -214,6 +214,15 @@ func (s *Service) CreatePrice(ctx context.Context, c CreatePrice) (catalog.Price
 		if err := made.Check(); err != nil {
 			return made, err
 		}
+		if charge := made.Terms.Charge; charge != nil { // the amount is what one piece costs
+			one, err := money.NewDecimal(1)
+			if err != nil {
+				return made, err
+			}
+			if made.Amount, _, err = charge.Amount(one, made.Amount.Currency); err != nil {
+				return made, err
+			}
+		}
 		if err := termsRefer(tx, a, made); err != nil {
 			return made, err
 		}

@@ -76,10 +76,10 @@ func Bill(tx *db.Tx, account id.Account, items []int64, invoice id.Invoice) (int
 	return tx.Exec("update invoice_item set invoice_id = $3 where account_id = $1 and invoice_id is null and "+tx.AnyOf("id", 2), account, tx.List(items), invoice)
 }
 
-// Unbill lets the items of an invoice that came to nothing wait again.
-func Unbill(tx *db.Tx, account id.Account, invoice id.Invoice) error {
-	_, err := tx.Exec("update invoice_item set invoice_id = null where account_id = $1 and invoice_id = $2 and invoice_id is not null", account, invoice)
-	return err
+// Unbill lets the items of an invoice that came to nothing wait again, and reports how
+// many there are.
+func Unbill(tx *db.Tx, account id.Account, invoice id.Invoice) (int64, error) {
+	return tx.Exec("update invoice_item set invoice_id = null where account_id = $1 and invoice_id = $2 and invoice_id is not null", account, invoice)
 }
 
 // RemoveItem takes back an item that still waits. It reports whether it did.
