@@ -35,6 +35,9 @@ type Extras struct {
 	Pausing  *Pausing  `json:"pausing,omitempty"`  // a pause that is scheduled or under way
 	ChangeAt time.Time `json:"change_at,omitzero"` // when the scheduled change comes
 	Skipped  int       `json:"skipped,omitempty"`  // periods that were skipped so far
+	// CollectAt is when a pause ended that collects what it left out: the periods before
+	// it are charged then.
+	CollectAt time.Time `json:"collect_at,omitzero"`
 	// Uncharged says that nothing that coupons care for was charged yet.
 	Uncharged bool `json:"uncharged,omitempty"`
 	Alone     bool `json:"alone,omitempty"` // nothing follows its last payment
@@ -65,7 +68,7 @@ type Pausing struct {
 // IsZero reports whether a subscription is as plain as they come.
 func (e Extras) IsZero() bool {
 	return e.Charge == nil && e.Discounts == nil && e.Rate.IsZero() && e.Whole == 0 && e.Parts == 0 && e.Trial == (Trial{}) && e.Dates == nil && e.Grace == 0 && !e.Items &&
-		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && !e.Uncharged && !e.Alone && e.Aside == 0 && e.Note == "" && e.Fields == nil
+		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.CollectAt.IsZero() && !e.Uncharged && !e.Alone && e.Aside == 0 && e.Note == "" && e.Fields == nil
 }
 
 // text is the extras as they are kept.

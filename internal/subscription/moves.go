@@ -191,7 +191,9 @@ func (s *Subscription) Unpause(collect bool, now time.Time) error {
 		from = s.Extras.Pausing.From
 	}
 	s.State, s.ResumeAt, s.Extras.Pausing = Active, time.Time{}, nil
-	if !collect {
+	if collect {
+		s.Extras.CollectAt = now
+	} else {
 		s.forward(from, now)
 	}
 	s.plan()

@@ -347,7 +347,11 @@ func (s *Subscription) plan() {
 		}
 		return
 	}
-	soonest(s.Span.To.Add(s.Extras.Grace))
+	due := s.Span.To.Add(s.Extras.Grace)
+	if due.Before(s.Extras.CollectAt) {
+		due = s.Extras.CollectAt
+	}
+	soonest(due)
 	soonest(s.Extras.ChangeAt)
 	if s.Extras.Pausing != nil {
 		soonest(s.Extras.Pausing.From)
