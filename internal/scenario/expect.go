@@ -200,7 +200,7 @@ func (s *story) standsInvoice(ctx context.Context, who whose, w *words) error {
 	}
 	c := v.Total.Currency
 	return w.check(map[string]string{"net": v.Net.Major(), "tax": v.Tax.Major(), "total": v.Total.Major(), "credit": amountOf(v.CreditUsed, c), "due": v.Due().Major(),
-		"lines": strconv.Itoa(len(lines)), "state": string(v.State), "says": v.Notes.Tax, "note": v.Notes.Text, "evidence": strings.Join(v.Notes.Evidence, " "), "currency": string(c)})
+		"lines": strconv.Itoa(len(lines)), "state": string(v.State), "says": v.Notes.Tax, "note": v.Notes.Text, "evidence": strings.Join(v.Notes.Evidence, " "), "currency": string(c), "issued": day(v.IssuedAt, s.zone)})
 }
 
 // check reads "NAME VALUE NAME VALUE …" and refuses a value that is not so.
