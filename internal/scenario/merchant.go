@@ -22,6 +22,9 @@ func (s *story) merchant(ctx context.Context, w *words) error {
 	case "sets":
 		return s.sets(ctx, w)
 	}
+	if verb == "writes" {
+		w.must("off")
+	}
 	who := s.whoseNamed(w)
 	if w.err != nil {
 		return w.err
@@ -159,10 +162,6 @@ func (s *story) unbills(ctx context.Context, w *words) error {
 // invoice N" tells, by its number.
 func (s *story) documents(ctx context.Context, verb string, who whose, w *words) error {
 	var amount, line string
-	off := verb == "writes" && w.is("off")
-	if verb == "writes" && !off {
-		w.must("off")
-	}
 	if w.is("line") {
 		line = w.word("the number of a line")
 	}
