@@ -7,6 +7,7 @@ import (
 	"perennial/internal/account"
 	"perennial/internal/catalog"
 	"perennial/internal/coupon"
+	"perennial/internal/customer"
 	"perennial/internal/db"
 	"perennial/internal/fault"
 	"perennial/internal/id"
@@ -26,6 +27,9 @@ type Options struct {
 	Charge     *catalog.Charge   // the same for a charge; the merchant's choice
 	Note       string            // printed on every invoice
 	Fields     map[string]string // printed on every invoice
+	// Guest is what a buyer who has not proven who they are said of themselves: the sale
+	// is taxed by it. Sell sets it of its Buyer.
+	Guest *customer.Customer
 }
 
 // priced is a price as one sale or subscription has it: in its currency, with its own
@@ -134,6 +138,7 @@ type chosen struct {
 	discounts []coupon.Discount
 	coupons   []coupon.Coupon
 	note      invoice.Notes
+	guest     *customer.Customer
 }
 
 // choose reads everything that a sale of a price depends on, and refuses what cannot be
@@ -164,7 +169,7 @@ func choose(tx *db.Tx, a account.Account, price id.Price, quantity int64, o Opti
 	if c.priced, err = inCurrency(p, product, o.Currency, rate); err != nil {
 		return c, err
 	}
-	c.quantity = quantity
+	c.quantity, c.guest = quantity, o.Guest
 	c.note = invoice.Notes{Text: o.Note, Fields: o.Fields}
 	if err := c.note.Check(); err != nil {
 		return c, err

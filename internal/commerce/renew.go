@@ -534,8 +534,8 @@ func (w *claiming) nothing(sub *subscription.Subscription, now time.Time) {
 	sub.Settled()
 	w.events = append(w.events, event.New(w.account.ID, now, event.Clock, kind, int64(sub.ID), sub.Customer,
 		event.Data(map[string]any{"period": sub.Period, "from": sub.Span.From, "to": sub.Span.To})))
-	if sub.Change == 0 && len(w.switched) > 0 && w.switched[len(w.switched)-1] == sub {
-		return
+	if n := len(w.switched); n > 0 && w.switched[n-1] == sub {
+		return // it is saved with its new terms
 	}
 	w.changed = append(w.changed, sub)
 }

@@ -104,6 +104,8 @@ func (s *Service) place(tx *db.Tx, a account.Account, now time.Time, c Sell, sav
 		c.Quantity = 1
 	}
 	if c.Buyer != nil { // refused before anybody is made a customer
+		c.Options.Guest = &customer.Customer{Buyer: c.Buyer.Buyer, Taxing: c.Buyer.Taxing}
+		c.Options.Guest.Taxing.IDState = string(c.Buyer.checked)
 		if err := sellable(tx, a, c, now); err != nil {
 			return order.Order{}, nil, err
 		}
@@ -213,6 +215,9 @@ func (c *chosen) due(tx *db.Tx, a account.Account, o order.Order, buyer id.Custo
 	if err != nil {
 		return d, err
 	}
+	if c.guest != nil {
+		book.meet(buyer, *c.guest)
+	}
 	d.tax = book.taxes(a.Settings.TaxProfile, buyer, c.product, now)
 	b := billing{priced: c.priced, account: a, tax: d.tax, discounts: c.discounts}
 	if c.price.Recurring() {
@@ -228,7 +233,7 @@ func (c *chosen) due(tx *db.Tx, a account.Account, o order.Order, buyer id.Custo
 	}
 	if d.sub != nil {
 		keepDiscounts(&c.terms.Extras, left)
-		c.terms.Extras.Uncharged = len(left) > 0 && !slices.ContainsFunc(d.lines, func(l invoice.Line) bool { return l.Kind == invoice.ForPeriod || l.Kind == invoice.ForTrial })
+		c.terms.Extras.Uncharged = d.sub.InTrial() && !slices.ContainsFunc(d.lines, func(l invoice.Line) bool { return l.Kind == invoice.ForPeriod || l.Kind == invoice.ForTrial })
 		later, err := b.regular(c.quantity)
 		if err != nil {
 			return d, err
@@ -271,13 +276,14 @@ func (s *Service) placeFree(tx *db.Tx, a account.Account, o order.Order, buyer c
 	return o, nil, w.write(tx, []*collection{done})
 }
 
-// checkShown refuses a sale whose buyer was shown another amount.
+// checkShown refuses a sale whose buyer was shown another amount. Who was shown the total
+// because nobody knew them, and has credit, pays less.
 func checkShown(shown *money.Amount, v invoice.Invoice, c money.Currency) error {
 	due := v.Due()
 	if due.Currency == "" {
 		due.Currency = c
 	}
-	if shown != nil && *shown != due {
+	if shown != nil && *shown != due && (*shown != v.Total || v.CreditUsed == 0) {
 		return fault.New(fault.Conflict, "the price changed since the page was opened; nothing was charged").WithCode("price_changed")
 	}
 	return nil

@@ -98,6 +98,27 @@ func openTaxBook(tx *db.Tx, a account.Account, profiles, customers []int64, ship
 	return b, err
 }
 
+// meet takes what a buyer who has not proven who they are says of themselves: a place of
+// their own, and a tax number that counts only for what a register just said about it.
+func (b *taxBook) meet(buyer id.Customer, guest customer.Customer) {
+	if b.customers == nil {
+		b.customers = map[id.Customer]customer.Customer{}
+	}
+	c := b.customers[buyer]
+	if guest.Buyer.Country != "" {
+		c.Buyer.Country, c.Buyer.Region, c.Buyer.PostalCode = guest.Buyer.Country, guest.Buyer.Region, guest.Buyer.PostalCode
+		c.Buyer.TaxID, c.Taxing.IDState = guest.Buyer.TaxID, guest.Taxing.IDState
+		c.Buyer.Company, c.Taxing.Exempt = guest.Buyer.Company, ""
+	}
+	if guest.Taxing.Shipping != (customer.Address{}) {
+		c.Taxing.Shipping = guest.Taxing.Shipping
+	}
+	if guest.Taxing.IPCountry != "" {
+		c.Taxing.IPCountry = guest.Taxing.IPCountry
+	}
+	b.customers[buyer] = c
+}
+
 // taxes are those of one customer's invoice of a product.
 func (b *taxBook) taxes(profile id.TaxProfile, buyer id.Customer, product catalog.Product, at time.Time) taxes {
 	t := accountTaxes(b.account)
