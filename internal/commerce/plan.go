@@ -174,6 +174,9 @@ func pricedSubscription(tx *db.Tx, a account.Account, of id.Subscription) (subsc
 	return sub, o, err
 }
 
+// errFixedParts is for terms whose parts sum to an amount that was agreed on.
+var errFixedParts = fault.New(fault.Conflict, "a subscription that is paid in fixed parts can only be changed to another price").WithCode("fixed_parts")
+
 // target is what the subscription is changed to.
 func (s *Service) target(tx *db.Tx, a account.Account, sub *subscription.Subscription, old priced, to NewTerms, at time.Time) (chosen, error) {
 	c := chosen{priced: old, quantity: sub.Quantity}
@@ -205,6 +208,9 @@ func (s *Service) target(tx *db.Tx, a account.Account, sub *subscription.Subscri
 			return c, fault.BadField("price", "is not sold in %s, the currency of the subscription", old.currency)
 		}
 	}
+	if len(c.price.Terms.Dates) > 0 || c.price.Terms.Split {
+		return c, errFixedParts
+	}
 	if c.quantity < 1 || c.quantity > c.price.MaxQuantity {
 		return c, fault.BadField("quantity", "must be 1 to %d", c.price.MaxQuantity)
 	}
@@ -220,7 +226,10 @@ func (s *Service) target(tx *db.Tx, a account.Account, sub *subscription.Subscri
 		if to.UnitAmount == nil {
 			c.terms.Extras.Charge = sub.Extras.Charge
 		}
-		c.terms.Payments = max(sub.PaymentsLeft(), 0)
+		c.terms.Payments = 0
+		if sub.EndPeriod > 0 {
+			c.terms.Payments = max(sub.PaymentsLeft(), 1)
+		}
 		c.terms.AnchorDay = sub.AnchorDay
 	}
 	c.terms.Extras.Discounts = sub.Extras.Discounts

@@ -53,15 +53,16 @@ func unused(tx *db.Tx, sub *subscription.Subscription, policy subscription.Prora
 	for _, v := range paid {
 		u := unusedOf{invoice: v, lines: lines[v.ID], taken: taken[v.ID]}
 		for _, l := range u.lines {
-			if l.Kind != invoice.ForPeriod && l.Kind != invoice.ForChange && l.Kind != invoice.ForTrial || !l.Span.To.After(at) {
+			if l.Kind != invoice.ForPeriod && l.Kind != invoice.ForChange && l.Kind != invoice.ForTrial || !l.Span.To.After(sub.Span.From) {
 				continue
 			}
 			if u.taken[l.Position].Unused { // an earlier change credited its rest
 				continue
 			}
 			first := subscription.Share{Left: left.Whole, Whole: left.Whole, Unit: left.Unit} // also where the first day is the old terms': there were none
-			if l.Span.From.After(whole.From) {
-				first = policy.Left(whole, sub.Interval, l.Span.From, zoneOf(sub))
+			// a pause since the line was charged moved its beginning with its end
+			if from := l.Span.From.Add(min(sub.HeldFor(), max(0, sub.Span.To.Sub(l.Span.To)))); from.After(whole.From) {
+				first = policy.Left(whole, sub.Interval, from, zoneOf(sub))
 			}
 			if err := u.add(l, policy, left, first); err != nil {
 				return nil, err

@@ -35,6 +35,7 @@ type Extras struct {
 	Pausing  *Pausing  `json:"pausing,omitempty"`  // a pause that is scheduled or under way
 	ChangeAt time.Time `json:"change_at,omitzero"` // when the scheduled change comes
 	Skipped  int       `json:"skipped,omitempty"`  // periods that were skipped so far
+	Held     Held      `json:"held,omitzero"`      // how long pauses held a period
 	// CollectAt is when a pause ended that collects what it left out: the periods before
 	// it are charged then.
 	CollectAt time.Time `json:"collect_at,omitzero"`
@@ -54,6 +55,13 @@ type Trial struct {
 	Payments int   `json:"payments,omitempty"`
 }
 
+// Held is how long pauses held a period that was paid before them: its end came later by
+// that, and its time is counted without it.
+type Held struct {
+	Period int           `json:"period"`
+	For    time.Duration `json:"for"` // nanoseconds
+}
+
 // Pausing is a pause.
 type Pausing struct {
 	From    time.Time       `json:"from"`
@@ -68,7 +76,7 @@ type Pausing struct {
 // IsZero reports whether a subscription is as plain as they come.
 func (e Extras) IsZero() bool {
 	return e.Charge == nil && e.Discounts == nil && e.Rate.IsZero() && e.Whole == 0 && e.Parts == 0 && e.Trial == (Trial{}) && e.Dates == nil && e.Grace == 0 && !e.Items &&
-		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.CollectAt.IsZero() && !e.Uncharged && !e.Alone && e.Aside == 0 && e.Note == "" && e.Fields == nil
+		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.CollectAt.IsZero() && e.Held == (Held{}) && !e.Uncharged && !e.Alone && e.Aside == 0 && e.Note == "" && e.Fields == nil
 }
 
 // text is the extras as they are kept.

@@ -207,10 +207,19 @@ func (s *Subscription) forward(from, now time.Time) {
 			return
 		}
 		s.Span.To = now.Add(rest)
+		s.Extras.Held = Held{Period: s.Period, For: s.HeldFor() + now.Sub(from)}
 	} else {
 		s.Span.To = now
 	}
 	s.reanchor(s.Span.To)
+}
+
+// HeldFor is how long pauses held the present period.
+func (s *Subscription) HeldFor() time.Duration {
+	if s.Extras.Held.Period != s.Period {
+		return 0
+	}
+	return s.Extras.Held.For
 }
 
 // reanchor makes the next period begin at an instant. A boundary of the present anchor
@@ -340,10 +349,10 @@ func (s *Subscription) Reactivate(next, now time.Time) error {
 // else a new one begins, numbered on, with the terms' own calendar. CarryTrial keeps a
 // trial that is under way.
 func (s *Subscription) Switch(t Terms, keep, carryTrial bool, at time.Time) {
-	was, day := s.Extras, s.AnchorDay
+	was, day, price, end := s.Extras, s.AnchorDay, s.Price, s.EndPeriod
 	inTrial := s.InTrial()
 	s.take(t)
-	s.Extras.Items, s.Extras.Skipped, s.Extras.Aside, s.Extras.Note, s.Extras.Fields = was.Items, was.Skipped, was.Aside, was.Note, was.Fields
+	s.Extras.Items, s.Extras.Skipped, s.Extras.Aside, s.Extras.Held, s.Extras.Note, s.Extras.Fields = was.Items, was.Skipped, was.Aside, was.Held, was.Note, was.Fields
 	s.Change, s.Extras.ChangeAt = 0, time.Time{}
 	switch {
 	case inTrial && carryTrial:
@@ -353,7 +362,10 @@ func (s *Subscription) Switch(t Terms, keep, carryTrial bool, at time.Time) {
 		s.Period = min(s.Period, -1)
 	case keep && !inTrial:
 		s.AnchorDay, s.EndPeriod = day, 0
-		if t.Payments > 0 {
+		switch {
+		case t.Price == price:
+			s.EndPeriod = end
+		case t.Payments > 0:
 			s.EndPeriod = s.Period + t.Payments
 		}
 	default:

@@ -237,9 +237,12 @@ func (s *Subscription) Ahead(n int) period.Span {
 }
 
 // Whole is the full period that the present one is a part of: itself, or the one that
-// would end with it when it is the short time before the anchor. The second result
-// tells that it is short.
+// would end with it when it is the short time before the anchor. The time of a pause
+// counts as none. The second result tells that it is short.
 func (s *Subscription) Whole() (period.Span, bool) {
+	if held := s.HeldFor(); held > 0 {
+		return period.Span{From: s.Span.From.Add(held), To: s.Span.To}, false
+	}
 	if s.Period < 0 || s.Period >= s.Base || len(s.Extras.Dates) > 0 || !s.Span.To.Equal(s.AnchorAt) {
 		return s.Span, false
 	}
