@@ -122,9 +122,9 @@ func (s *story) standsTerms(sub subscription.Subscription, w *words) error {
 
 // standsNext is "DATE [TIME]", or "never" when nothing will be charged as things stand.
 func (s *story) standsNext(sub subscription.Subscription, w *words) error {
-	at := sub.Span.To
+	at := sub.Span.To.Add(sub.Extras.Grace)
 	switch {
-	case sub.State == subscription.Canceled, sub.State == subscription.Paused, !sub.CancelAt.IsZero() && !sub.CancelAt.After(at):
+	case sub.State == subscription.Canceled, sub.State == subscription.Paused, !sub.CancelAt.IsZero() && !sub.CancelAt.After(sub.Span.To):
 		at = time.Time{}
 	case sub.State == subscription.PastDue:
 		at = sub.NextActionAt

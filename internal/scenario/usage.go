@@ -81,7 +81,7 @@ func (s *story) uses(ctx context.Context, who whose, w *words) error {
 		return err
 	}
 	switch r := results[0]; r.Outcome {
-	case commerce.UsageCounted:
+	case commerce.UsageCounted, commerce.UsageLate:
 		return nil
 	case commerce.UsageInvalid:
 		return &fault.Error{Kind: fault.Invalid, Fields: r.Fields}
