@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +93,30 @@ func TestStoriesBeginWithAComment(t *testing.T) {
 		if !bytes.HasPrefix(text, []byte("# ")) || len(text) < 80 {
 			t.Errorf("%s does not begin with a comment", name)
 		}
+	}
+}
+
+// Every story that the pages of the documentation name is there.
+func TestNamedStoriesExist(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/money-and-time.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, row := range strings.Split(string(page), "\n") {
+		if !strings.HasPrefix(row, "| `") {
+			continue
+		}
+		for _, word := range regexp.MustCompile("`([a-z]+/[a-z0-9-]+)`").FindAllStringSubmatch(row, -1) {
+			named++
+			if _, err := os.Stat("../../test/scenario/" + word[1] + ".scenario"); err != nil {
+				t.Errorf("%s is not there", word[1])
+			}
+		}
+	}
+	if named < 30 {
+		t.Errorf("the page names %d stories", named)
 	}
 }
 
