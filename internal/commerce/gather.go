@@ -9,16 +9,27 @@ import (
 	"perennial/internal/id"
 )
 
-// smallUsage is how many events a call may hold to be put together with others.
-const smallUsage = 20
+// maxGathered is how many events are recorded in one transaction. More would share more
+// of a commit, and keep everybody else waiting.
+const maxGathered = 1000
 
-// gatherings puts small calls of one account that arrive at the same time into one
+// gatherings puts calls of one account that arrive at the same time into one
 // transaction: the next one takes whatever has come while the last was under way, and
 // waits for nobody. Each call still gets its own answer, when its events are durable.
 type gatherings struct {
 	mu      sync.Mutex
-	waiting map[id.Account][]*gathered // an entry for each account that is being worked on
+	waiting map[id.Account]*gathering // of the accounts that are being worked on
 }
+
+// gathering is the calls of one account. There is one worker more than transactions that
+// make progress at the same time, so that it has the next ready when one is on the disk.
+type gathering struct {
+	list    []*gathered
+	workers int
+}
+
+// maxWorkers is how many transactions of one account are under way at most.
+const maxWorkers = 4
 
 // gathered is one call that waits for its answer.
 type gathered struct {
@@ -30,19 +41,11 @@ type gathered struct {
 	answered bool // of the worker alone
 }
 
-// gather records a small call together with others. A caller that gives up gets no
+// gather records a call together with others. A caller that gives up gets no
 // answer; its events may be recorded all the same, and a repetition finds them.
 func (s *Service) gather(ctx context.Context, c RecordUsage) ([]UsageResult, error) {
 	g := &gathered{call: c, done: make(chan struct{})}
-	q := &s.usage
-	q.mu.Lock()
-	list, busy := q.waiting[c.Account]
-	if q.waiting == nil {
-		q.waiting = map[id.Account][]*gathered{}
-	}
-	q.waiting[c.Account] = append(list, g)
-	q.mu.Unlock()
-	if !busy {
+	if s.usage.add(g, min(s.db.Writers()+1, maxWorkers)) {
 		go s.recordGathered(context.WithoutCancel(ctx), c.Account)
 	}
 	select {
@@ -64,22 +67,45 @@ func (s *Service) recordGathered(ctx context.Context, acc id.Account) {
 	}
 }
 
-// take is the next calls, at most MaxUsageEvents events of them.
+// add puts a call to the others and reports whether it needs one more worker.
+func (q *gatherings) add(g *gathered, workers int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.waiting == nil {
+		q.waiting = map[id.Account]*gathering{}
+	}
+	w := q.waiting[g.call.Account]
+	if w == nil {
+		w = &gathering{}
+		q.waiting[g.call.Account] = w
+	}
+	w.list = append(w.list, g)
+	if w.workers >= workers {
+		return false
+	}
+	w.workers++
+	return true
+}
+
+// take is the next calls, at most maxGathered events of them. A worker that finds
+// none ends.
 func (q *gatherings) take(acc id.Account) []*gathered {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	list := q.waiting[acc]
-	if len(list) == 0 {
-		delete(q.waiting, acc)
-		return nil
-	}
+	w := q.waiting[acc]
 	n, events := 0, 0
-	for n < len(list) && events+len(list[n].call.Events) <= MaxUsageEvents {
-		events += len(list[n].call.Events)
+	for n < len(w.list) && events+len(w.list[n].call.Events) <= maxGathered {
+		events += len(w.list[n].call.Events)
 		n++
 	}
-	q.waiting[acc] = list[n:]
-	return list[:n:n]
+	group := w.list[:n:n]
+	w.list = w.list[n:]
+	if n == 0 {
+		if w.workers--; w.workers == 0 {
+			delete(q.waiting, acc)
+		}
+	}
+	return group
 }
 
 // recordGroup records calls in one transaction and answers each. When that is refused

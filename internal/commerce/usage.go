@@ -65,7 +65,7 @@ func (s *Service) RecordUsage(ctx context.Context, c RecordUsage) ([]UsageResult
 	if len(c.Events) < 1 || len(c.Events) > MaxUsageEvents {
 		return nil, fault.BadField("events", "must be 1 to %d events", MaxUsageEvents)
 	}
-	if c.Once == nil && len(c.Events) <= smallUsage {
+	if c.Once == nil {
 		return s.gather(ctx, c)
 	}
 	return s.recordUsage(ctx, c)
@@ -94,10 +94,10 @@ type recording struct {
 	results []UsageResult
 	careful bool // look at every counter before counting
 
-	subs    map[id.Subscription]subscription.Standing
+	subs    map[id.Subscription]*subscription.Standing
 	meters  map[id.Meter]*usage.Meter
 	codes   map[string]*usage.Meter
-	owners  map[id.Customer][]subscription.Standing
+	owners  map[id.Customer][]*subscription.Standing
 	prices  map[id.Price]catalog.Price
 	entries []entry // of the events that are valid and no duplicates within the call
 	full    map[usage.CounterKey]usage.Counter
@@ -108,9 +108,9 @@ type entry struct {
 	at    int // number of the event
 	key   usage.RecordKey
 	meter *usage.Meter
-	sub   subscription.Standing
+	sub   *subscription.Standing
 	dup   bool // it was there before
-	found bool // it is known to be new
+	fresh bool // it is known to be new
 }
 
 // run reports whether all was taken.
@@ -246,7 +246,7 @@ const anyDay = -1 << 40
 
 // unite makes twins of two entries with one record: one of them had no instant.
 func (r *recording) unite(twins map[int]int) map[int]int {
-	slices.SortStableFunc(r.entries, func(a, b entry) int { return compareRecords(a.key, b.key) })
+	slices.SortFunc(r.entries, func(a, b entry) int { return cmp.Or(compareRecords(a.key, b.key), a.at-b.at) })
 	kept := r.entries[:0]
 	for _, e := range r.entries {
 		if n := len(kept); n > 0 && kept[n-1].key == e.key {
@@ -271,29 +271,28 @@ func (r *recording) invalid(i int, err error) {
 }
 
 // named finds the meter and the subscription of an event.
-func (r *recording) named(e *UsageEvent) (*usage.Meter, subscription.Standing, error) {
-	var none subscription.Standing
+func (r *recording) named(e *UsageEvent) (*usage.Meter, *subscription.Standing, error) {
 	if (e.Subscription == 0) == (e.Customer == 0) {
-		return nil, none, fault.BadField("subscription", "must be given, or customer, and not both")
+		return nil, nil, fault.BadField("subscription", "must be given, or customer, and not both")
 	}
 	if (e.Meter == 0) == (e.Code == "") {
-		return nil, none, fault.BadField("meter", "must be given by its id or by its code")
+		return nil, nil, fault.BadField("meter", "must be given by its id or by its code")
 	}
 	m := r.meters[e.Meter]
 	if e.Meter == 0 {
 		m = r.codes[e.Code]
 	}
 	if m == nil {
-		return nil, none, fault.BadField("meter", "names no meter of this account")
+		return nil, nil, fault.BadField("meter", "names no meter of this account")
 	}
 	if e.Subscription != 0 {
-		sub, known := r.subs[e.Subscription]
-		if !known {
-			return nil, none, fault.BadField("subscription", "names nothing in this account")
+		sub := r.subs[e.Subscription]
+		if sub == nil {
+			return nil, nil, fault.BadField("subscription", "names nothing in this account")
 		}
 		return m, sub, nil
 	}
-	var billed []subscription.Standing
+	var billed []*subscription.Standing
 	for _, sub := range r.owners[e.Customer] {
 		if m.Prepaid || slices.ContainsFunc(r.prices[sub.Price].Terms.Usage, func(t catalog.Metered) bool { return t.Meter == m.ID }) {
 			billed = append(billed, sub)
@@ -303,9 +302,9 @@ func (r *recording) named(e *UsageEvent) (*usage.Meter, subscription.Standing, e
 	case 1:
 		return m, billed[0], nil
 	case 0:
-		return nil, none, fault.BadField("customer", "has no running subscription that is billed by this meter")
+		return nil, nil, fault.BadField("customer", "has no running subscription that is billed by this meter")
 	}
-	return nil, none, fault.BadField("customer", "has several running subscriptions that are billed by this meter; name the subscription")
+	return nil, nil, fault.BadField("customer", "has several running subscriptions that are billed by this meter; name the subscription")
 }
 
 // overMidnight finds the events without an instant that were recorded on the day before.
@@ -429,16 +428,16 @@ func (r *recording) fills(record *usage.Record, how usage.Aggregation) bool {
 // insert keeps the records and finds out which of them were there before.
 func (r *recording) insert() error {
 	list := make([]*usage.Record, 0, len(r.entries))
-	places := make(map[usage.RecordKey]int, len(r.entries))
+	places := make([]int, 0, len(r.entries))
 	for i := range r.entries {
 		if e := &r.entries[i]; !e.dup {
 			list = append(list, &r.results[e.at].Record)
-			places[e.key] = i
+			places = append(places, i)
 		}
 	}
 	n := 0
-	err := usage.Insert(r.tx, list, func(k usage.RecordKey) {
-		r.entries[places[k]].found = true
+	err := usage.Insert(r.tx, list, func(i int) {
+		r.entries[places[i]].fresh = true
 		n++
 	})
 	if err != nil || n == len(list) {
@@ -446,7 +445,7 @@ func (r *recording) insert() error {
 	}
 	keys := make([]usage.RecordKey, 0, len(list)-n)
 	for _, e := range r.entries {
-		if !e.dup && !e.found {
+		if !e.dup && !e.fresh {
 			keys = append(keys, e.key)
 		}
 	}
@@ -455,7 +454,7 @@ func (r *recording) insert() error {
 		return err
 	}
 	for i := range r.entries {
-		if e := &r.entries[i]; !e.dup && !e.found {
+		if e := &r.entries[i]; !e.dup && !e.fresh {
 			e.dup = true
 			r.duplicate(e.at, found[e.key])
 		}

@@ -97,6 +97,15 @@ func (d *DB) Engine() string {
 	return SQLite
 }
 
+// Writers is how many Updates make progress at the same time, at least 1. Whoever puts
+// work together for its own sake keeps so many under way, and one that is ready.
+func (d *DB) Writers() int {
+	if pg, ok := d.store.(*pgStore); ok {
+		return pg.pool.Stats().MaxOpenConnections
+	}
+	return 1
+}
+
 // Healthy tells why the database takes no writes at this moment, or nil. After a
 // failure of the disk it is the failure until a write has succeeded again.
 func (d *DB) Healthy() error { return d.store.healthy() }

@@ -140,22 +140,14 @@ func (t *Tally) countDistinct(tx *db.Tx, account id.Account) error {
 	slices.SortFunc(values, func(a, b distinctKey) int {
 		return cmp.Or(compareKeys(a.CounterKey, b.CounterKey), cmp.Compare(a.value, b.value))
 	})
-	_, err := tx.Put(distinctTable, "on conflict do nothing returning subscription_id, meter_id, period", len(values), func(i int, r *db.Row) {
+	return tx.PutNew(distinctTable, []string{"subscription_id", "meter_id", "period", "value"}, len(values), func(i int, r *db.Row) {
 		v := values[i]
 		r.Int(int64(account))
 		r.Int(int64(v.Subscription))
 		r.Int(int64(v.Meter))
 		r.Int(int64(v.Period))
 		r.Text(v.value)
-	}, func(row db.Scan) error {
-		var k CounterKey
-		if err := row(&k.Subscription, &k.Meter, &k.Period); err != nil {
-			return err
-		}
-		t.counters[k].Value += Micro
-		return nil
-	})
-	return err
+	}, func(i int) { t.counters[values[i].CounterKey].Value += Micro })
 }
 
 // Close makes counters final, for the invoice that is made in the same transaction, and

@@ -70,7 +70,7 @@ type Meter struct {
 // Check refuses, with fault.Invalid, a meter that cannot be.
 func (m Meter) Check() error {
 	var f fault.Fields
-	f.Check(goodCode(m.Code), "code", "must be 1 to %d letters a to z, digits, dashes and underscores", maxCode)
+	f.Check(goodCode(m.Code), "code", "must be 1 to %d letters a to z, digits, dashes and underscores, and not begin as an id does", maxCode)
 	f.Check(!cardnumber.In(m.Code), "code", "must not hold a card number")
 	f.Check(strings.TrimSpace(m.Name) != "", "name", "must not be empty")
 	checkText(&f, "name", m.Name, maxName)
@@ -94,8 +94,9 @@ func (m Meter) Revise(next Meter) error {
 	return f.Err()
 }
 
+// goodCode leaves out what would be taken for the id of a meter.
 func goodCode(s string) bool {
-	if len(s) < 1 || len(s) > maxCode {
+	if len(s) < 1 || len(s) > maxCode || strings.HasPrefix(s, "mtr_") {
 		return false
 	}
 	for i := range len(s) {

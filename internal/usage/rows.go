@@ -95,6 +95,13 @@ func MetersByCode(tx *db.Tx, account id.Account, codes []string) (map[string]*Me
 var recordTable = db.NewTable("usage_record", db.Int("account_id"), db.Int("day"), db.Int("subscription_id"), db.Text("key"), db.Int("meter_id"), db.Int("at"),
 	db.Int("units"), db.Text("value"), db.Text("note"), db.Int("period"), db.Text("outcome"), db.Text("why"), db.Int("received_at"))
 
+// plainTable is the same table for records that were counted and say nothing more, as
+// nearly all do: what is left out is what the columns default to.
+var plainTable = db.NewTable("usage_record", db.Int("account_id"), db.Int("day"), db.Int("subscription_id"), db.Text("key"), db.Int("meter_id"), db.Int("at"),
+	db.Int("units"), db.Int("period"), db.Int("received_at"))
+
+func (r *Record) isPlain() bool { return r.Outcome == Counted && r.Value == "" && r.Note == "" }
+
 const recordColumns = "t.day, t.subscription_id, t.key, t.meter_id, t.at, t.units, t.value, t.note, t.period, t.outcome, t.why, t.received_at"
 
 func scanRecord(row db.Scan, r *Record) (day int64, err error) {
@@ -112,11 +119,18 @@ type RecordKey struct {
 // KeyOf is what a record is known by.
 func (r *Record) KeyOf() RecordKey { return RecordKey{Day(r.At), r.Subscription, r.Key} }
 
-// Insert writes those records of one account whose keys are new and calls isNew for
-// each of them. The list is in the order of RecordKey, so that two who insert the same
-// ones wait for each other and never in a circle.
-func Insert(tx *db.Tx, list []*Record, isNew func(RecordKey)) error {
-	row := func(i int, w *db.Row) {
+// Insert writes those records of one account whose keys are new and calls isNew with
+// the place of each of them. The list is in the order of RecordKey, so that two who
+// insert the same ones wait for each other and never in a circle.
+func Insert(tx *db.Tx, list []*Record, isNew func(i int)) error {
+	table, plain := plainTable, true
+	for _, r := range list {
+		if plain = r.isPlain(); !plain {
+			table = recordTable
+			break
+		}
+	}
+	return tx.PutNew(table, []string{"day", "subscription_id", "key"}, len(list), func(i int, w *db.Row) {
 		r := list[i]
 		w.Int(int64(r.Account))
 		w.Int(Day(r.At))
@@ -125,29 +139,17 @@ func Insert(tx *db.Tx, list []*Record, isNew func(RecordKey)) error {
 		w.Int(int64(r.Meter))
 		w.Int(r.At.UnixMicro())
 		w.Int(r.Units)
-		w.Text(r.Value)
-		w.Text(r.Note)
+		if !plain {
+			w.Text(r.Value)
+			w.Text(r.Note)
+		}
 		w.Int(int64(r.Period))
-		w.Text(string(r.Outcome))
-		w.Text(string(r.Why))
+		if !plain {
+			w.Text(string(r.Outcome))
+			w.Text(string(r.Why))
+		}
 		w.Int(r.ReceivedAt.UnixMicro())
-	}
-	if len(list) == 1 { // then the number says all
-		n, err := tx.Put(recordTable, "on conflict do nothing", 1, row, nil)
-		if n == 1 {
-			isNew(list[0].KeyOf())
-		}
-		return err
-	}
-	_, err := tx.Put(recordTable, "on conflict do nothing returning day, subscription_id, key", len(list), row, func(row db.Scan) error {
-		var k RecordKey
-		if err := row(&k.Day, &k.Subscription, &k.Key); err != nil {
-			return err
-		}
-		isNew(k)
-		return nil
-	})
-	return err
+	}, isNew)
 }
 
 // Find are those of the records that there are.

@@ -70,7 +70,9 @@ func TestPlace(t *testing.T) {
 func TestPlaceNeverCountsIntoTheClosed(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		hours := func(name string) time.Time { return day.Add(time.Duration(rapid.IntRange(-2000, 2000).Draw(t, name)) * time.Hour) }
+		hours := func(name string) time.Time {
+			return day.Add(time.Duration(rapid.IntRange(-2000, 2000).Draw(t, name)) * time.Hour)
+		}
 		from := hours("from")
 		s := usage.Standing{Start: hours("start"), Span: period.Span{From: from, To: from.Add(time.Duration(rapid.IntRange(1, 800).Draw(t, "length")) * time.Hour)},
 			Period: rapid.IntRange(-2, 5).Draw(t, "period")}

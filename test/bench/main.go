@@ -26,24 +26,29 @@ type bench struct {
 	out      io.Writer
 	rounds   int
 	due      int
+	events   int    // that are stored before B3 and B4
 	profiles string // a folder for processor profiles, "" for none
 	cluster  *cluster
 	contests []*contest
 	houses   map[string]*house
+	metered  map[string]*meteredHouse
 	clean    []func()
 
 	storeMade     bool // the floor's store of B1 and B2
+	bareMade      bool // the floor's store of B3 and B4
+	barePGMade    bool
 	footprintText string
 	missed        bool // a goal
 }
 
 func main() {
-	b := &bench{out: os.Stdout, houses: map[string]*house{}}
-	only := flag.String("only", "B1,B2,B5,B12", "the benchmarks to run")
+	b := &bench{out: os.Stdout, houses: map[string]*house{}, metered: map[string]*meteredHouse{}}
+	only := flag.String("only", "B1,B2,B3,B4,B5,B12", "the benchmarks to run")
 	engines := flag.String("engines", "sqlite,postgres", "the engines to run on")
 	dir := flag.String("dir", "", "where stores are made (a new folder of the system's temporary one; it must be a real disk)")
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds of each; figures are medians")
 	flag.IntVar(&b.due, "due", 100_000, "subscriptions that a renewal run finds due; a multiple of 200")
+	flag.IntVar(&b.events, "events", 1_000_000, "usage events that are stored before B3 and B4")
 	flag.StringVar(&b.profiles, "profiles", "", "a folder for processor profiles of the product")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -55,8 +60,8 @@ func main() {
 }
 
 func (b *bench) run(ctx context.Context, dir string, only, engines []string) (err error) {
-	if b.due%(20*accounts) != 0 || b.due <= 0 || b.rounds <= 0 {
-		return errors.New("-due must be a multiple of 200 and -rounds at least 1")
+	if b.due%(20*accounts) != 0 || b.due <= 0 || b.rounds <= 0 || b.events <= 0 {
+		return errors.New("-due must be a multiple of 200, and -rounds and -events at least 1")
 	}
 	if b.dir, err = os.MkdirTemp(dir, "perennial-bench-"); err != nil {
 		return err
@@ -71,7 +76,7 @@ func (b *bench) run(ctx context.Context, dir string, only, engines []string) (er
 	for _, part := range []struct {
 		name string
 		run  func(ctx context.Context, engine string) error
-	}{{"B1", b.customers}, {"B2", b.reads}, {"B5", b.renewals}} {
+	}{{"B1", b.customers}, {"B2", b.reads}, {"B3", b.usageSingle}, {"B4", b.usageLists}, {"B5", b.renewals}} {
 		if !slices.Contains(only, part.name) {
 			continue
 		}

@@ -211,7 +211,7 @@ func seedUsage(tx *db.Tx, list []subscription.Subscription, metered catalog.Pric
 		return cmp.Or(cmp.Compare(x.Day, y.Day), cmp.Compare(x.Subscription, y.Subscription), cmp.Compare(x.Key, y.Key))
 	})
 	for part := range slices.Chunk(records, 1000) {
-		if err := usage.Insert(tx, part, func(usage.RecordKey) {}); err != nil {
+		if err := usage.Insert(tx, part, func(int) {}); err != nil {
 			return err
 		}
 	}

@@ -31,11 +31,11 @@ create table usage_record (
   meter_id {int} not null,
   at {int} not null,
   units {int} not null,
-  value text not null,
-  note text not null,
+  value text not null default '',
+  note text not null default '',
   period {int} not null,
-  outcome text not null,
-  why text not null,
+  outcome text not null default 'counted',
+  why text not null default '',
   received_at {int} not null,
   constraint usage_record_pk primary key (account_id, day, subscription_id, key)
 ){rowless};
