@@ -95,7 +95,9 @@ func (b *billing) forPeriod(sub *subscription.Subscription) ([]draft, error) {
 	}
 	l.Description, l.Span = name, sub.Span
 	if whole, short := sub.Whole(); short && b.price.Terms.FirstPeriod != catalog.FullFirst {
-		share := prorationOf(b.account).Left(whole, sub.Interval, sub.Span.From, b.account.Location())
+		policy := prorationOf(b.account)
+		policy.ChangeDay = subscription.NewTerms // there are no old ones that the day could stay with
+		share := policy.Left(whole, sub.Interval, sub.Span.From, b.account.Location())
 		l.Details.Share = sharedOf(share, l.Amount)
 		if l.Amount, err = share.Of(l.Amount); err != nil {
 			return nil, err

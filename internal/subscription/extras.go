@@ -59,7 +59,8 @@ type Trial struct {
 // that, and its time is counted without it.
 type Held struct {
 	Period int           `json:"period"`
-	For    time.Duration `json:"for"` // nanoseconds
+	For    time.Duration `json:"for"`  // nanoseconds
+	From   time.Time     `json:"from"` // where the whole period would have begun to end when it now does
 }
 
 // Pausing is a pause.

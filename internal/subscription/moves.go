@@ -196,6 +196,9 @@ func (s *Subscription) Unpause(collect bool, now time.Time) error {
 	} else {
 		s.forward(from, now)
 	}
+	if at := s.Extras.ChangeAt; !at.IsZero() && at.Before(now) {
+		s.Extras.ChangeAt = now // it waited for the end of the pause
+	}
 	s.plan()
 	return nil
 }
@@ -206,12 +209,24 @@ func (s *Subscription) forward(from, now time.Time) {
 		if !now.After(from) {
 			return
 		}
-		s.Span.To = now.Add(rest)
-		s.Extras.Held = Held{Period: s.Period, For: s.HeldFor() + now.Sub(from)}
+		whole, _ := s.Whole()
+		s.Extras.Held = Held{Period: s.Period, For: s.HeldFor() + now.Sub(from), From: whole.From.Add(now.Sub(from))}
+		s.endAt(now.Add(rest))
 	} else {
-		s.Span.To = now
+		s.endAt(now)
 	}
 	s.reanchor(s.Span.To)
+}
+
+// endAt moves the end of the present period. What is scheduled for that end goes with it.
+func (s *Subscription) endAt(to time.Time) {
+	if s.CancelAt.Equal(s.Span.To) {
+		s.CancelAt = to
+	}
+	if s.Extras.ChangeAt.Equal(s.Span.To) {
+		s.Extras.ChangeAt = to
+	}
+	s.Span.To = to
 }
 
 // HeldFor is how long pauses held the present period.
@@ -259,7 +274,7 @@ func (s *Subscription) Move(to time.Time, forGood bool, now time.Time) error {
 	case !s.CancelAt.IsZero() && to.After(s.CancelAt):
 		return fault.BadField("to", "must not come after the scheduled end")
 	}
-	s.Span.To = to
+	s.endAt(to)
 	if s.InTrial() {
 		s.TrialTo = to
 		forGood = true
@@ -289,7 +304,7 @@ func (s *Subscription) Skip(limit int, now time.Time) error {
 	}
 	s.Extras.Skipped++
 	s.Base--
-	s.Span.To = s.boundary(s.Period + 1)
+	s.endAt(s.boundary(s.Period + 1))
 	s.plan()
 	return nil
 }

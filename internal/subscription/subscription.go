@@ -240,8 +240,8 @@ func (s *Subscription) Ahead(n int) period.Span {
 // would end with it when it is the short time before the anchor. The time of a pause
 // counts as none. The second result tells that it is short.
 func (s *Subscription) Whole() (period.Span, bool) {
-	if held := s.HeldFor(); held > 0 {
-		return period.Span{From: s.Span.From.Add(held), To: s.Span.To}, false
+	if s.HeldFor() > 0 {
+		return period.Span{From: s.Extras.Held.From, To: s.Span.To}, false
 	}
 	if s.Period < 0 || s.Period >= s.Base || len(s.Extras.Dates) > 0 || !s.Span.To.Equal(s.AnchorAt) {
 		return s.Span, false
