@@ -92,6 +92,9 @@ func (s *Service) openCollection(tx *db.Tx, a account.Account, c Collect) (*coll
 		c.Method = sub.Method
 	}
 	method, err := payment.LoadMethod(tx, a.ID, c.Method)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
 	if err != nil || method.Customer != v.Customer || method.State != payment.Usable {
 		return nil, fault.BadField("payment_method", "must be a usable payment method of this customer")
 	}
