@@ -278,27 +278,3 @@ func (v Invoice) Label() string {
 	}
 	return fmt.Sprintf("%s-%06d", v.Series, v.Number)
 }
-
-// Split divides a refund of amount minor units into its share of net and tax, in
-// the proportion of the invoice. before is what had been refunded already, so that
-// refunds in parts sum to the same as one refund of the whole.
-func (v Invoice) Split(before, amount int64) (net, tax money.Amount, err error) {
-	upTo := func(minor int64) (int64, error) {
-		if v.Total.Minor == 0 {
-			return 0, nil
-		}
-		part, err := v.Tax.MulRatio(minor, v.Total.Minor, money.HalfUp)
-		return part.Minor, err
-	}
-	from, err := upTo(before)
-	if err != nil {
-		return net, tax, err
-	}
-	to, err := upTo(before + amount)
-	if err != nil {
-		return net, tax, err
-	}
-	tax = money.Amount{Minor: to - from, Currency: v.Total.Currency}
-	net = money.Amount{Minor: amount - tax.Minor, Currency: v.Total.Currency}
-	return net, tax, nil
-}

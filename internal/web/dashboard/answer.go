@@ -201,7 +201,11 @@ func (d *site) broken(w http.ResponseWriter, r *http.Request, err error) {
 var fieldWords = map[string]string{"name": "The name", "email": "The e-mail address", "password": "The password", "company": "The company name", "country": "The country",
 	"currency": "The currency", "zone": "The time zone", "address": "The address", "tax_id": "The tax ID", "language": "The language", "description": "The description",
 	"amount": "The amount", "price": "The price", "interval": "The interval", "trial_days": "The trial", "setup_fee": "The setup fee", "max_quantity": "The largest quantity",
-	"quantity": "The quantity", "token": "The test card", "payment_method": "The payment method", "reason": "The reason", "to": "The date", "when": "The time of the end"}
+	"quantity": "The quantity", "token": "The test card", "payment_method": "The payment method", "reason": "The reason", "to": "The date", "when": "The moment",
+	"until": "The end of the pause", "periods": "The number of periods", "ends": "The end", "at": "The day", "next_charge": "The day of the next charge", "align_to": "The subscription to bill with",
+	"charge": "The charge", "credit": "The credit", "unit_amount": "The price", "note": "The note", "units": "The number of units", "meter": "The meter", "how": "The choice",
+	"region": "The region", "postal_code": "The postal code", "tax_exempt": "The reason for the exemption", "shipping.name": "The name to ship to", "shipping.address": "The shipping address",
+	"shipping.country": "The shipping country", "shipping.region": "The shipping region", "shipping.postal_code": "The shipping postal code"}
 
 // problemsOf are the problems of a refusal, each a sentence that names its field.
 func problemsOf(err error) []web.Problem {

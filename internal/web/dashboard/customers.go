@@ -65,14 +65,28 @@ func country(code string) string {
 // customerForm is the form of a customer as it was filled in.
 type customerForm struct {
 	Email, Name, Company, Address, Country, TaxID, Language string
+	Region, PostalCode, Exempt                              string
+	Shipping                                                customer.Address
 	Key                                                     string
 	Problems                                                []web.Problem
+}
+
+// Ships reports whether goods go elsewhere than to the billing address.
+func (f customerForm) Ships() bool {
+	for _, p := range f.Problems {
+		if strings.HasPrefix(p.Field, "shipping.") {
+			return true
+		}
+	}
+	return f.Shipping != customer.Address{}
 }
 
 func (v *visit) postedCustomer() customerForm {
 	get := func(name string) string { return strings.TrimSpace(v.r.PostForm.Get(name)) }
 	return customerForm{Email: get("email"), Name: get("name"), Company: get("company"), Address: strings.ReplaceAll(get("address"), "\r\n", "\n"),
-		Country: get("country"), TaxID: get("tax_id"), Language: get("language"), Key: operationKey()}
+		Country: get("country"), TaxID: get("tax_id"), Language: get("language"), Region: get("region"), PostalCode: get("postal_code"), Exempt: get("tax_exempt"), Key: operationKey(),
+		Shipping: customer.Address{Name: get("shipping.name"), Lines: strings.ReplaceAll(get("shipping.address"), "\r\n", "\n"), Country: get("shipping.country"),
+			Region: get("shipping.region"), PostalCode: get("shipping.postal_code")}}
 }
 
 func (v *visit) newCustomer() { v.showNewCustomer(http.StatusOK, customerForm{Key: operationKey()}) }
@@ -92,7 +106,8 @@ func (v *visit) createCustomer() {
 		return v.at("customers", result.(customer.Customer).ID.String()) + "?done=customer-created"
 	}, func(call commerce.Call) (any, error) {
 		return v.commerce.CreateCustomer(v.r.Context(), commerce.CreateCustomer{Call: call, Email: f.Email, Language: f.Language,
-			Buyer: customer.Buyer{Name: f.Name, Company: f.Company, Address: f.Address, Country: f.Country, TaxID: f.TaxID}})
+			Buyer:  customer.Buyer{Name: f.Name, Company: f.Company, Address: f.Address, Country: f.Country, TaxID: f.TaxID, Region: f.Region, PostalCode: f.PostalCode},
+			Taxing: customer.Taxing{Shipping: f.Shipping, Exempt: f.Exempt}})
 	})
 	if o.err == nil {
 		v.done(o.location)
@@ -121,7 +136,15 @@ func (v *visit) customer() {
 		p.Header.Primary = web.LinkButton(web.Primary, "New subscription", v.at("customers", which.String(), "subscribe"))
 		p.Header.More = []web.Action{{Label: "Edit", Href: v.at("customers", which.String(), "edit")}, {Label: "Add payment method", Href: v.at("customers", which.String(), "method")}}
 	}
-	v.show(customerPage(v, p, c))
+	if v.may(refunds) {
+		p.Header.More = append(p.Header.More, web.Action{Label: "Give or take credit", Href: v.at("customers", which.String(), "credit")})
+	}
+	has, err := v.report.Balances(v.r.Context(), v.acc.ID, which)
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	v.show(customerPage(v, p, c, has))
 }
 
 func (v *visit) loadCustomer() (customer.Customer, bool) {
@@ -147,7 +170,7 @@ func (v *visit) editCustomer() {
 		return
 	}
 	v.showEditCustomer(c, http.StatusOK, customerForm{Email: c.Email, Name: c.Buyer.Name, Company: c.Buyer.Company, Address: c.Buyer.Address,
-		Country: c.Buyer.Country, TaxID: c.Buyer.TaxID, Language: c.Language, Key: operationKey()})
+		Country: c.Buyer.Country, TaxID: c.Buyer.TaxID, Language: c.Language, Region: c.Buyer.Region, PostalCode: c.Buyer.PostalCode, Exempt: c.Taxing.Exempt, Shipping: c.Taxing.Shipping, Key: operationKey()})
 }
 
 func (v *visit) showEditCustomer(c customer.Customer, status int, f customerForm) {
@@ -166,7 +189,7 @@ func (v *visit) updateCustomer() {
 	f := v.postedCustomer()
 	o := v.once(func(any) string { return v.at("customers", c.ID.String()) + "?done=saved" }, func(call commerce.Call) (any, error) {
 		return v.commerce.UpdateCustomer(v.r.Context(), commerce.UpdateCustomer{Call: call, Customer: c.ID, Email: &f.Email, Name: &f.Name, Company: &f.Company,
-			Address: &f.Address, Country: &f.Country, TaxID: &f.TaxID, Language: &f.Language})
+			Address: &f.Address, Country: &f.Country, TaxID: &f.TaxID, Language: &f.Language, Region: &f.Region, PostalCode: &f.PostalCode, TaxExempt: &f.Exempt, Shipping: &f.Shipping})
 	})
 	if o.err == nil {
 		v.done(o.location)

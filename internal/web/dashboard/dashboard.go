@@ -34,6 +34,8 @@ type Options struct {
 	TestCards  []TestCard // offered where a sandbox account needs a payment method
 	// PDF writes the paper of an invoice.
 	PDF func(w io.Writer, v report.InvoiceView) error
+	// CreditNotePDF writes the paper of a credit note.
+	CreditNotePDF func(w io.Writer, v report.CreditNoteView) error
 }
 
 // site is the pages with what they need.
@@ -70,8 +72,10 @@ func New(s *commerce.Service, r *report.Reader, o Options) http.Handler {
 	mux.Handle("/preferences", web.PreferencesHandler())
 	mux.HandleFunc("GET /app", d.chooser)
 	mux.HandleFunc("GET /app/{$}", d.chooser)
-	for pattern, p := range d.pages() {
-		mux.HandleFunc(pattern, d.inside(p))
+	for _, list := range []map[string]page{d.pages(), billingPages()} {
+		for pattern, p := range list {
+			mux.HandleFunc(pattern, d.inside(p))
+		}
 	}
 	nothing := d.inside(page{see, func(v *visit) { v.fail(errNoPage) }})
 	mux.HandleFunc("/app/{account}", nothing)
@@ -107,15 +111,14 @@ func (d *site) pages() map[string]page {
 		"GET /app/{account}/customers/{id}/method":     {subscriptions, (*visit).newMethod},
 		"POST /app/{account}/customers/{id}/method":    {subscriptions, (*visit).attachMethod},
 
-		"GET /app/{account}/subscriptions":              {see, (*visit).subscriptions},
-		"GET /app/{account}/subscriptions/{id}":         {see, (*visit).subscription},
-		"GET /app/{account}/subscriptions/{id}/cancel":  {subscriptions, (*visit).cancelForm},
-		"POST /app/{account}/subscriptions/{id}/cancel": {subscriptions, (*visit).cancel},
-		"POST /app/{account}/subscriptions/{id}/undo":   {subscriptions, (*visit).undoCancel},
+		"GET /app/{account}/subscriptions":            {see, (*visit).subscriptions},
+		"GET /app/{account}/subscriptions/{id}":       {see, (*visit).subscription},
+		"POST /app/{account}/subscriptions/{id}/undo": {subscriptions, (*visit).undoCancel},
 
 		"GET /app/{account}/invoices":              {see, (*visit).invoices},
 		"GET /app/{account}/invoices/{id}":         {see, (*visit).invoice},
 		"GET /app/{account}/invoices/{id}/pdf":     {see, (*visit).invoicePDF},
+		"GET /app/{account}/credit-notes/{id}/pdf": {see, (*visit).creditNotePDF},
 		"GET /app/{account}/invoices/{id}/refund":  {refunds, (*visit).refundForm},
 		"POST /app/{account}/invoices/{id}/refund": {refunds, (*visit).refund},
 		"GET /app/{account}/invoices/{id}/void":    {refunds, (*visit).voidForm},

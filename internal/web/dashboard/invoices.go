@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -20,7 +21,7 @@ import (
 	"perennial/internal/web"
 )
 
-var invoiceStates = []web.Option{{Label: "Any"}, {Value: "open", Label: "Open"}, {Value: "paid", Label: "Paid"}, {Value: "void", Label: "Void"}, {Value: "draft", Label: "Draft"}}
+var invoiceStates = []web.Option{{Label: "Any"}, {Value: "open", Label: "Open"}, {Value: "paid", Label: "Paid"}, {Value: "void", Label: "Void"}, {Value: "uncollectible", Label: "Uncollected"}, {Value: "draft", Label: "Draft"}}
 
 func (v *visit) invoices() {
 	ctx := v.r.Context()
@@ -121,7 +122,10 @@ func lowered(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 // much.
 func refundable(i report.InvoiceView) (payment.Payment, money.Amount, bool) {
 	for _, p := range i.Payments {
-		if left := p.Amount.Minor - p.Refunded; p.State == payment.Paid && left > 0 {
+		// Credit notes that went elsewhere leave less to give back, and so do refunds on
+		// their way.
+		left := min(p.Amount.Minor-p.Refunded, i.Invoice.Total.Minor-i.Invoice.Credited-(p.Refunded-i.Invoice.Refunded))
+		if p.State == payment.Paid && left > 0 {
 			return p, money.Amount{Minor: left, Currency: p.Amount.Currency}, true
 		}
 	}
@@ -139,8 +143,11 @@ func (v *visit) invoice() {
 	p.Header.Status, p.Header.ID = invoiceWord(inv), inv.ID.String()
 	p.Header.Facts = []web.Fact{{Term: "Total", Text: v.money(inv.Total)}, {Term: "Customer", Value: web.TextLink(v.at("customers", inv.Customer.String()), buyerName(i))},
 		{Term: "Reason", Text: reasonWord(inv.Reason)}}
-	if inv.Refunded > 0 {
+	switch {
+	case inv.Refunded > 0:
 		p.Header.Facts = append(p.Header.Facts, web.Fact{Term: "Refunded", Text: v.minor(inv.Refunded, inv.Total.Currency)})
+	case (inv.State == invoice.Open || inv.State == invoice.Uncollectible) && inv.Due() != inv.Total:
+		p.Header.Facts = append(p.Header.Facts, web.Fact{Term: "Due", Text: v.money(inv.Due())})
 	}
 	here := v.at("invoices", inv.ID.String())
 	if inv.Number != 0 {
@@ -149,11 +156,20 @@ func (v *visit) invoice() {
 	if _, _, can := refundable(i); can && v.may(refunds) {
 		p.Header.More = append(p.Header.More, web.Action{Label: "Refund", Href: here + "/refund"})
 	}
-	if inv.State == invoice.Open && inv.Subscription != 0 && v.may(subscriptions) {
+	owed := inv.State == invoice.Open || inv.State == invoice.Uncollectible
+	if owed && inv.Subscription != 0 && v.may(subscriptions) {
 		p.Header.More = append(p.Header.More, web.Action{Label: "Charge now", Href: here + "/charge"})
 	}
-	if inv.State == invoice.Open && v.may(refunds) {
-		p.Header.More = append(p.Header.More, web.Action{Label: "Void", Href: here + "/void", Danger: true})
+	if v.may(refunds) {
+		if (inv.State == invoice.Open || inv.State == invoice.Paid) && creditable(inv).Sign() > 0 {
+			p.Header.More = append(p.Header.More, web.Action{Label: "Write a credit note", Href: here + "/credit-note"})
+		}
+		if inv.State == invoice.Open {
+			p.Header.More = append(p.Header.More, web.Action{Label: "Mark as uncollectible", Href: here + "/uncollectible", Danger: true})
+		}
+		if owed {
+			p.Header.More = append(p.Header.More, web.Action{Label: "Void", Href: here + "/void", Danger: true})
+		}
 	}
 	v.show(invoicePage(v, p, i))
 }
@@ -173,17 +189,42 @@ func (v *visit) invoicePDF() {
 		return
 	}
 	if v.o.PDF == nil {
-		v.fail(fault.New(fault.Unavailable, "This server makes no documents."))
+		v.fail(errNoDocuments)
 		return
 	}
+	v.sendPDF(i.Invoice.Label(), func(w io.Writer) error { return v.o.PDF(w, i) })
+}
+
+// creditNotePDF answers the paper of a credit note.
+func (v *visit) creditNotePDF() {
+	which, ok := find[id.CreditNote](v)
+	if !ok {
+		return
+	}
+	n, err := v.report.CreditNote(v.r.Context(), v.acc.ID, which)
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	if v.o.CreditNotePDF == nil {
+		v.fail(errNoDocuments)
+		return
+	}
+	v.sendPDF(n.Note.Label(), func(w io.Writer) error { return v.o.CreditNotePDF(w, n) })
+}
+
+var errNoDocuments = fault.New(fault.Unavailable, "This server makes no documents.")
+
+// sendPDF answers a paper as a download with a name.
+func (v *visit) sendPDF(name string, write func(w io.Writer) error) {
 	var paper bytes.Buffer
-	if err := v.o.PDF(&paper, i); err != nil {
+	if err := write(&paper); err != nil {
 		v.fail(err)
 		return
 	}
 	h := v.w.Header()
 	h.Set("Content-Type", "application/pdf")
-	h.Set("Content-Disposition", `attachment; filename="`+i.Invoice.Label()+`.pdf"`)
+	h.Set("Content-Disposition", `attachment; filename="`+name+`.pdf"`)
 	h.Set("Content-Length", strconv.Itoa(paper.Len()))
 	_, _ = v.w.Write(paper.Bytes()) // a reader that left needs no answer
 }
@@ -240,7 +281,7 @@ func (v *visit) showRefund(i report.InvoiceView, status int, f refundChoice) {
 	if len(f.Problems) > 0 && status != http.StatusPaymentRequired {
 		status, f.Notice = http.StatusUnprocessableEntity, nil
 	}
-	net, tax, err := i.Invoice.Split(i.Invoice.Refunded, f.Parsed.Minor)
+	sums, err := v.refundSums(i, f.Parsed)
 	if err != nil {
 		v.fail(err)
 		return
@@ -255,15 +296,37 @@ func (v *visit) showRefund(i report.InvoiceView, status int, f refundChoice) {
 	c := web.Confirmation{Action: here + "/refund", OperationKey: f.Key, Verb: "Refund " + v.money(f.Parsed), Busy: "Refunding…", Danger: true, Problems: f.Problems, CancelHref: here,
 		Changes: []web.Fact{{Term: "Invoice", Text: i.Invoice.Label()}, {Term: "Paid", Text: v.money(paid.Amount) + " with " + method.Label()}, {Term: "Can still be refunded", Text: v.money(left)}, {Term: "Left afterwards", Text: v.money(rest)}},
 		When:    "At once, at the gateway; banks take some days to show it", Sends: "The webhooks that want it, and no mail", Undo: "Cannot be undone", Hidden: []web.Option{{Label: "shown", Value: f.Parsed.Major()}}}
-	if !i.Invoice.Tax.IsZero() {
-		c.Sums = []web.Sum{{Label: "Before tax", Rounded: v.money(net)}, {Label: v.acc.Tax.Name, Formula: "its share of the invoice", Rounded: v.money(tax)}, {Label: "Refund", Rounded: v.money(f.Parsed), Total: true}}
-	}
+	c.Sums = sums
 	p := v.page("Refund " + lowered(invoiceName(i.Invoice)))
 	p.Narrow, p.Crumbs = true, v.invoiceCrumbs(i)
 	if f.Notice != nil {
 		p.Notice = f.Notice
 	}
 	web.Render(v.w, v.r, status, refundPage(p, here+"/refund", c, f, string(left.Currency)))
+}
+
+// refundSums are how a refund is divided over the lines of its invoice, as the credit
+// note will say that it writes.
+func (v *visit) refundSums(i report.InvoiceView, amount money.Amount) ([]web.Sum, error) {
+	taken, err := v.report.TakenBack(v.r.Context(), v.acc.ID, i.Invoice.ID)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := i.Invoice.TakeTotal(i.Lines, taken, amount.Minor)
+	if err != nil {
+		return nil, err
+	}
+	if len(lines) == 1 && lines[0].Tax.IsZero() {
+		return nil, nil
+	}
+	var list []web.Sum
+	for _, l := range lines {
+		list = append(list, web.Sum{Label: l.Description, Formula: "of " + v.money(i.Lines[l.Line-1].Amount), Rounded: v.money(l.Amount)})
+	}
+	for _, t := range v.creditTaxes(lines) {
+		list = append(list, web.Sum{Label: t.label, Formula: "on " + v.minor(t.on, t.currency), Rounded: v.minor(t.amount, t.currency)})
+	}
+	return append(list, web.Sum{Label: "Refund", Rounded: v.money(amount), Total: true}), nil
 }
 
 func (v *visit) refund() {
@@ -313,8 +376,8 @@ func (v *visit) showVoid(i report.InvoiceView, status int, problems []web.Proble
 	here := v.at("invoices", i.Invoice.ID.String())
 	p := v.page("Void " + lowered(invoiceName(i.Invoice)))
 	p.Narrow, p.Crumbs = true, v.invoiceCrumbs(i)
-	c := web.Confirmation{Action: here + "/void", OperationKey: operationKey(), Verb: "Void invoice over " + v.money(i.Invoice.Total), Busy: "Voiding…", Danger: true, Problems: problems, CancelHref: here,
-		Changes: []web.Fact{{Term: "Invoice", Text: i.Invoice.Label()}, {Term: "Customer", Text: buyerName(i)}, {Term: "Owed now", Text: v.money(i.Invoice.Total)}, {Term: "Owed afterwards", Text: v.money(money.Zero(i.Invoice.Total.Currency))}},
+	c := web.Confirmation{Action: here + "/void", OperationKey: operationKey(), Verb: "Void invoice over " + v.money(i.Invoice.Due()), Busy: "Voiding…", Danger: true, Problems: problems, CancelHref: here,
+		Changes: []web.Fact{{Term: "Invoice", Text: i.Invoice.Label()}, {Term: "Customer", Text: buyerName(i)}, {Term: "Owed now", Text: v.money(i.Invoice.Due())}, {Term: "Owed afterwards", Text: v.money(money.Zero(i.Invoice.Total.Currency))}},
 		When:    "At once. A subscription that was past due because of it goes on.", Sends: "The webhooks that want it, and no mail", Undo: "Cannot be undone; its number stays used"}
 	web.Render(v.w, v.r, status, confirmPage(p, c))
 }
@@ -355,8 +418,8 @@ func (v *visit) showCharge(i report.InvoiceView, status int, problems []web.Prob
 	here := v.at("invoices", i.Invoice.ID.String())
 	p := v.page("Charge " + lowered(invoiceName(i.Invoice)))
 	p.Narrow, p.Crumbs = true, v.invoiceCrumbs(i)
-	c := web.Confirmation{Action: here + "/charge", OperationKey: operationKey(), Verb: "Charge " + v.money(i.Invoice.Total), Busy: "Charging…", Problems: problems, CancelHref: here,
-		Changes: []web.Fact{{Term: "Invoice", Text: i.Invoice.Label()}, {Term: "Customer", Text: buyerName(i)}, {Term: "Amount", Text: v.money(i.Invoice.Total)}},
+	c := web.Confirmation{Action: here + "/charge", OperationKey: operationKey(), Verb: "Charge " + v.money(i.Invoice.Due()), Busy: "Charging…", Problems: problems, CancelHref: here,
+		Changes: []web.Fact{{Term: "Invoice", Text: i.Invoice.Label()}, {Term: "Customer", Text: buyerName(i)}, {Term: "Amount", Text: v.money(i.Invoice.Due())}},
 		When:    "At once. A decline changes nothing about the planned retries.", Sends: "The webhooks that want it, and no mail", Undo: "By a refund"}
 	web.Render(v.w, v.r, status, chargePage(p, c, web.Choices(v.r.PostFormValue("payment_method"), options...)))
 }
@@ -387,7 +450,8 @@ func (v *visit) charge() {
 	}
 }
 
-var bookWords = map[ledger.Book]string{ledger.Receivable: "Receivable", ledger.Revenue: "Revenue", ledger.Tax: "Tax", ledger.Cash: "Cash at gateway", ledger.Refunds: "Refunds"}
+var bookWords = map[ledger.Book]string{ledger.Receivable: "Receivable", ledger.Revenue: "Revenue", ledger.Tax: "Tax", ledger.Cash: "Cash at gateway", ledger.Refunds: "Refunds",
+	ledger.Credit: "Customers' credit", ledger.Given: "Credit given", ledger.WrittenOff: "Written off"}
 
 func ledgerTable(v *visit, list []ledger.Entry) web.Table {
 	t := web.Table{ID: "ledger", Caption: "Ledger rows", Inline: true, Columns: []web.Column{{Label: "Day", NoWrap: true}, {Label: "Debit", Card: true}, {Label: "Credit", Card: true}, {Label: "Amount", Numeric: true, Card: true}}}

@@ -59,12 +59,14 @@ func (f facts) instant(name string) time.Time {
 
 // amount is the money of an event, "" when it has none.
 func (v *visit) amountOf(f facts) string {
-	c := money.Currency(f.text("currency"))
+	c := v.currencyOf(f)
 	if _, ok := f["amount"]; !ok || !c.Known() {
 		return ""
 	}
 	return v.minor(f.number("amount"), c)
 }
+
+func (v *visit) currencyOf(f facts) money.Currency { return money.Currency(f.text("currency")) }
 
 // telling is how a kind of event is told: a sentence, an icon, a tone.
 type telling struct {
@@ -103,9 +105,14 @@ var tellings = map[event.Kind]telling{
 	event.PriceCreated: {"money", "", func(v *visit, f facts) string {
 		return "A price was added: " + v.amountOf(f) + every(f.text("interval"))
 	}},
-	event.PriceUpdated:         {"money", "", says("A price was changed")},
-	event.CustomerCreated:      {"person", "", says("The customer was created")},
-	event.CustomerUpdated:      {"pencil", "", says("The customer's facts were changed")},
+	event.PriceUpdated:    {"money", "", says("A price was changed")},
+	event.CustomerCreated: {"person", "", says("The customer was created")},
+	event.CustomerUpdated: {"pencil", "", func(_ *visit, f facts) string {
+		if _, checked := f["tax_id_state"]; checked {
+			return "The tax ID was checked: " + lowered(taxIDWords[f.text("tax_id_state")])
+		}
+		return "The customer's facts were changed"
+	}},
 	event.CustomerImported:     {"download", "", says("The customer was imported")},
 	event.MethodAttached:       {"card", "", named("Payment method saved: %s", "method")},
 	event.MethodDetached:       {"card", web.Warning, named("Payment method removed: %s", "method")},
@@ -113,11 +120,16 @@ var tellings = map[event.Kind]telling{
 	event.OrderFailed:          {"x-circle", web.Failure, func(_ *visit, f facts) string { return "The order failed: " + declineWords(f.text("code")) }},
 	event.SubscriptionCreated:  {"repeat", web.Success, tellStart},
 	event.SubscriptionImported: {"download", "", says("The subscription was imported")},
-	event.SubscriptionUpdated:  {"repeat", "", says("The subscription was changed")},
-	event.SubscriptionStarted:  {"repeat", web.Success, says("The trial ended and the first period was paid")},
-	event.SubscriptionRenewed:  {"repeat", web.Success, func(v *visit, f facts) string { return "The subscription renewed until " + v.date(f.instant("to")) }},
-	event.SubscriptionPastDue:  {"warning", web.Warning, tellPastDue},
-	event.SubscriptionResumed:  {"check-circle", web.Success, says("The overdue invoice was paid and the subscription goes on")},
+	event.SubscriptionUpdated: {"repeat", "", func(_ *visit, f facts) string {
+		if f.text("removed_coupon") != "" {
+			return "A coupon was taken off the subscription"
+		}
+		return "The subscription was changed"
+	}},
+	event.SubscriptionStarted: {"repeat", web.Success, says("The trial ended and the first period was paid")},
+	event.SubscriptionRenewed: {"repeat", web.Success, func(v *visit, f facts) string { return "The subscription renewed until " + v.date(f.instant("to")) }},
+	event.SubscriptionPastDue: {"warning", web.Warning, tellPastDue},
+	event.SubscriptionResumed: {"check-circle", web.Success, says("The overdue invoice was paid and the subscription goes on")},
 	event.BillingFailed: {"warning", web.Failure, func(_ *visit, f facts) string {
 		return "The period could not be invoiced" + quoted(f.text("reason"))
 	}},
@@ -182,11 +194,8 @@ func tellPastDue(v *visit, f facts) string {
 }
 
 func tellEnd(_ *visit, f facts) string {
-	switch f.text("reason") {
-	case "payment_failed":
-		return "The subscription ended because it was not paid"
-	case "imported":
-		return "The subscription had ended before it was imported"
+	if text := endedBy[f.text("reason")]; text != "" {
+		return text
 	}
 	return "The subscription was canceled" + quoted(f.text("words"))
 }
@@ -227,7 +236,7 @@ func (v *visit) history(label string, events []event.Event) web.History {
 
 func (v *visit) entry(e event.Event) web.Entry {
 	f := factsOf(e)
-	told, ok := tellings[e.Kind]
+	told, ok := tellingOf(e.Kind)
 	if !ok {
 		told = telling{"note", "", says(string(e.Kind))}
 	}
@@ -279,6 +288,12 @@ func (v *visit) subject(e event.Event, f facts) string {
 		return v.at("subscriptions", e.SubjectID())
 	case "invoice":
 		return v.at("invoices", e.SubjectID())
+	case "credit_note":
+		return v.at("credit-notes", e.SubjectID())
+	case "invoice_item":
+		if sub := f.text("subscription"); sub != "" {
+			return v.at("subscriptions", sub)
+		}
 	case "product":
 		return v.at("products", e.SubjectID())
 	case "payment":

@@ -2,12 +2,11 @@ package dashboard
 
 import (
 	"fmt"
-	"net/http"
-	"strings"
 
 	"github.com/a-h/templ"
 
 	"perennial/internal/commerce"
+	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/report"
 	"perennial/internal/subscription"
@@ -15,7 +14,7 @@ import (
 )
 
 // subscriptionStates are the choices of the filter.
-var subscriptionStates = []web.Option{{Label: "Any"}, {Value: "active", Label: "Active"}, {Value: "trialing", Label: "Trial"}, {Value: "past_due", Label: "Past due"}, {Value: "canceled", Label: "Ended"}}
+var subscriptionStates = []web.Option{{Label: "Any"}, {Value: "active", Label: "Active"}, {Value: "trialing", Label: "Trial"}, {Value: "past_due", Label: "Past due"}, {Value: "paused", Label: "Paused"}, {Value: "canceled", Label: "Ended"}}
 
 func optionLabel(list []web.Option, value string) string {
 	for _, o := range list {
@@ -63,17 +62,20 @@ func (v *visit) subscriptions() {
 
 // subscriptionView is what the page of a subscription shows.
 type subscriptionView struct {
-	report.SubscriptionPage
-	Next []string // what happens next, one sentence each
-	Key  string   // for the form that undoes a scheduled end
+	report.SubscriptionDetail
+	Next     []string // what happens next, one sentence each
+	Upcoming *commerce.Upcoming
+	NoneYet  string // why there is no next invoice
+	Key      string // for the forms of one button
+	Actions  []web.Action
 }
 
-func (v *visit) loadSubscription() (report.SubscriptionPage, bool) {
+func (v *visit) loadSubscription() (report.SubscriptionDetail, bool) {
 	which, ok := find[id.Subscription](v)
 	if !ok {
-		return report.SubscriptionPage{}, false
+		return report.SubscriptionDetail{}, false
 	}
-	s, err := v.report.SubscriptionPage(v.r.Context(), v.acc.ID, which)
+	s, err := v.report.SubscriptionDetail(v.r.Context(), v.acc.ID, which)
 	if err != nil {
 		v.fail(err)
 		return s, false
@@ -86,159 +88,82 @@ func (v *visit) subscription() {
 	if !ok {
 		return
 	}
+	view := subscriptionView{SubscriptionDetail: s, Key: operationKey()}
+	next, err := v.commerce.PreviewInvoice(v.r.Context(), v.acc.ID, s.Subscription.ID)
+	switch {
+	case err == nil:
+		view.Upcoming = &next
+	case fault.Is(err, fault.Conflict) || fault.Is(err, fault.Invalid):
+		view.NoneYet = fault.As(err).Message
+	default:
+		v.fail(err)
+		return
+	}
+	view.Next = v.whatIsNext(s, view.Upcoming)
 	sub := s.Subscription
 	p := v.page(planName(s.SubscriptionView))
 	p.Crumbs = []web.Link{{Label: "Subscriptions", Href: v.at("subscriptions")}}
-	p.Header.Status, p.Header.ID = subscriptionWord(sub), sub.ID.String()
+	p.Header.Status, p.Header.ID, p.Header.Lead = subscriptionWord(sub), sub.ID.String(), v.inOneSentence(s)
 	if s.Customer != nil {
 		p.Header.Facts = append(p.Header.Facts, web.Fact{Term: "Customer", Value: web.TextLink(v.at("customers", sub.Customer.String()), s.Customer.Label())})
 	}
-	p.Header.Facts = append(p.Header.Facts, web.Fact{Term: "Price", Text: v.priceText(sub)})
+	p.Header.Facts = append(p.Header.Facts, web.Fact{Term: "Price", Text: v.costText(s.SubscriptionView)})
 	if !sub.NextActionAt.IsZero() {
 		p.Header.Facts = append(p.Header.Facts, web.Fact{Term: "Next", Value: web.Date(sub.NextActionAt, v.zone)})
 	}
 	p.Header.Facts = append(p.Header.Facts, web.Fact{Term: "Started", Value: web.Date(sub.CreatedAt, v.zone)})
-	if v.may(subscriptions) && sub.State != subscription.Canceled {
-		cancel := v.at("subscriptions", sub.ID.String(), "cancel")
-		if sub.CancelAt.IsZero() {
-			p.Header.Primary = web.LinkButton(web.Plain, "Cancel subscription", cancel)
-		} else {
-			p.Header.More = []web.Action{{Label: "End now instead", Href: cancel + "?when=now", Danger: true}}
-		}
+	if v.may(subscriptions) {
+		p.Header.Primary, view.Actions, p.Header.More = v.subscriptionActions(s)
 	}
-	v.show(subscriptionPage(v, p, subscriptionView{SubscriptionPage: s, Next: v.whatIsNext(s.SubscriptionView), Key: operationKey()}))
+	v.show(subscriptionPage(v, p, view))
 }
 
-// whatIsNext tells what will happen to a subscription, with dates and amounts.
-func (v *visit) whatIsNext(s report.SubscriptionView) []string {
+// subscriptionActions are what can be done to a subscription as it stands: the main
+// button, the commonest others, and the rest.
+func (v *visit) subscriptionActions(s report.SubscriptionDetail) (main templ.Component, common, more []web.Action) {
 	sub := s.Subscription
-	if sub.State == subscription.Canceled {
-		why := "it was canceled"
-		switch sub.EndReason {
-		case subscription.PaymentFailed:
-			why = "its last retry was declined"
-		case subscription.Imported:
-			why = "it had ended elsewhere before it was imported"
-		}
-		return []string{"Nothing: it ended on " + v.date(sub.EndedAt) + " because " + why + "."}
+	link := func(label, path string) web.Action {
+		return web.Action{Label: label, Href: v.at("subscriptions", sub.ID.String(), path)}
 	}
-	if sub.NextActionAt.IsZero() {
-		return []string{"The gateway has not answered the last charge. It is asked again under the same key; nothing else happens until then."}
+	button := func(label, path string) templ.Component {
+		return web.LinkButton(web.Plain, label, v.at("subscriptions", sub.ID.String(), path))
 	}
-	amount := v.grossText(sub)
-	var list []string
 	switch {
-	case sub.State == subscription.PastDue:
-		list = append(list, fmt.Sprintf("%s: tries the unpaid invoice again, try %d of %d.", v.date(sub.NextActionAt), sub.Failures+1, len(subscription.RetryDelays)+1),
-			"If the last try is declined, the subscription ends.")
-	case !sub.CancelAt.IsZero():
-		return []string{v.date(sub.CancelAt) + ": the subscription ends. Nothing more is charged."}
-	case sub.State == subscription.Trialing:
-		list = append(list, fmt.Sprintf("%s: the trial ends and %s is charged, then every %s.", v.date(sub.NextActionAt), amount, sub.Interval))
+	case sub.State == subscription.Canceled:
+		return button("Reactivate", "reactivate"), nil, nil
+	case sub.State == subscription.Paused:
+		common = append(common, link("End the pause", "unpause"))
+	case sub.Extras.Pausing != nil:
+		common = append(common, web.Action{Label: "Take the pause back", Href: v.at("subscriptions", sub.ID.String(), "undo-pause"), Post: true})
 	default:
-		list = append(list, fmt.Sprintf("%s: charges %s for the next %s.", v.date(sub.NextActionAt), amount, sub.Interval))
-	}
-	if !sub.CancelAt.IsZero() && sub.State == subscription.PastDue {
-		list = append(list, v.date(sub.CancelAt)+": the subscription ends.")
-	}
-	if s.Method == nil {
-		list = append(list, "There is no payment method: the charge will fail until the customer has one.")
-	}
-	return list
-}
-
-// grossText is what each period costs, with its tax named.
-func (v *visit) grossText(sub subscription.Subscription) string {
-	net, err := sub.Amount()
-	if err != nil {
-		return v.money(sub.UnitAmount)
-	}
-	gross, err := report.WithTax(v.acc, net)
-	if err != nil {
-		return v.money(net)
-	}
-	tax, err := gross.Sub(net)
-	if err != nil || tax.IsZero() {
-		return v.money(gross)
-	}
-	return v.money(gross) + " (" + v.money(net) + " + " + v.money(tax) + " " + v.acc.Tax.Name + ")"
-}
-
-// cancelChoice is the form of a cancellation as it was filled in.
-type cancelChoice struct {
-	When     subscription.When
-	Reason   string
-	Key      string
-	Problems []web.Problem
-}
-
-func (v *visit) cancelForm() {
-	s, ok := v.loadSubscription()
-	if !ok {
-		return
-	}
-	f := cancelChoice{When: subscription.AtPeriodEnd, Key: operationKey()}
-	if v.r.URL.Query().Get("when") == string(subscription.Now) || !s.Subscription.CancelAt.IsZero() {
-		f.When = subscription.Now
-	}
-	v.showCancel(s, http.StatusOK, f)
-}
-
-func (v *visit) showCancel(s report.SubscriptionPage, status int, f cancelChoice) {
-	p := v.page("Cancel subscription")
-	p.Narrow = true
-	back := v.at("subscriptions", s.Subscription.ID.String())
-	p.Crumbs = []web.Link{{Label: "Subscriptions", Href: v.at("subscriptions")}, {Label: planName(s.SubscriptionView), Href: back}}
-	c := web.Confirmation{Action: back + "/cancel", OperationKey: f.Key, Verb: "Cancel subscription", Busy: "Canceling…", Danger: true, Problems: f.Problems, CancelHref: back, CancelLabel: "Keep it",
-		Sends: "The webhooks that want it, and no mail", Undo: "An end at the end of the period until it comes; an end now cannot be undone"}
-	if s.Customer != nil {
-		c.Changes = append(c.Changes, web.Fact{Term: "Customer", Text: s.Customer.Label()})
-	}
-	c.Changes = append(c.Changes, web.Fact{Term: "Plan", Text: planName(s.SubscriptionView)}, web.Fact{Term: "Price", Text: v.priceText(s.Subscription)})
-	if s.Subscription.Invoice != 0 {
-		c.Changes = append(c.Changes, web.Fact{Term: "Unpaid invoice", Text: "Stays owed; void it if it should not be."})
-	}
-	web.Render(v.w, v.r, status, cancelPage(v, p, s, c, f))
-}
-
-func (v *visit) cancelChoices(s subscription.Subscription, chosen subscription.When) []web.Choice {
-	return []web.Choice{
-		{Value: string(subscription.AtPeriodEnd), Label: "At the end of the period, " + v.date(s.Span.To), Text: "It works until then and is not charged again. Nothing is refunded.", Selected: chosen == subscription.AtPeriodEnd},
-		{Value: string(subscription.Now), Label: "Now", Text: "It ends at once. Nothing is refunded; refund the invoice if money should go back.", Selected: chosen == subscription.Now},
-	}
-}
-
-func (v *visit) cancel() {
-	s, ok := v.loadSubscription()
-	if !ok || !v.form() {
-		return
-	}
-	f := cancelChoice{When: subscription.When(v.r.PostForm.Get("when")), Reason: strings.TrimSpace(v.r.PostForm.Get("reason")), Key: operationKey()}
-	here := v.at("subscriptions", s.Subscription.ID.String())
-	o := v.once(func(result any) string {
-		if result.(subscription.Subscription).State == subscription.Canceled {
-			return here + "?done=canceled"
+		if sub.Change == 0 {
+			common = append(common, link("Change plan", "change"))
 		}
-		return here + "?done=cancel-scheduled"
-	}, func(call commerce.Call) (any, error) {
-		return v.commerce.Cancel(v.r.Context(), commerce.Cancel{Call: call, Subscription: s.Subscription.ID, When: f.When, Reason: f.Reason})
-	})
-	if o.err == nil {
-		v.done(o.location)
-	} else if problems, status, ok := v.again(o.err); ok {
-		f.Problems = problems
-		v.showCancel(s, status, f)
+		common = append(common, link("Pause", "pause"))
+		if sub.CancelAt.IsZero() {
+			more = append(more, link("Skip the next period", "skip"))
+		}
+		more = append(more, link("Move the next charge", "move"))
 	}
+	if sub.Change != 0 && !sub.Extras.ChangeAt.IsZero() {
+		common = append(common, web.Action{Label: "Undo the change of plan", Href: v.at("subscriptions", sub.ID.String(), "undo-change"), Post: true})
+	}
+	common = append(common, link("Add an amount", "items"))
+	more = append(more, link("Apply a coupon", "coupon"))
+	cancel := v.at("subscriptions", sub.ID.String(), "cancel")
+	if sub.CancelAt.IsZero() {
+		return web.LinkButton(web.Plain, "Cancel subscription", cancel), common, more
+	}
+	return nil, common, append(more, web.Action{Label: "End now instead", Href: cancel + "?when=now", Danger: true})
 }
 
-func (v *visit) undoCancel() {
+// undo answers a form of one button on the page of a subscription.
+func (v *visit) undo(done string, do func(call commerce.Call, sub id.Subscription) (any, error)) {
 	which, ok := find[id.Subscription](v)
 	if !ok || !v.form() {
 		return
 	}
-	o := v.once(func(any) string { return v.at("subscriptions", which.String()) + "?done=cancel-undone" }, func(call commerce.Call) (any, error) {
-		return v.commerce.UndoCancel(v.r.Context(), commerce.UndoCancel{Call: call, Subscription: which})
-	})
+	o := v.once(func(any) string { return v.at("subscriptions", which.String()) + "?done=" + done }, func(call commerce.Call) (any, error) { return do(call, which) })
 	if o.err != nil {
 		v.fail(o.err)
 		return
@@ -246,20 +171,76 @@ func (v *visit) undoCancel() {
 	v.done(o.location)
 }
 
+func (v *visit) undoCancel() {
+	v.undo("cancel-undone", func(call commerce.Call, sub id.Subscription) (any, error) {
+		return v.commerce.UndoCancel(v.r.Context(), commerce.UndoCancel{Call: call, Subscription: sub})
+	})
+}
+
+func (v *visit) undoChange() {
+	v.undo("change-undone", func(call commerce.Call, sub id.Subscription) (any, error) {
+		return v.commerce.UndoChange(v.r.Context(), commerce.UndoChange{Call: call, Subscription: sub})
+	})
+}
+
+func (v *visit) undoPause() {
+	v.undo("pause-undone", func(call commerce.Call, sub id.Subscription) (any, error) {
+		return v.commerce.Unpause(v.r.Context(), commerce.Unpause{Call: call, Subscription: sub})
+	})
+}
+
+// removeItem takes back an amount that waits.
+func (v *visit) removeItem() {
+	item, err := id.Parse[id.Item](v.r.PathValue("item"))
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	v.undo("item-removed", func(call commerce.Call, _ id.Subscription) (any, error) {
+		call.Once.Route += " " + item.String()
+		return v.commerce.RemoveItem(v.r.Context(), commerce.RemoveItem{Call: call, Item: item})
+	})
+}
+
+// removeCoupon takes a coupon off.
+func (v *visit) removeCoupon() {
+	which, err := id.Parse[id.Coupon](v.r.PathValue("coupon"))
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	v.undo("coupon-removed", func(call commerce.Call, sub id.Subscription) (any, error) {
+		call.Once.Route += " " + which.String()
+		return v.commerce.RemoveCoupon(v.r.Context(), commerce.RemoveCoupon{Call: call, Subscription: sub, Coupon: which})
+	})
+}
+
 // facts of a subscription, for its box.
-func (v *visit) subscriptionFacts(s report.SubscriptionView) []web.Fact {
+func (v *visit) subscriptionFacts(s report.SubscriptionDetail) []web.Fact {
 	sub := s.Subscription
 	list := []web.Fact{
-		{Term: "Plan", Value: web.TextLink(v.at("products", sub.Product.String()), planName(s))},
+		{Term: "Plan", Value: web.TextLink(v.at("products", sub.Product.String()), planName(s.SubscriptionView))},
 		{Term: "Quantity", Text: web.CountText(sub.Quantity)},
-		{Term: "Price", Text: v.money(sub.UnitAmount) + " each, every " + sub.Interval.String()},
+		{Term: "Price", Text: v.costText(s.SubscriptionView)},
 	}
 	if sub.Period < 0 {
 		list = append(list, web.Fact{Term: "Period", Text: "Trial until " + v.date(sub.TrialTo)})
 	} else {
-		list = append(list, web.Fact{Term: "Period", Text: fmt.Sprintf("%d: %s to %s", sub.Period+1, v.date(sub.Span.From), v.date(sub.Span.To))})
+		list = append(list, web.Fact{Term: "Period", Text: fmt.Sprintf("%d: %s", sub.Period+1, v.days(sub.Span))})
+	}
+	if left := sub.PaymentsLeft(); left >= 0 {
+		list = append(list, web.Fact{Term: "Payments left", Text: web.CountText(int64(left))})
+	}
+	if sub.AnchorDay > 0 {
+		list = append(list, web.Fact{Term: "Billed on", Text: fmt.Sprintf("day %d of the month", sub.AnchorDay)})
 	}
 	list = append(list, web.Fact{Term: "Billing days in", Text: sub.Zone})
+	if sub.Extras.Skipped > 0 {
+		list = append(list, web.Fact{Term: "Skipped", Text: counted(sub.Extras.Skipped, "period")})
+	}
+	if s.Credit.Sign() > 0 {
+		list = append(list, web.Fact{Term: "Customer's credit", Text: v.money(s.Credit)})
+	}
 	if !sub.EndedAt.IsZero() {
 		list = append(list, web.Fact{Term: "Ended", Value: web.DateTime(sub.EndedAt, v.zone)})
 	}
@@ -268,4 +249,12 @@ func (v *visit) subscriptionFacts(s report.SubscriptionView) []web.Fact {
 		method = web.Text(methodLabel(s.Method))
 	}
 	return append(list, web.Fact{Term: "Payment method", Value: method})
+}
+
+// counted is a number with its word.
+func counted(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return web.CountText(int64(n)) + " " + word + "s"
 }

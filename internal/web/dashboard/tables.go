@@ -23,6 +23,8 @@ func subscriptionWord(s subscription.Subscription) string {
 		return "Ended"
 	case s.State == subscription.PastDue:
 		return "Past due"
+	case s.State == subscription.Paused:
+		return "Paused"
 	case !s.CancelAt.IsZero():
 		return "Cancelling"
 	case s.State == subscription.Trialing:
@@ -39,6 +41,8 @@ func invoiceWord(i invoice.Invoice) string {
 		return "Open"
 	case invoice.Void:
 		return "Void"
+	case invoice.Uncollectible:
+		return "Uncollected"
 	}
 	if i.Refunded > 0 && i.Refunded == i.Total.Minor {
 		return "Refunded"
@@ -75,15 +79,6 @@ func methodLabel(m *payment.Method) string {
 	}
 	label := m.Label()
 	return strings.ToUpper(label[:1]) + label[1:]
-}
-
-// priceText is what a price costs and how often: "€29.00 every month".
-func (v *visit) priceText(s subscription.Subscription) string {
-	each, err := s.Amount()
-	if err != nil {
-		each = s.UnitAmount
-	}
-	return v.money(each) + " every " + s.Interval.String()
 }
 
 func planName(view report.SubscriptionView) string {
@@ -131,7 +126,7 @@ func subscriptionTable(v *visit, list []report.SubscriptionView, withCustomer bo
 		if !s.Subscription.NextActionAt.IsZero() {
 			due = web.Date(s.Subscription.NextActionAt, v.zone)
 		}
-		row.Cells = append(row.Cells, web.Text(plan), web.Status(subscriptionWord(s.Subscription)), web.Money(v.priceText(s.Subscription)), due, web.Date(s.Subscription.CreatedAt, v.zone))
+		row.Cells = append(row.Cells, web.Text(plan), web.Status(subscriptionWord(s.Subscription)), web.Money(v.costText(s)), due, web.Date(s.Subscription.CreatedAt, v.zone))
 		t.Rows = append(t.Rows, row)
 	}
 	return t
@@ -170,9 +165,11 @@ func invoiceTable(v *visit, list []invoice.Invoice, buyers map[id.Customer]custo
 	return t
 }
 
+var reasonWords = map[invoice.Reason]string{invoice.Renewal: "Renewal", invoice.Changed: "Change of plan", invoice.Usage: "Usage", invoice.Pause: "Fee of a pause", invoice.Manual: "On request"}
+
 func reasonWord(r invoice.Reason) string {
-	if r == invoice.Renewal {
-		return "Renewal"
+	if word := reasonWords[r]; word != "" {
+		return word
 	}
 	return "Sale"
 }

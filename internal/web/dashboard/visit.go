@@ -143,7 +143,7 @@ func (v *visit) nav() []web.NavGroup {
 	}
 	nav := []web.NavGroup{
 		{Items: []web.NavItem{item("Home", "home", "h"), item("Customers", "people", "c", "customers"), item("Subscriptions", "repeat", "s", "subscriptions")}},
-		{Label: "Money", Icon: "money", Items: []web.NavItem{item("Invoices", "", "i", "invoices"), item("Payments", "", "", "payments")}},
+		{Label: "Money", Icon: "money", Items: []web.NavItem{item("Invoices", "", "i", "invoices"), item("Payments", "", "", "payments"), item("Credit notes", "", "", "credit-notes")}},
 		{Items: []web.NavItem{item("Products", "box", "p", "products")}},
 	}
 	var developers []web.NavItem
@@ -196,6 +196,26 @@ var notices = map[string]*web.Message{
 	"archived":          {Kind: web.Success, Title: "The product is not sold any more", Text: "Running subscriptions go on."},
 	"reactivated":       {Kind: web.Success, Title: "The product is on sale again"},
 	"key-revoked":       {Kind: web.Success, Title: "The key does not work any more"},
+
+	"changed":                  {Kind: web.Success, Title: "The plan was changed", Text: "What was charged and credited stands below."},
+	"change-scheduled":         {Kind: web.Success, Title: "The change is scheduled", Text: "Until it comes, it can be undone."},
+	"change-undone":            {Kind: web.Success, Title: "The plan stays as it is"},
+	"paused":                   {Kind: web.Success, Title: "The pause is set"},
+	"pause-undone":             {Kind: web.Success, Title: "There will be no pause"},
+	"unpaused":                 {Kind: web.Success, Title: "The pause has ended", Text: "What happens next stands below."},
+	"skipped":                  {Kind: web.Success, Title: "The next period is skipped"},
+	"moved":                    {Kind: web.Success, Title: "The next charge was moved"},
+	"reactivated-subscription": {Kind: web.Success, Title: "The subscription runs again"},
+	"coupon-applied":           {Kind: web.Success, Title: "The coupon was applied"},
+	"coupon-removed":           {Kind: web.Success, Title: "The coupon was removed", Text: "Its use stays counted."},
+	"item-added":               {Kind: web.Success, Title: "The amount waits for the next invoice"},
+	"item-removed":             {Kind: web.Success, Title: "The amount will not be charged"},
+	"credited":                 {Kind: web.Success, Title: "The credit note was written"},
+	"given-up":                 {Kind: web.Success, Title: "The invoice is uncollectible", Text: "Nobody tries to collect it any more."},
+	"credit-given":             {Kind: web.Success, Title: "The customer has more credit"},
+	"credit-taken":             {Kind: web.Success, Title: "The customer has less credit"},
+	"units-changed":            {Kind: web.Success, Title: "The units were changed"},
+	"tax-id-checked":           {Kind: web.Success, Title: "The tax ID was checked", Text: "What is known of it stands below."},
 }
 
 // find reads the {id} of the address; a wrong one has been answered when ok is

@@ -12,6 +12,7 @@ import (
 	"perennial/internal/catalog"
 	"perennial/internal/period"
 	"perennial/internal/report"
+	"perennial/internal/tax"
 	"perennial/internal/web"
 )
 
@@ -104,16 +105,9 @@ func billTo(i report.InvoiceView) string {
 	return strings.Join(parts, "\n")
 }
 
-// taxLabel names the tax and, when all lines bear the same, its rate.
-func taxLabel(i report.InvoiceView) string {
-	label := i.Account.Tax.Name
-	for _, l := range i.Lines {
-		if l.Rate.Cmp(i.Lines[0].Rate) != 0 {
-			return label
-		}
-	}
-	if len(i.Lines) > 0 {
-		label += " " + i.Lines[0].Rate.Percent() + " %"
-	}
-	return label
+// taxNotes are the sentences of documents about taxes that were not charged.
+var taxNotes = map[string]string{
+	tax.NoteReverseCharge:  "Reverse charge: the recipient owes the tax.",
+	tax.NoteIntraCommunity: "Exempt intra-community supply.",
+	tax.NoteExport:         "Exempt export.",
 }
