@@ -30,6 +30,9 @@ type Options struct {
 	// Guest is what a buyer who has not proven who they are said of themselves: the sale
 	// is taxed by it. Sell sets it of its Buyer.
 	Guest *customer.Customer
+	// QuotedAt makes the sale as of a Quote's At, so that what was shown is what is charged;
+	// zero, or longer ago than QuoteHolds, means now.
+	QuotedAt time.Time
 }
 
 // priced is a price as one sale or subscription has it: in its currency, with its own
@@ -267,9 +270,11 @@ func (c *chosen) termsOf(a account.Account, o Options) error {
 	return nil
 }
 
-// align gives the subscription the billing day of an earlier one of the same customer.
+// align gives the subscription the billing day of an earlier one of the same customer. A
+// guest has none: whose address they name must not be told by what they are quoted, and
+// what they are quoted is what they are charged.
 func (c *chosen) align(tx *db.Tx, a account.Account, buyer id.Customer) error {
-	if !c.product.Settings.Align || buyer == 0 || c.terms.AnchorDay > 0 || len(c.terms.Extras.Dates) > 0 {
+	if c.guest != nil || !c.product.Settings.Align || buyer == 0 || c.terms.AnchorDay > 0 || len(c.terms.Extras.Dates) > 0 {
 		return nil
 	}
 	list, err := subscription.List(tx, a.ID, subscription.Filter{Customer: buyer, Limit: 100})

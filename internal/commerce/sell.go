@@ -103,10 +103,11 @@ func (s *Service) place(tx *db.Tx, a account.Account, now time.Time, c Sell, sav
 	if c.Quantity == 0 {
 		c.Quantity = 1
 	}
-	if c.Buyer != nil { // refused before anybody is made a customer
+	at := c.Options.asOf(now) // what is sold, is sold as of then
+	if c.Buyer != nil {       // refused before anybody is made a customer
 		c.Options.Guest = &customer.Customer{Buyer: c.Buyer.Buyer, Taxing: c.Buyer.Taxing}
 		c.Options.Guest.Taxing.IDState = string(c.Buyer.checked)
-		if err := sellable(tx, a, c, now); err != nil {
+		if err := sellable(tx, a, c, at); err != nil {
 			return order.Order{}, nil, err
 		}
 	}
@@ -118,16 +119,16 @@ func (s *Service) place(tx *db.Tx, a account.Account, now time.Time, c Sell, sav
 	if err != nil {
 		return order.Order{}, nil, err
 	}
-	ch, err := choose(tx, a, c.Price, c.Quantity, c.Options, buyer.ID, now)
+	ch, err := choose(tx, a, c.Price, c.Quantity, c.Options, buyer.ID, at)
 	if err != nil {
 		return order.Order{}, nil, err
 	}
 	o := order.Order{ID: id.New[id.Order](), Account: a.ID, Customer: buyer.ID, Price: ch.price.ID, Quantity: c.Quantity, Method: method.ID,
-		State: order.Pending, Source: c.Source, Secret: account.RandomText(16), CreatedAt: now, Version: 1}
+		State: order.Pending, Source: c.Source, Secret: account.RandomText(16), CreatedAt: at, Version: 1}
 	if ch.price.Recurring() {
 		o.Subscription = id.New[id.Subscription]()
 	}
-	due, err := ch.due(tx, a, o, buyer.ID, now)
+	due, err := ch.due(tx, a, o, buyer.ID, at)
 	if err != nil {
 		return o, nil, err
 	}
