@@ -56,7 +56,7 @@ type UsageResult struct {
 	Outcome UsageOutcome
 	Why     usage.Why     // of a refused one; of a duplicate KeyReused when it says something else than the first
 	Fields  []fault.Field // of an invalid one
-	Record  usage.Record  // as it is kept; of a duplicate the first; none of an invalid one
+	Record  usage.Record  // as it is kept; of a duplicate the first; of an invalid one only the key
 }
 
 // RecordUsage records events and answers each, in their order. What one event is does
@@ -200,12 +200,12 @@ func (r *recording) resolve() (twins map[int]int) {
 	for i := range r.events {
 		e := &r.events[i]
 		if len(e.Wrong) > 0 {
-			r.results[i] = UsageResult{Outcome: UsageInvalid, Fields: e.Wrong}
+			r.invalid(i, e.Wrong)
 			continue
 		}
 		m, sub, err := r.named(e)
 		if err != nil {
-			r.invalid(i, err)
+			r.invalid(i, fault.As(err).Fields)
 			continue
 		}
 		micros, exact := e.Units.Micros()
@@ -220,7 +220,7 @@ func (r *recording) resolve() (twins map[int]int) {
 		*record = usage.Record{Account: r.account, Subscription: sub.ID, Key: e.Key, Meter: m.ID, At: at, Units: micros, Value: e.Value, Note: e.Note,
 			Period: sub.Period, ReceivedAt: r.now}
 		if err := record.Check(m.Aggregation); err != nil {
-			r.invalid(i, err)
+			r.invalid(i, fault.As(err).Fields)
 			continue
 		}
 		k := record.KeyOf()
@@ -266,8 +266,13 @@ func compareRecords(a, b usage.RecordKey) int {
 	return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Subscription, b.Subscription), cmp.Compare(a.Key, b.Key))
 }
 
-func (r *recording) invalid(i int, err error) {
-	r.results[i] = UsageResult{Outcome: UsageInvalid, Fields: fault.As(err).Fields}
+// invalid is the result of an event that cannot be a record. Its key is told, so that
+// the sender knows it again.
+func (r *recording) invalid(i int, fields []fault.Field) {
+	r.results[i] = UsageResult{Outcome: UsageInvalid, Fields: fields}
+	if key := r.events[i].Key; len(key) <= usage.MaxKey {
+		r.results[i].Record.Key = key
+	}
 }
 
 // named finds the meter and the subscription of an event.

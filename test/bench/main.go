@@ -48,7 +48,7 @@ func main() {
 	dir := flag.String("dir", "", "where stores are made (a new folder of the system's temporary one; it must be a real disk)")
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds of each; figures are medians")
 	flag.IntVar(&b.due, "due", 100_000, "subscriptions that a renewal run finds due; a multiple of 200")
-	flag.IntVar(&b.events, "events", 1_000_000, "usage events that are stored before B3 and B4")
+	flag.IntVar(&b.events, "events", 500_000, "usage events that are stored before B3 and B4")
 	flag.StringVar(&b.profiles, "profiles", "", "a folder for processor profiles of the product")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
