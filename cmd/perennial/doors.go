@@ -30,7 +30,7 @@ var testCards = []dashboard.TestCard{
 // doors are the handlers of everything that the outside can reach.
 func (h *house) doors(ctx context.Context, secure bool, keys *seal.Keys, nets []netip.Prefix, wake func()) server.Doors {
 	return server.Doors{
-		API: api.New(h.service, h.reader, api.Options{Version: version, Clock: h.clock, Log: h.log, Woken: wake, PDF: paper,
+		API: api.New(h.service, h.reader, api.Options{Version: version, Clock: h.clock, Log: h.log, Woken: wake, PDF: paper, CreditNotePDF: creditPaper,
 			NewSecret: func(account id.Account) (string, string) {
 				secret := webhook.NewSecret()
 				return secret, webhook.SealSecret(keys, account, secret)
@@ -38,7 +38,7 @@ func (h *house) doors(ctx context.Context, secure bool, keys *seal.Keys, nets []
 			CheckAddress: func(address string) error { return webhook.CheckAddress(address, nets) },
 		}),
 		Dashboard: dashboard.New(h.service, h.reader, dashboard.Options{Clock: h.clock, Log: h.log, Secure: secure, Background: ctx,
-			PDF: paper, TestCards: testCards}),
+			PDF: paper, CreditNotePDF: creditPaper, TestCards: testCards}),
 		Checkout: checkout.New(h.service, h.reader, checkout.Options{Clock: h.clock, Log: h.log, PDF: paper, TokenFor: sandbox.TokenForNumber, TestCards: []checkout.TestCard{
 			{Number: "4242 4242 4242 4242", Does: "Works"},
 			{Number: "4000 0000 0000 0002", Does: "Is declined"},
@@ -57,4 +57,13 @@ func paper(w io.Writer, v report.InvoiceView) error {
 		return err
 	}
 	return invoice.WritePDF(w)
+}
+
+// creditPaper writes a credit note as PDF.
+func creditPaper(w io.Writer, v report.CreditNoteView) error {
+	note, err := document.OfCreditNote(v)
+	if err != nil {
+		return err
+	}
+	return note.WritePDF(w)
 }

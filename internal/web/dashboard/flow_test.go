@@ -68,7 +68,7 @@ func firstQuarter(t *testing.T, s *pagetest.Stack, script bool) {
 	b.WaitText("Invoice TEST-000001 was paid")
 	b.Follow("TEST-000001")
 	b.WaitText("Receivable")
-	pdf(t, b, "Download PDF")
+	pdf(t, b, webtest.Eval[string](b, `[...document.querySelectorAll("a")].find(a => a.innerText.trim() === "Download PDF").href`))
 
 	b.Goto(s.Home(acc) + "/developers/clock")
 	b.WaitText("Renews")
@@ -90,6 +90,11 @@ func firstQuarter(t *testing.T, s *pagetest.Stack, script bool) {
 	b.Follow("Refund €9.50")
 	b.WaitText("The refund went through")
 	look()
+	notes, err := s.Reader.CreditNotes(t.Context(), acc, 0, 0, 10)
+	if err != nil || len(notes) != 1 {
+		t.Fatalf("credit notes: %+v, %v", notes, err)
+	}
+	pdf(t, b, s.Home(acc)+"/credit-notes/"+notes[0].ID.String()+"/pdf")
 	b.WaitText("€9.50")
 
 	b.Follow("Open the subscription")
@@ -115,11 +120,9 @@ func firstQuarter(t *testing.T, s *pagetest.Stack, script bool) {
 	b.WaitText("€9.50 refunded")
 }
 
-// pdf downloads what a link leads to with the browser's session and checks that it
-// is a PDF.
-func pdf(t *testing.T, b *webtest.Browser, link string) {
+// pdf downloads an address with the browser's session and checks that it is a PDF.
+func pdf(t *testing.T, b *webtest.Browser, address string) {
 	t.Helper()
-	address := webtest.Eval[string](b, `[...document.querySelectorAll("a")].find(a => a.innerText.trim() === "`+link+`").href`)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -58,9 +58,16 @@ func On(t testing.TB, d *db.DB, c *clock.Manual) *Stack {
 		}
 		return p.WritePDF(w)
 	}
+	creditPaper := func(w io.Writer, v report.CreditNoteView) error {
+		p, err := document.OfCreditNote(v)
+		if err != nil {
+			return err
+		}
+		return p.WritePDF(w)
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/assets/", web.Assets())
-	inside := dashboard.New(s, r, dashboard.Options{Clock: c, Log: quiet, Background: t.Context(), PDF: paper, TestCards: []dashboard.TestCard{
+	inside := dashboard.New(s, r, dashboard.Options{Clock: c, Log: quiet, Background: t.Context(), PDF: paper, CreditNotePDF: creditPaper, TestCards: []dashboard.TestCard{
 		{Token: "tok_visa", Does: "Works"}, {Token: "tok_chargeDeclined", Does: "Is always declined"}, {Token: "tok_declineAfter_1", Does: "Works once, then declines"}}})
 	for _, p := range []string{"/app", "/app/", "/login", "/logout", "/setup", "/preferences"} {
 		mux.Handle(p, inside)
