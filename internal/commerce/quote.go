@@ -36,6 +36,7 @@ type Quote struct {
 	Next    money.Amount // what it comes to, with tax and after discounts
 	Each    money.Amount // a whole period, with tax and before discounts
 	EachTax money.Amount
+	TaxName string // of EachTax, as printed; "" means the account's
 
 	First  period.Span // what the sale itself begins: a period, a part of a trial, or the time until the first charge
 	Trial  bool        // First belongs to a trial
@@ -109,7 +110,7 @@ func quote(tx *db.Tx, a account.Account, price id.Price, quantity int64, o Optio
 	if err := b.tax.on(&each); err != nil {
 		return q, err
 	}
-	q.EachTax = each.Tax
+	q.EachTax, q.TaxName = each.Tax, each.TaxName
 	if q.Each, err = each.Amount.Add(each.Tax); err != nil {
 		return q, err
 	}

@@ -110,10 +110,10 @@ func (b *taxBook) meet(buyer id.Customer, guest customer.Customer) {
 		c.Buyer.TaxID, c.Taxing.IDState = guest.Buyer.TaxID, guest.Taxing.IDState
 		c.Buyer.Company, c.Taxing.Exempt = guest.Buyer.Company, ""
 	}
-	if guest.Taxing.Shipping != (customer.Address{}) {
-		c.Taxing.Shipping = guest.Taxing.Shipping
+	if guest.Buyer.Country != "" || guest.Taxing.Shipping != (customer.Address{}) {
+		c.Taxing.Shipping = guest.Taxing.Shipping // theirs or none: what is known of a customer is not told to strangers by the tax
 	}
-	if guest.Taxing.IPCountry != "" {
+	if guest.Buyer.Country != "" || guest.Taxing.IPCountry != "" {
 		c.Taxing.IPCountry = guest.Taxing.IPCountry
 	}
 	b.customers[buyer] = c
