@@ -16,9 +16,11 @@ import (
 	"perennial/internal/id"
 	"perennial/internal/invoice"
 	"perennial/internal/ledger"
+	"perennial/internal/money"
 	"perennial/internal/order"
 	"perennial/internal/payment"
 	"perennial/internal/subscription"
+	"perennial/internal/usage"
 )
 
 // Reader answers reads. It is safe for concurrent use.
@@ -119,7 +121,9 @@ type CheckoutView struct {
 	Account account.Account
 	Now     time.Time // on the account's clock
 	Product catalog.Product
-	Prices  []catalog.Price // those that are sold, oldest first
+	Prices  []catalog.Price                  // those that are sold, oldest first
+	Meters  map[id.Meter]*usage.Meter        // that the prices count
+	Rates   map[money.Currency]money.Decimal // in force now, when a price converts: one unit of the account's own currency
 }
 
 // Checkout is the product behind a checkout address, with the prices at which it is
@@ -151,8 +155,33 @@ func (r *Reader) Checkout(ctx context.Context, slug string) (CheckoutView, error
 		if len(v.Prices) == 0 {
 			return v, errNotSold
 		}
-		return v, nil
+		return v, v.complete(tx)
 	})
+}
+
+// complete reads what the prices refer to.
+func (v *CheckoutView) complete(tx *db.Tx) error {
+	var meters []int64
+	converts := false
+	for _, p := range v.Prices {
+		for _, m := range p.Terms.Usage {
+			meters = append(meters, int64(m.Meter))
+		}
+		if p.Terms.Prepaid != nil {
+			meters = append(meters, int64(p.Terms.Prepaid.Meter))
+		}
+		converts = converts || p.Terms.Convert
+	}
+	var err error
+	if len(meters) > 0 {
+		if v.Meters, err = usage.MetersByID(tx, v.Account.ID, meters); err != nil {
+			return err
+		}
+	}
+	if converts {
+		v.Rates, err = catalog.RatesAt(tx, v.Account.ID, v.Now)
+	}
+	return err
 }
 
 // Customers are the account's customers older than before; those whose address
