@@ -6,6 +6,7 @@ package statements
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -28,6 +29,7 @@ import (
 	"perennial/internal/period"
 	"perennial/internal/report"
 	"perennial/internal/subscription"
+	"perennial/internal/usage"
 )
 
 // What is meant to read more than its share. Everything else must not.
@@ -140,6 +142,7 @@ func stories(t *testing.T, s *commerce.Service, r *report.Reader, call commerce.
 	_, err = s.Refund(ctx, commerce.Refund{Call: once("c"), Payment: sale.Payment.ID, Amount: 100})
 	must(err)
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	usageStories(t, s, call, sale, now)
 	_, err = s.AdvanceClock(ctx, commerce.AdvanceClock{Call: call, To: now.AddDate(0, 1, 1)})
 	must(err)
 	_, _ = s.Collect(ctx, commerce.Collect{Call: once("d"), Invoice: sale.Invoice.ID})
@@ -197,6 +200,58 @@ func stories(t *testing.T, s *commerce.Service, r *report.Reader, call commerce.
 	must(err)
 }
 
+// usageStories records usage of every kind: counted, repeated, late, refused and drawn.
+func usageStories(t *testing.T, s *commerce.Service, call commerce.Call, sale commerce.Sale, now time.Time) {
+	ctx := context.Background()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	one, err := money.NewDecimal(1)
+	must(err)
+	var events []commerce.UsageEvent
+	for _, m := range []commerce.CreateMeter{{Code: "calls"}, {Code: "people", Aggregation: usage.Unique}, {Code: "credits", Prepaid: true}} {
+		m.Call, m.Name = call, m.Code
+		made, err := s.CreateMeter(ctx, m)
+		must(err)
+		name := "Renamed"
+		_, err = s.UpdateMeter(ctx, commerce.UpdateMeter{Call: call, Meter: made.ID, Name: &name})
+		must(err)
+		e := commerce.UsageEvent{Subscription: sale.Subscription.ID, Code: m.Code, Units: one, Key: m.Code, At: now.Add(time.Second)}
+		byID, early, noTime := e, e, e
+		byID.Code, byID.Meter, byID.Key = "", made.ID, "by id "+m.Code
+		early.Key, early.At = "early "+m.Code, now.AddDate(0, -2, 0)
+		noTime.Key, noTime.At = "now "+m.Code, time.Time{}
+		if m.Aggregation == usage.Unique {
+			for _, e := range []*commerce.UsageEvent{&e, &byID, &early, &noTime} {
+				e.Units, e.Value = money.Decimal{}, "ada"
+			}
+		}
+		events = append(events, e, byID, early, noTime)
+		if m.Prepaid {
+			_, err = s.AdjustPrepaid(ctx, commerce.AdjustPrepaid{Call: call, Customer: sale.Subscription.Customer, Meter: made.ID, Units: one})
+			must(err)
+			events = append(events, commerce.UsageEvent{Customer: sale.Subscription.Customer, Meter: made.ID, Units: one, Key: "of the customer"})
+		}
+	}
+	for i := range 120 { // more than one statement's rows
+		e := events[0]
+		e.Key = fmt.Sprint("many ", i)
+		events = append(events, e)
+	}
+	for range 2 {
+		results, err := s.RecordUsage(ctx, commerce.RecordUsage{Call: call, Events: events})
+		must(err)
+		for i, r := range results {
+			if r.Outcome == commerce.UsageInvalid {
+				t.Fatalf("%s: %v", events[i].Key, r.Fields)
+			}
+		}
+	}
+}
+
 func reads(t *testing.T, s *commerce.Service, r *report.Reader, call commerce.Call, gateways map[string]payment.Gateway, made demo.Result) {
 	ctx := context.Background()
 	must := func(_ any, err error) {
@@ -244,6 +299,12 @@ func reads(t *testing.T, s *commerce.Service, r *report.Reader, call commerce.Ca
 	must(r.Subscriptions(ctx, acc, subscription.Filter{Customer: sub.Customer, Limit: 20}, report.Expand{}))
 	must(r.Subscription(ctx, acc, sub.ID, report.Expand{Customer: true, Product: true, Price: true, Invoice: true, Method: true}))
 	must(r.SubscriptionPage(ctx, acc, sub.ID))
+	meters, err := r.Meters(ctx, acc, 0, 20)
+	must(meters, err)
+	must(r.Meter(ctx, acc, meters[0].ID))
+	must(r.Usage(ctx, acc, report.UsageQuery{Subscription: sub.ID, From: now.AddDate(0, -1, 0), To: now, Limit: 20}))
+	must(r.Usage(ctx, acc, report.UsageQuery{Subscription: sub.ID, From: now.AddDate(0, -1, 0), To: now, Key: "calls"}))
+	must(r.Prepaid(ctx, acc, sub.Customer))
 	must(r.Customer(ctx, acc, sub.Customer))
 	must(r.CustomerView(ctx, acc, sub.Customer))
 	methods, err := r.Methods(ctx, acc, sub.Customer)
