@@ -126,7 +126,7 @@ func (a action[T]) form(v *visit) {
 		f.Values = a.begin(v, it)
 	}
 	for name, values := range v.r.URL.Query() {
-		if name != "done" && len(values) > 0 && len(values[0]) <= 200 {
+		if name != "done" && len(values) > 0 && len(values[0]) <= 600 {
 			f.Set(name, values[0])
 		}
 	}
@@ -164,20 +164,27 @@ func (a action[T]) routes(list map[string]page, prefix string, needs right) {
 	list["POST "+prefix+"/"+a.path] = page{needs, a.post}
 }
 
-var minorUnits = regexp.MustCompile(`(?:the )?(-?\d+) minor units`)
+var minorUnits = regexp.MustCompile(`(?:(\d+) to )?(?:the )?(-?\d+) minor units`)
 
 // inMajor says amounts in refusals as people do: stories name minor units.
 func (v *visit) inMajor(list []web.Problem, c money.Currency) []web.Problem {
 	if !c.Known() {
 		return list
 	}
+	said := func(digits string) string {
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil {
+			return digits
+		}
+		return v.minor(n, c)
+	}
 	for i := range list {
 		list[i].Message = minorUnits.ReplaceAllStringFunc(list[i].Message, func(s string) string {
-			n, err := strconv.ParseInt(minorUnits.FindStringSubmatch(s)[1], 10, 64)
-			if err != nil {
-				return s
+			found := minorUnits.FindStringSubmatch(s)
+			if found[1] == "" {
+				return said(found[2])
 			}
-			return v.minor(n, c)
+			return said(found[1]) + " to " + said(found[2])
 		})
 	}
 	return list

@@ -204,14 +204,18 @@ var fieldWords = map[string]string{"name": "The name", "email": "The e-mail addr
 	"quantity": "The quantity", "token": "The test card", "payment_method": "The payment method", "reason": "The reason", "to": "The date", "when": "The moment",
 	"until": "The end of the pause", "periods": "The number of periods", "ends": "The end", "at": "The day", "next_charge": "The day of the next charge", "align_to": "The subscription to bill with",
 	"charge": "The charge", "credit": "The credit", "unit_amount": "The price", "note": "The note", "units": "The number of units", "meter": "The meter", "how": "The choice",
-	"region": "The region", "postal_code": "The postal code", "tax_exempt": "The reason for the exemption", "shipping.name": "The name to ship to", "shipping.address": "The shipping address",
+	"coupons": "The coupon code", "region": "The region", "postal_code": "The postal code", "tax_exempt": "The reason for the exemption", "shipping.name": "The name to ship to", "shipping.address": "The shipping address",
 	"shipping.country": "The shipping country", "shipping.region": "The shipping region", "shipping.postal_code": "The shipping postal code"}
 
 // problemsOf are the problems of a refusal, each a sentence that names its field.
 func problemsOf(err error) []web.Problem {
 	list := web.Problems(err)
 	for i, p := range list {
-		if word := fieldWords[p.Field]; word != "" && p.Message != "" {
+		word := fieldWords[p.Field]
+		if strings.HasPrefix(p.Field, "line-") {
+			word = "The amount of this line"
+		}
+		if word != "" && p.Message != "" {
 			list[i].Message = word + " " + strings.ToLower(p.Message[:1]) + p.Message[1:] + "."
 		}
 	}

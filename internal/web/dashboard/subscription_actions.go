@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/a-h/templ"
 
@@ -308,5 +309,6 @@ func sentenceOf(s string) string {
 	if s == "" {
 		return ""
 	}
-	return strings.ToUpper(s[:1]) + strings.TrimSuffix(s[1:], ".") + "."
+	_, first := utf8.DecodeRuneInString(s)
+	return strings.ToUpper(s[:first]) + strings.TrimSuffix(s[first:], ".") + "."
 }
