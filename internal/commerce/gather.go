@@ -23,8 +23,10 @@ type gatherings struct {
 
 // gathering is the calls of one account. There is one worker more than transactions that
 // make progress at the same time, so that it has the next ready when one is on the disk.
+// More than two work only when there is much to do: small transactions cost more.
 type gathering struct {
 	list    []*gathered
+	events  int // of the list
 	workers int
 }
 
@@ -80,7 +82,8 @@ func (q *gatherings) add(g *gathered, workers int) bool {
 		q.waiting[g.call.Account] = w
 	}
 	w.list = append(w.list, g)
-	if w.workers >= workers {
+	w.events += len(g.call.Events)
+	if w.workers >= workers || w.workers >= 2 && w.events < maxGathered/2 {
 		return false
 	}
 	w.workers++
@@ -100,6 +103,7 @@ func (q *gatherings) take(acc id.Account) []*gathered {
 	}
 	group := w.list[:n:n]
 	w.list = w.list[n:]
+	w.events -= events
 	if n == 0 {
 		if w.workers--; w.workers == 0 {
 			delete(q.waiting, acc)

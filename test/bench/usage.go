@@ -40,7 +40,8 @@ type sample struct {
 
 func sampleOf(n, stored int) sample {
 	v := scattered(n)
-	s := sample{sub: int(v>>20) % usageSubs, key: fmt.Sprintf("ev_%016x", v)}
+	// Letters stand between, because one key of 100,000 would else look like a card number.
+	s := sample{sub: int(v>>20) % usageSubs, key: fmt.Sprintf("%04xz%04xz%04xz%04x", v>>48, v>>32&0xffff, v>>16&0xffff, v&0xffff)}
 	day := usageDay
 	if n < stored {
 		day = day.AddDate(0, 0, -1-n*8/stored)
