@@ -71,11 +71,19 @@ func (s *Service) upcoming(tx *db.Tx, a account.Account, sub subscription.Subscr
 		at = sub.NextActionAt
 	}
 	u := Upcoming{At: at}
+	var p ChangePlan
 	if sub.Change != 0 && !sub.Extras.ChangeAt.IsZero() && !sub.Extras.ChangeAt.After(sub.Span.To) {
 		u.Change = sub.Change
-		if err := s.switchTo(tx, a, &sub); err != nil {
+		var err error
+		if p, err = s.scheduledPlan(tx, a, &sub); err != nil {
 			return u, err
 		}
+		sub.Switch(p.Terms, p.Keep, p.CarryTrial, p.At)
+		if len(p.Lines) > 0 { // the change makes the next invoice itself
+			return u.ofChange(sub, p), nil
+		}
+		u.At = sub.Span.To.Add(sub.Extras.Grace)
+		at = u.At
 	}
 	w := &claiming{account: a, machine: s.clock.Now(), upTo: at, preview: true}
 	list := []subscription.Subscription{sub}
@@ -98,6 +106,7 @@ func (s *Service) upcoming(tx *db.Tx, a account.Account, sub subscription.Subscr
 	if err != nil {
 		return u, err
 	}
+	b.items = append(b.items, p.Items...)
 	if u.Lines, _, err = b.renewalLines(next); err != nil {
 		return u, err
 	}
@@ -114,28 +123,28 @@ func (s *Service) upcoming(tx *db.Tx, a account.Account, sub subscription.Subscr
 		return u, err
 	}
 	u.Net, u.Tax, u.Total = v.Net, v.Tax, v.Total
-	u.Credit, u.Due = credit.Split(v.Total, w.special.balances[next.Customer][zero.Currency])
+	u.Credit, u.Due = credit.Split(v.Total, w.special.balances[next.Customer][zero.Currency]+p.Credited.Minor)
 	return u, nil
 }
 
-// switchTo gives a subscription the terms of its scheduled change, as far as the next
-// invoice shows them.
-func (s *Service) switchTo(tx *db.Tx, a account.Account, sub *subscription.Subscription) error {
+// ofChange is the invoice that a scheduled change makes when it comes.
+func (u Upcoming) ofChange(after subscription.Subscription, p ChangePlan) Upcoming {
+	u.Subscription, u.At, u.Span, u.Lines, u.Notes = after, p.At, p.Span, p.Lines, p.Notes
+	u.Net, u.Tax, u.Total, u.Due = p.Net, p.Tax, p.Total, p.Due
+	u.Credit = money.Amount{Minor: p.FromCredits + p.FromBalance, Currency: p.Due.Currency}
+	return u
+}
+
+// scheduledPlan is what the scheduled change of a subscription does when it comes, as far
+// as that is known now.
+func (s *Service) scheduledPlan(tx *db.Tx, a account.Account, sub *subscription.Subscription) (ChangePlan, error) {
 	row, err := subscription.LoadChange(tx, a.ID, sub.Change)
 	if err != nil {
-		return err
+		return ChangePlan{}, err
 	}
 	to, err := newTerms(row)
 	if err != nil {
-		return err
+		return ChangePlan{}, err
 	}
-	at := sub.Extras.ChangeAt
-	p, err := s.planChange(tx, a, sub, to, at)
-	if err != nil {
-		return err
-	}
-	if p.Keep {
-		sub.Switch(p.Terms, true, false, at)
-	}
-	return nil
+	return s.planChange(tx, a, sub, to, sub.Extras.ChangeAt)
 }
