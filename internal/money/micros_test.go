@@ -28,7 +28,7 @@ func TestMicros(t *testing.T) {
 			t.Errorf("%s: %d", text, got)
 		}
 	}
-	if _, err := money.DecimalOfMicros(1_000_000_000_000_000_000); err == nil {
+	if _, err := money.DecimalOfMicros(1_000_000_000_000_000_001); err == nil {
 		t.Error("19 digits were taken")
 	}
 }
