@@ -42,6 +42,8 @@ type Options struct {
 	Log *slog.Logger
 	// PDF writes the paper of an invoice.
 	PDF func(w io.Writer, v report.InvoiceView) error
+	// CreditNotePDF writes the paper of a credit note.
+	CreditNotePDF func(w io.Writer, v report.CreditNoteView) error
 	// NewSecret makes the signing secret of a webhook endpoint, and its sealed form.
 	NewSecret func(id.Account) (secret, sealed string)
 	// CheckAddress refuses an address that webhooks may not reach.
@@ -75,7 +77,7 @@ func New(s *commerce.Service, r *report.Reader, o Options) *API {
 	a.huma = humachi.New(a.mux, a.config())
 	a.huma.UseMiddleware(a.guard)
 	a.huma.OpenAPI().Components.Responses = refusalResponses(a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[problem](), true, "Problem"))
-	for _, routes := range []func(){a.accountRoutes, a.catalogRoutes, a.customerRoutes, a.saleRoutes, a.invoiceRoutes, a.moneyRoutes, a.eventRoutes, a.clockRoutes, a.endpointRoutes} {
+	for _, routes := range []func(){a.accountRoutes, a.catalogRoutes, a.customerRoutes, a.creditRoutes, a.saleRoutes, a.changeRoutes, a.breakRoutes, a.itemRoutes, a.couponRoutes, a.invoiceRoutes, a.creditNoteRoutes, a.taxRoutes, a.moneyRoutes, a.eventRoutes, a.clockRoutes, a.endpointRoutes, a.usageRoutes} {
 		routes()
 	}
 	a.describe()
@@ -92,7 +94,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // wrongMethod refuses a method and tells which the address knows.
 func (a *API) wrongMethod(w http.ResponseWriter, r *http.Request) {
 	var known []string
-	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPatch} {
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
 		if a.mux.Match(chi.NewRouteContext(), m, r.URL.Path) {
 			known = append(known, m)
 		}
@@ -111,7 +113,7 @@ func (a *API) config() huma.Config {
 	c.RejectUnknownQueryParameters = true
 	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
 	c.Info.Description = "Subscriptions, invoices and payments of one account. Amounts are whole minor units with their currency; instants are RFC 3339 in UTC; " +
-		"errors are problems (RFC 9457) that name the field. Every POST takes an Idempotency-Key: the same request with the same key gets the first answer again for 30 days."
+		"errors are problems (RFC 9457) that name the field. Every POST that changes something takes an Idempotency-Key: the same request with the same key gets the first answer again for 30 days."
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"key": {Type: "http", Scheme: "bearer", Description: "An API key of the account."}}
 	c.Security = []map[string][]string{{"key": {}}}
 	return c
@@ -191,6 +193,8 @@ type operation struct {
 	// kept spells what is kept for a repeated request instead of the answer, for
 	// answers that hold a secret. Nil keeps the answer itself.
 	kept func(result any) any
+	// changesNothing says that a POST only computes: no idempotency key is kept for it.
+	changesNothing bool
 }
 
 type pendingAnswer struct {
@@ -206,6 +210,19 @@ func whilePending[R, W any](render func(R) W) *pendingAnswer {
 // read registers a route that changes nothing.
 func read[I, W any](a *API, o operation, run func(ctx context.Context, c caller, in *I) (W, error)) {
 	o.method, o.status = http.MethodGet, http.StatusOK
+	huma.Register(a.huma, a.describeOp(o, reflect.TypeFor[W]()), func(ctx context.Context, in *I) (*answer, error) {
+		out, err := run(ctx, callerOf(ctx), in)
+		if err != nil {
+			return a.refused(ctx, err), nil
+		}
+		return answered(http.StatusOK, encode(out)), nil
+	})
+}
+
+// ask registers a route that computes something from a body and changes nothing. It
+// keeps no idempotency key: asked again, it computes again.
+func ask[I, W any](a *API, o operation, run func(ctx context.Context, c caller, in *I) (W, error)) {
+	o.method, o.status, o.changesNothing = http.MethodPost, http.StatusOK, true
 	huma.Register(a.huma, a.describeOp(o, reflect.TypeFor[W]()), func(ctx context.Context, in *I) (*answer, error) {
 		out, err := run(ctx, callerOf(ctx), in)
 		if err != nil {

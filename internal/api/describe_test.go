@@ -63,6 +63,7 @@ type specSchema struct {
 	Properties map[string]*specSchema `json:"properties"`
 	Required   []string               `json:"required"`
 	Items      *specSchema            `json:"items"`
+	Minimum    *float64               `json:"minimum"`
 	Enum       []any                  `json:"enum"`
 	More       any                    `json:"additionalProperties"` // false, or a schema
 }

@@ -71,7 +71,7 @@ type docsField struct {
 // which they were registered.
 func docsOf(spec *huma.OpenAPI) docsPage {
 	page := docsPage{Title: spec.Info.Title, Version: spec.Info.Version, Text: spec.Info.Description}
-	order := []string{"Account", "Catalog", "Customers", "Sales", "Subscriptions", "Invoices", "Payments", "Events", "Clock", "Webhooks"}
+	order := []string{"Account", "Catalog", "Customers", "Sales", "Subscriptions", "Usage", "Coupons", "Invoices", "Payments", "Taxes", "Events", "Clock", "Webhooks"}
 	groups := map[string][]docsOperation{}
 	paths := make([]string, 0, len(spec.Paths))
 	for path := range spec.Paths {
@@ -80,7 +80,7 @@ func docsOf(spec *huma.OpenAPI) docsPage {
 	slices.Sort(paths)
 	for _, path := range paths {
 		item := spec.Paths[path]
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch} {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
 			if op != nil {
 				groups[op.Tags[0]] = append(groups[op.Tags[0]], docsOperationOf(spec, op))
 			}

@@ -38,12 +38,37 @@ var bases = map[string]string{
 	"advance-clock":           `{"by":"day"}`,
 	"create-webhook-endpoint": `{"address":"https://example.com/hooks","events":["invoice.paid"]}`,
 	"update-webhook-endpoint": `{"enabled":true,"events":["invoice.paid"]}`,
+
+	"create-quote":                 `{"price":"{prc}","quantity":1,"customer":"{cus}"}`,
+	"change-subscription":          `{"quantity":2,"when":"now"}`,
+	"preview-change":               `{"quantity":2,"when":"now"}`,
+	"pause-subscription":           `{"when":"now","override":true}`,
+	"unpause-subscription":         `{"collect":true}`,
+	"skip-period":                  `{"override":true}`,
+	"reschedule-subscription":      `{"to":"2026-02-10T00:00:00Z"}`,
+	"reactivate-subscription":      `{"next_charge":"2026-02-10T00:00:00Z"}`,
+	"apply-coupon":                 `{"code":"OTHER-1"}`,
+	"create-invoice-item":          `{"description":"Late fee","amount":5}`,
+	"create-credit-note":           `{"amount":5,"reason":"goodwill","note":"cold"}`,
+	"adjust-credit":                `{"amount":5,"currency":"USD","note":"sorry"}`,
+	"create-coupon":                `{"code":"SUMMER-1","kind":"percent","percent":"10","applies_to":"all"}`,
+	"update-coupon":                `{"name":"Summer"}`,
+	"create-tax-profile":           `{"name":"Home","kind":"manual","rules":[{"name":"VAT","country":"DE","rate":"0.19"}]}`,
+	"update-tax-profile":           `{"name":"Home","rules":[{"name":"VAT","country":"DE","rate":"0.19"}]}`,
+	"create-shipping-rule":         `{"name":"Parcel","kind":"in_place","amount":500}`,
+	"update-shipping-rule":         `{"name":"Parcel"}`,
+	"create-meter":                 `{"code":"seats","name":"Seats"}`,
+	"update-meter":                 `{"name":"Seats"}`,
+	"record-usage-of-subscription": `{"meter":"calls","units":"1","key":"a"}`,
+	"record-usage":                 `{"events":[{"subscription":"{sub}","meter":"calls","units":"1","key":"a"}]}`,
+	"set-exchange-rate":            `{"currency":"EUR","rate":"0.92"}`,
 }
 
 const saleBase = `{"buyer":{"email":"bob@example.com","name":"Bob","metadata":{"crm":"7"}},"price":"{prc}","quantity":1,"token":"tok_visa","expected_amount":{"amount":1999,"currency":"USD"}}`
 
 // instead are the fields that exclude one another.
-var instead = map[string]string{"customer": "buyer", "buyer": "customer", "payment_method": "token", "token": "payment_method", "to": "by", "by": "to"}
+var instead = map[string]string{"customer": "buyer", "buyer": "customer", "payment_method": "token", "token": "payment_method", "to": "by", "by": "to",
+	"align_to": "to", "lines": "amount"}
 
 // field is one place in the body of one operation.
 type field struct {
@@ -51,6 +76,8 @@ type field struct {
 	op                  string
 	at                  []string // the names that lead to it
 	schema              *specSchema
+	root                *specSchema // of the body
+	spec                *spec
 	required            bool
 	base                string
 }
@@ -74,19 +101,23 @@ func (w *world) fields(all map[string]string) []field {
 		for kind, v := range all {
 			base = strings.ReplaceAll(base, "{"+kind+"}", v)
 		}
-		real := path
-		if strings.Contains(path, "{id}") {
-			real = strings.ReplaceAll(path, "{id}", all[pathKind[strings.Split(path, "/")[2]]])
-		}
+		real := idOf(path, func(kind string) string { return all[kind] })
 		var walk func(x *specSchema, at []string)
 		walk = func(x *specSchema, at []string) {
 			for _, name := range slices.Sorted(maps.Keys(x.Properties)) {
 				inner := s.schema(x.Properties[name])
 				here := append(slices.Clone(at), name)
-				list = append(list, field{method, method + " " + path, real, op.ID, here, inner, slices.Contains(x.Required, name), base})
+				f := field{method, method + " " + path, real, op.ID, here, inner, root, s, slices.Contains(x.Required, name), base}
+				list = append(list, f)
 				walk(inner, here)
-				if _, open := inner.More.(map[string]any); open {
-					list = append(list, field{method, method + " " + path, real, op.ID, append(slices.Clone(here), "crm"), &specSchema{Type: "string"}, false, base})
+				if entry := s.schema(inner.Items); entry != nil && len(entry.Properties) > 0 {
+					walk(entry, append(slices.Clone(here), "0"))
+				}
+				if more := s.more(inner); more != nil && len(more.Properties) > 0 {
+					walk(more, append(slices.Clone(here), "EUR"))
+				} else if more != nil {
+					f.at, f.schema, f.required = append(slices.Clone(here), "crm"), more, false
+					list = append(list, f)
 				}
 			}
 		}
@@ -102,26 +133,80 @@ func (f field) with(value string) string {
 		panic(err)
 	}
 	delete(body, instead[f.at[0]])
-	in := body
-	for _, name := range f.at[:len(f.at)-1] {
-		next, _ := in[name].(map[string]any)
-		if next == nil {
-			next = map[string]any{}
-			in[name] = next
-		}
-		in = next
-	}
-	last := f.at[len(f.at)-1]
-	in[last] = "\x02"
-	text, err := json.Marshal(body)
+	text, err := json.Marshal(f.spec.put(f.root, body, f.at, "\x02"))
 	if err != nil {
 		panic(err)
 	}
 	return strings.Replace(string(text), `"\u0002"`, value, 1)
 }
 
+// put puts a value in a place below v, which is of a schema. What is missing on the way
+// is made of what the schema requires.
+func (s *spec) put(x *specSchema, v any, at []string, value any) any {
+	if len(at) == 0 {
+		return value
+	}
+	x = s.schema(x)
+	if x.Items != nil {
+		list, _ := v.([]any)
+		if len(list) == 0 {
+			list = []any{nil}
+		}
+		list[0] = s.put(x.Items, list[0], at[1:], value)
+		return list
+	}
+	m, _ := v.(map[string]any)
+	if m == nil {
+		m, _ = s.sample(x).(map[string]any)
+	}
+	inner := x.Properties[at[0]]
+	if inner == nil {
+		inner = s.more(x)
+	}
+	m[at[0]] = s.put(inner, m[at[0]], at[1:], value)
+	return m
+}
+
+// more is the schema of what an object holds under names of the client's own.
+func (s *spec) more(x *specSchema) *specSchema {
+	m, open := x.More.(map[string]any)
+	if !open {
+		return nil
+	}
+	if ref, ok := m["$ref"].(string); ok {
+		return s.schema(&specSchema{Ref: ref})
+	}
+	return &specSchema{Type: m["type"]}
+}
+
+// sample is a value that a schema takes.
+func (s *spec) sample(x *specSchema) any {
+	x = s.schema(x)
+	switch {
+	case len(x.Enum) > 0:
+		return x.Enum[0]
+	case x.Items != nil:
+		return []any{}
+	case slices.Contains(x.types(), "integer"):
+		return 1
+	case slices.Contains(x.types(), "boolean"):
+		return true
+	case slices.Contains(x.types(), "object"):
+		m := map[string]any{}
+		for _, name := range x.Required {
+			m[name] = s.sample(x.Properties[name])
+		}
+		return m
+	}
+	return "1"
+}
+
 // wrongs are values that no field of a type may take.
 func (f field) wrongs() []string {
+	least := `-1`
+	if f.schema.Minimum != nil && *f.schema.Minimum < 0 {
+		least = ""
+	}
 	all := []string{`null`, `[[]]`, `[{"a":1}]`, `"a\u0001b"`, `"\u001b[31m"`, `"a\u0000b"`, `"\ud800"`, "\"\xff\xfe\"", `"` + strings.Repeat("a", 6000) + `"`, `"4242 4242 4242 4242"`}
 	types := f.schema.types()
 	if !slices.Contains(types, "object") {
@@ -135,7 +220,7 @@ func (f field) wrongs() []string {
 	}
 	switch {
 	case slices.Contains(types, "integer"):
-		all = append(all, `-1`, `9007199254740993`, `9223372036854775807`, `9223372036854775808`, `1e18`, `1.5`, `1e400`, `-0.1`, `0x10`, `01`,
+		all = append(all, least, `9007199254740993`, `9223372036854775807`, `9223372036854775808`, `1e18`, `1.5`, `1e400`, `-0.1`, `0x10`, `01`,
 			`"1"`, `"1,000"`, `"١٢٣"`, `NaN`, `4242424242424242`)
 	case f.schema.Format == "date-time":
 		all = append(all, `""`, `"tomorrow"`, `"1969-12-31T23:59:59Z"`, `"2200-01-01T00:00:00Z"`, `"2026-02-30T00:00:00Z"`, `"0000-00-00"`, `"99999-01-01T00:00:00Z"`)
@@ -146,7 +231,7 @@ func (f field) wrongs() []string {
 	case slices.Contains(types, "array"):
 		all = append(all, `"invoice.paid"`, `["invoice paid"]`, `[""]`, `[5]`, `["`+strings.Repeat(`a.b","`, 100)+`a.b"]`)
 	}
-	return all
+	return slices.DeleteFunc(all, func(v string) bool { return v == "" })
 }
 
 // rows counts the rows of every table.
@@ -206,7 +291,7 @@ func TestBadFields(t *testing.T) {
 				}
 			}
 			name := f.at[len(f.at)-1]
-			twice := strings.Replace(f.with("1"), `"`+name+`":1`, `"`+name+`":1,"`+name+`":1`, 1)
+			twice := strings.Replace(f.with("77007"), `"`+name+`":77007`, `"`+name+`":1,"`+name+`":1`, 1)
 			w.refusedAt(f.String()+" twice", "body."+strings.Join(f.at, "."), w.request(w.key, f.method, f.path, twice))
 		}
 		if diff := differing(before, w.rows()); diff != "" {

@@ -1,25 +1,193 @@
 package api
 
 import (
-	"bytes"
 	"context"
+	"io"
 	"net/http"
-
-	"github.com/danielgtaylor/huma/v2"
+	"time"
 
 	"perennial/internal/commerce"
 	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/invoice"
+	"perennial/internal/money"
 	"perennial/internal/payment"
+	"perennial/internal/report"
 )
+
+// InvoiceWire is an invoice on the wire. It is exported because only then are the fields of forms
+// that hold it described.
+type InvoiceWire struct {
+	ID           string     `json:"id"`
+	Number       *string    `json:"number" example:"INV-000042" doc:"Null until it is issued."`
+	Customer     string     `json:"customer"`
+	Subscription *string    `json:"subscription"`
+	Order        *string    `json:"order"`
+	State        string     `json:"state" enum:"draft,open,paid,void,uncollectible"`
+	Reason       string     `json:"reason" enum:"sale,renewal,change,usage,pause,manual"`
+	PeriodStart  *time.Time `json:"period_start"`
+	PeriodEnd    *time.Time `json:"period_end"`
+	Net          Money      `json:"net"`
+	Tax          Money      `json:"tax"`
+	Total        Money      `json:"total"`
+	CreditUsed   Money      `json:"credit_used" doc:"Of the customer's credit, that paid for part of it."`
+	Reduced      Money      `json:"reduced" doc:"What credit notes took off what is owed."`
+	Due          Money      `json:"due" doc:"The total less credit_used and reduced."`
+	Credited     Money      `json:"credited" doc:"By all its credit notes."`
+	Refunded     Money      `json:"refunded"`
+	Part         int        `json:"part" doc:"Counts the invoices of one period from 0."`
+	Notes        Notes      `json:"notes"`
+	IssuedAt     *time.Time `json:"issued_at"`
+	PaidAt       *time.Time `json:"paid_at"`
+	VoidedAt     *time.Time `json:"voided_at"`
+	GivenUpAt    *time.Time `json:"uncollectible_at"`
+	CreatedAt    time.Time  `json:"created_at"`
+}
+
+// Notes is what a document says besides its lines.
+type Notes struct {
+	Text     string            `json:"text"`
+	Fields   map[string]string `json:"fields"`
+	Tax      *string           `json:"tax" example:"reverse_charge" doc:"The code of a sentence about tax."`
+	Evidence []string          `json:"tax_evidence" doc:"What told where the buyer is."`
+}
+
+func notesOf(n invoice.Notes) Notes {
+	out := Notes{n.Text, n.Fields, textOf(n.Tax), n.Evidence}
+	if out.Fields == nil {
+		out.Fields = map[string]string{}
+	}
+	if out.Evidence == nil {
+		out.Evidence = []string{}
+	}
+	return out
+}
+
+func invoiceOf(v invoice.Invoice) InvoiceWire {
+	in := func(minor int64) Money { return Money{minor, string(v.Total.Currency)} }
+	return InvoiceWire{ID: v.ID.String(), Number: textOf(v.Label()), Customer: v.Customer.String(), Subscription: textOf(v.Subscription.String()), Order: textOf(v.Order.String()),
+		State: string(v.State), Reason: string(v.Reason), PeriodStart: timeOf(v.Span.From), PeriodEnd: timeOf(v.Span.To), Net: moneyOf(v.Net), Tax: moneyOf(v.Tax), Total: moneyOf(v.Total),
+		CreditUsed: in(v.CreditUsed), Reduced: in(v.Reduced), Due: moneyOf(v.Due()), Credited: in(v.Credited), Refunded: in(v.Refunded), Part: v.Part, Notes: notesOf(v.Notes),
+		IssuedAt: timeOf(v.IssuedAt), PaidAt: timeOf(v.PaidAt), VoidedAt: timeOf(v.VoidedAt), GivenUpAt: timeOf(v.GivenUpAt), CreatedAt: v.CreatedAt}
+}
+
+// InvoiceLine is a line of an invoice.
+type InvoiceLine struct {
+	Kind        string     `json:"kind" enum:"period,product,setup_fee,trial,usage,shipping,change,pause,item,prepaid"`
+	Description string     `json:"description"`
+	Price       *string    `json:"price"`
+	Quantity    int64      `json:"quantity"`
+	UnitAmount  Money      `json:"unit_amount"`
+	Discount    Money      `json:"discount" doc:"Taken off before tax."`
+	Amount      Money      `json:"amount" doc:"Without tax, after the discount."`
+	TaxRate     string     `json:"tax_rate"`
+	TaxName     *string    `json:"tax_name"`
+	Tax         Money      `json:"tax"`
+	PeriodStart *time.Time `json:"period_start"`
+	PeriodEnd   *time.Time `json:"period_end"`
+	Details     *Details   `json:"details,omitempty" doc:"How it was computed, when it is not quantity times unit_amount."`
+}
+
+// Details is how a line was computed.
+type Details struct {
+	Inclusive bool         `json:"inclusive" doc:"unit_amount holds the tax."`
+	Units     *string      `json:"units" doc:"The exact quantity."`
+	Unit      *string      `json:"unit" example:"GB" doc:"What is counted."`
+	Meter     *string      `json:"meter"`
+	Share     *Share       `json:"share,omitempty" doc:"The part of a period that it covers."`
+	Parts     []LinePart   `json:"parts" doc:"Tiers and blocks."`
+	Coupons   []LineCoupon `json:"coupons" doc:"What each took off."`
+	Taxes     []LineTax    `json:"taxes" doc:"When there are several."`
+}
+
+// Share is a part of a period, with what the whole costs.
+type Share struct {
+	Left  int64  `json:"left" example:"12"`
+	Whole int64  `json:"whole" example:"31"`
+	Unit  string `json:"unit" example:"days" doc:"seconds, minutes or days."`
+	Of    Money  `json:"of" doc:"What the whole period costs."`
+}
+
+// LinePart is one step of the arithmetic of a line.
+type LinePart struct {
+	Quantity   string `json:"quantity"`
+	UnitAmount string `json:"unit" doc:"Price of one, in major units."`
+	Flat       int64  `json:"flat" doc:"Minor units, included in amount."`
+	Amount     int64  `json:"amount" doc:"Minor units."`
+}
+
+// LineCoupon is what one coupon took off a line.
+type LineCoupon struct {
+	Code   string `json:"code"`
+	Amount int64  `json:"amount" doc:"Minor units."`
+}
+
+// LineTax is one of several taxes on a line.
+type LineTax struct {
+	Name   string `json:"name"`
+	Rate   string `json:"rate"`
+	Amount int64  `json:"amount" doc:"Minor units."`
+}
+
+func detailsOf(d invoice.Details, in money.Currency) *Details {
+	out := Details{Inclusive: d.Inclusive, Units: textOf(d.Units), Unit: textOf(d.Unit), Meter: textOf(d.Meter), Parts: []LinePart{}, Coupons: []LineCoupon{}, Taxes: []LineTax{}}
+	if s := d.Share; s != nil {
+		out.Share = &Share{s.Left, s.Whole, s.Unit, Money{s.Of, string(in)}}
+	}
+	for _, p := range d.Parts {
+		out.Parts = append(out.Parts, LinePart{p.Quantity, p.Unit, p.Flat, p.Amount})
+	}
+	for _, c := range d.Coupons {
+		out.Coupons = append(out.Coupons, LineCoupon{c.Code, c.Amount})
+	}
+	for _, t := range d.Taxes {
+		out.Taxes = append(out.Taxes, LineTax{t.Name, t.Rate.String(), t.Amount})
+	}
+	if !d.Inclusive && d.Units == "" && d.Unit == "" && d.Meter == "" && d.Share == nil && d.Parts == nil && d.Coupons == nil && d.Taxes == nil {
+		return nil
+	}
+	return &out
+}
+
+func lineOf(l invoice.Line) InvoiceLine {
+	l.Discount.Currency = l.Amount.Currency
+	return InvoiceLine{string(l.Kind), l.Description, textOf(l.Price.String()), l.Quantity, moneyOf(l.UnitAmount), moneyOf(l.Discount), moneyOf(l.Amount), l.Rate.String(),
+		textOf(l.TaxName), moneyOf(l.Tax), timeOf(l.Span.From), timeOf(l.Span.To), detailsOf(l.Details, l.Amount.Currency)}
+}
+
+func linesOf(list []invoice.Line) []InvoiceLine {
+	out := []InvoiceLine{}
+	for _, l := range list {
+		out = append(out, lineOf(l))
+	}
+	return out
+}
+
+// InvoiceDetail is an invoice with its lines, payments and refunds.
+type InvoiceDetail struct {
+	InvoiceWire
+	Lines    []InvoiceLine `json:"lines"`
+	Payments []Payment     `json:"payments" doc:"Oldest first."`
+	Refunds  []Refund      `json:"refunds"`
+}
+
+func invoiceDetailOf(v report.InvoiceView) InvoiceDetail {
+	out := InvoiceDetail{InvoiceWire: invoiceOf(v.Invoice), Lines: linesOf(v.Lines), Payments: []Payment{}, Refunds: []Refund{}}
+	for _, p := range v.Payments {
+		out.Payments = append(out.Payments, paymentOf(p))
+	}
+	for _, r := range v.Refunds {
+		out.Refunds = append(out.Refunds, refundOf(r))
+	}
+	return out
+}
 
 func (a *API) invoiceRoutes() {
 	type filter struct {
 		Page
 		Customer     string `query:"customer" maxLength:"40" doc:"Only of that customer."`
 		Subscription string `query:"subscription" maxLength:"40" doc:"Only of that subscription."`
-		State        string `query:"state" enum:"draft,open,paid,void" doc:"Only in that state."`
+		State        string `query:"state" enum:"draft,open,paid,void,uncollectible" doc:"Only in that state."`
 	}
 	read(a, operation{id: "list-invoices", path: "/v1/invoices", tag: "Invoices", summary: "The invoices"},
 		func(ctx context.Context, c caller, in *filter) (list[InvoiceWire], error) {
@@ -47,9 +215,7 @@ func (a *API) invoiceRoutes() {
 			found, err := a.r.Invoice(ctx, c.account.ID, v)
 			return invoiceDetailOf(found), err
 		})
-	op := a.describeOp(operation{id: "get-invoice-pdf", method: http.MethodGet, status: http.StatusOK, path: "/v1/invoices/{id}/pdf", tag: "Invoices", summary: "The invoice as PDF"}, typeOf[none]())
-	op.Responses["200"].Content = map[string]*huma.MediaType{"application/pdf": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}
-	huma.Register(a.huma, op, a.pdf)
+	a.paperRoute(operation{id: "get-invoice-pdf", path: "/v1/invoices/{id}/pdf", tag: "Invoices", summary: "The invoice as PDF"}, a.pdf)
 	type paying struct {
 		ByID
 		Body struct {
@@ -92,13 +258,9 @@ func (a *API) pdf(ctx context.Context, in *ByID) (*answer, error) {
 		return a.refused(ctx, err), nil
 	}
 	if a.o.PDF == nil {
-		return a.refused(ctx, fault.New(fault.Unavailable, "this server makes no documents")), nil
+		return a.refused(ctx, errNoDocuments), nil
 	}
-	var b bytes.Buffer
-	if err := a.o.PDF(&b, found); err != nil {
-		return a.refused(ctx, err), nil
-	}
-	return &answer{Status: http.StatusOK, ContentType: "application/pdf", Disposition: `inline; filename="` + found.Invoice.Label() + `.pdf"`, Body: b.Bytes()}, nil
+	return a.paper(ctx, found.Invoice.Label(), func(w io.Writer) error { return a.o.PDF(w, found) }), nil
 }
 
 func (a *API) moneyRoutes() {

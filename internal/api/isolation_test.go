@@ -15,41 +15,88 @@ import (
 
 // pathKind is the kind of the id in a path, by the collection before it.
 var pathKind = map[string]string{"api-keys": "key", "campaigns": "cam", "products": "prd", "prices": "prc", "customers": "cus", "payment-methods": "pm",
-	"orders": "ord", "subscriptions": "sub", "invoices": "inv", "payments": "pay", "refunds": "ref", "events": "evt", "webhook-endpoints": "end", "deliveries": "dlv"}
+	"orders": "ord", "subscriptions": "sub", "invoices": "inv", "payments": "pay", "refunds": "ref", "events": "evt", "webhook-endpoints": "end", "deliveries": "dlv",
+	"coupons": "cpn", "tax-profiles": "txp", "shipping-rules": "shp", "credit-notes": "crn", "invoice-items": "itm", "meters": "mtr"}
+
+// idOf puts ids into a path: one of the kind of its collection, and a coupon.
+func idOf(path string, of func(kind string) string) string {
+	if strings.Contains(path, "{id}") {
+		path = strings.ReplaceAll(path, "{id}", of(pathKind[strings.Split(path, "/")[2]]))
+	}
+	if strings.Contains(path, "{coupon}") {
+		path = strings.ReplaceAll(path, "{coupon}", of("cpn"))
+	}
+	return path
+}
+
+// own is the place of an id of the asker's own.
+func own(kind string) string { return "{B:" + kind + "}" }
 
 // pathBody is a good body for the routes that need one before they look at the id
 // of the path.
 var pathBody = map[string]string{
-	"PATCH /v1/campaigns/{id}":                  `{"name":"Taken over"}`,
-	"PATCH /v1/products/{id}":                   `{"name":"Taken over","state":"archived"}`,
-	"PATCH /v1/prices/{id}":                     `{"name":"Taken over","state":"archived"}`,
-	"PATCH /v1/customers/{id}":                  `{"name":"Taken over"}`,
-	"POST /v1/customers/{id}/payment-methods":   `{"token":"tok_visa","for_subscriptions":true}`,
-	"PATCH /v1/subscriptions/{id}":              `{"payment_method":"{B:pm}"}`,
-	"POST /v1/subscriptions/{id}/cancel":        `{"when":"now"}`,
-	"POST /v1/invoices/{id}/pay":                `{}`,
-	"PATCH /v1/webhook-endpoints/{id}":          `{"enabled":false}`,
-	"GET /v1/subscriptions/{id}":                "",
-	"GET /v1/webhook-endpoints/{id}/deliveries": "",
+	"PATCH /v1/campaigns/{id}":                   `{"name":"Taken over"}`,
+	"PATCH /v1/products/{id}":                    `{"name":"Taken over","state":"archived"}`,
+	"PATCH /v1/prices/{id}":                      `{"name":"Taken over","state":"archived"}`,
+	"PATCH /v1/customers/{id}":                   `{"name":"Taken over"}`,
+	"POST /v1/customers/{id}/payment-methods":    `{"token":"tok_visa","for_subscriptions":true}`,
+	"PATCH /v1/subscriptions/{id}":               `{"payment_method":"{B:pm}"}`,
+	"POST /v1/subscriptions/{id}/cancel":         `{"when":"now"}`,
+	"POST /v1/invoices/{id}/pay":                 `{}`,
+	"PATCH /v1/webhook-endpoints/{id}":           `{"enabled":false}`,
+	"GET /v1/subscriptions/{id}":                 "",
+	"POST /v1/customers/{id}/credit":             `{"amount":5,"currency":"USD"}`,
+	"POST /v1/subscriptions/{id}/change":         `{"quantity":2}`,
+	"POST /v1/subscriptions/{id}/change-preview": `{"quantity":2}`,
+	"POST /v1/subscriptions/{id}/pause":          `{"when":"now","override":true}`,
+	"POST /v1/subscriptions/{id}/unpause":        `{}`,
+	"POST /v1/subscriptions/{id}/skip":           `{"override":true}`,
+	"POST /v1/subscriptions/{id}/reschedule":     `{"to":"2026-02-10T00:00:00Z"}`,
+	"POST /v1/subscriptions/{id}/reactivate":     `{}`,
+	"POST /v1/subscriptions/{id}/coupons":        `{"code":"OWN-1"}`,
+	"POST /v1/subscriptions/{id}/items":          `{"description":"Taken over","amount":5}`,
+	"POST /v1/invoices/{id}/credit-notes":        `{"amount":5,"reason":"goodwill"}`,
+	"POST /v1/subscriptions/{id}/usage":          `{"meter":"calls","units":"1","key":"taken-over"}`,
+	"PATCH /v1/meters/{id}":                      `{"name":"Taken over"}`,
+	"PATCH /v1/coupons/{id}":                     `{"name":"Taken over"}`,
+	"PATCH /v1/tax-profiles/{id}":                `{"name":"Taken over","rules":[]}`,
+	"PATCH /v1/shipping-rules/{id}":              `{"name":"Taken over"}`,
+	"GET /v1/webhook-endpoints/{id}/deliveries":  "",
 }
 
 // probe puts another account's id, of a kind, where {A} stands: in a query, or in
-// the body named. {B:kind} is an id of the asker's own.
-type probe struct{ field, kind, query, body string }
+// the body named. {B:kind} is an id of the asker's own. Own is the kind of the asker's
+// own thing with which the request is obeyed, when it is not the kind itself.
+type probe struct{ field, kind, query, body, own string }
+
+// address is the address to which a probe is sent: of the asker's own thing.
+func (p probe) address(path string) string {
+	if strings.Contains(path, "{"+p.field+"}") {
+		path = strings.ReplaceAll(path, "{"+p.field+"}", "{A}")
+	}
+	path = idOf(path, own)
+	if p.query != "" {
+		path += "?" + p.query
+	}
+	return path
+}
 
 // probes are the ids that each route takes outside of its path. Every route without
 // an id in its path stands here, with nothing when it takes none.
 var probes = map[string][]probe{
-	"GET /v1/account":              nil,
-	"PATCH /v1/account":            nil,
-	"GET /v1/api-keys":             nil,
-	"POST /v1/api-keys":            nil,
-	"GET /v1/campaigns":            nil,
-	"POST /v1/campaigns":           nil,
-	"GET /v1/products":             nil,
-	"POST /v1/products":            {{field: "campaign", kind: "cam", body: `{"name":"x","campaign":"{A}"}`}},
-	"GET /v1/prices":               {{field: "product", kind: "prd", query: "product={A}"}},
-	"POST /v1/prices":              {{field: "product", kind: "prd", body: `{"product":"{A}","amount":1,"currency":"USD"}`}},
+	"GET /v1/account":         nil,
+	"PATCH /v1/account":       {{field: "tax_profile", kind: "txp", body: `{"tax_profile":"{A}"}`}},
+	"GET /v1/api-keys":        nil,
+	"POST /v1/api-keys":       nil,
+	"GET /v1/campaigns":       nil,
+	"POST /v1/campaigns":      nil,
+	"GET /v1/products":        nil,
+	"POST /v1/products":       {{field: "campaign", kind: "cam", body: `{"name":"x","campaign":"{A}"}`}, {field: "ends", kind: "prd", body: `{"name":"x","settings":{"ends":["{A}"]}}`}},
+	"PATCH /v1/products/{id}": {{field: "ends", kind: "prd", body: `{"settings":{"ends":["{A}"]}}`}},
+	"GET /v1/prices":          {{field: "product", kind: "prd", query: "product={A}"}},
+	"POST /v1/prices": {{field: "product", kind: "prd", body: `{"product":"{A}","amount":1,"currency":"USD"}`},
+		{field: "next_price", kind: "prc", body: `{"product":"{B:prd}","amount":1,"currency":"USD","interval":"month","payments":2,"next_price":"{A}"}`},
+		{field: "meter", kind: "mtr", body: `{"product":"{B:prd}","amount":1,"currency":"USD","interval":"month","usage":[{"meter":"{A}","overage":{"model":"per_unit","unit":"1"}}]}`}},
 	"GET /v1/customers":            nil,
 	"POST /v1/customers":           nil,
 	"GET /v1/orders":               {{field: "customer", kind: "cus", query: "customer={A}"}},
@@ -68,6 +115,26 @@ var probes = map[string][]probe{
 	"GET /v1/upcoming":             nil,
 	"GET /v1/webhook-endpoints":    nil,
 	"POST /v1/webhook-endpoints":   nil,
+	"POST /v1/quotes":              {{field: "price", kind: "prc", body: `{"price":"{A}"}`}, {field: "customer", kind: "cus", body: `{"price":"{B:prc}","customer":"{A}"}`}},
+	"GET /v1/coupons":              nil,
+	"POST /v1/coupons":             {{field: "products", kind: "prd", body: `{"code":"P-1","kind":"percent","percent":"5","applies_to":"all","products":["{A}"]}`}},
+	"GET /v1/meters":               nil,
+	"POST /v1/meters":              nil,
+	"POST /v1/usage": {{field: "events", kind: "sub", body: `{"events":[{"subscription":"{A}","meter":"calls","units":"1","key":"a"}]}`},
+		{field: "events", kind: "mtr", body: `{"events":[{"subscription":"{B:sub}","meter":"{A}","units":"1","key":"b"}]}`}},
+	"POST /v1/subscriptions/{id}/usage":              {{field: "meter", kind: "mtr", body: `{"meter":"{A}","units":"1","key":"c"}`}},
+	"GET /v1/exchange-rates":                         nil,
+	"POST /v1/exchange-rates":                        nil,
+	"GET /v1/tax-profiles":                           nil,
+	"POST /v1/tax-profiles":                          nil,
+	"GET /v1/shipping-rules":                         nil,
+	"POST /v1/shipping-rules":                        nil,
+	"GET /v1/proration-policies":                     nil,
+	"GET /v1/credit-notes":                           {{field: "customer", kind: "cus", query: "customer={A}"}},
+	"POST /v1/subscriptions/{id}/change":             {{field: "price", kind: "prc", body: `{"price":"{A}"}`}},
+	"POST /v1/subscriptions/{id}/change-preview":     {{field: "price", kind: "prc", body: `{"price":"{A}"}`}},
+	"POST /v1/subscriptions/{id}/reschedule":         {{field: "align_to", kind: "sub", body: `{"align_to":"{A}"}`, own: "sub2"}},
+	"DELETE /v1/subscriptions/{id}/coupons/{coupon}": {{field: "coupon", kind: "cpn"}},
 }
 
 var sale = []probe{
@@ -81,7 +148,8 @@ var open = []string{"GET /v1/openapi.json", "GET /v1/docs", "GET /v1/docs.css"}
 
 // idFields are the names under which ids of things are given.
 var idFields = map[string]bool{"campaign": true, "product": true, "price": true, "customer": true, "payment_method": true, "subscription": true,
-	"invoice": true, "payment": true, "refund": true, "order": true, "event": true, "endpoint": true, "delivery": true, "account": true, "api_key": true}
+	"invoice": true, "payment": true, "refund": true, "order": true, "event": true, "endpoint": true, "delivery": true, "account": true, "api_key": true,
+	"coupon": true, "tax_profile": true, "next_price": true, "align_to": true, "credit_note": true, "change": true, "products": true, "ends": true, "meter": true}
 
 // routes are the routes of the API, from the router itself.
 func routes(t testing.TB, w *world) []string {
@@ -131,7 +199,7 @@ func TestMatrixIsComplete(t *testing.T) {
 		}
 		var given []string
 		for _, p := range op.Parameters {
-			if p.In == "query" {
+			if p.In == "query" || p.In == "path" && p.Name != "id" {
 				given = append(given, p.Name)
 			}
 		}
@@ -164,6 +232,15 @@ func (w *world) everything(key, prefix string) map[string]string {
 	payment := sold.body["payment_data"].(map[string]any)
 	all["pay"] = payment["id"].(string)
 	all["ref"] = w.callAs(key, 201, "POST", "/v1/refunds", `{"payment":"`+all["pay"]+`","amount":1,"reason":"`+prefix+`"}`).text("id")
+	all["sub2"] = w.callAs(key, 201, "POST", "/v1/orders", `{"customer":"`+s.customer+`","price":"`+s.monthly+`","payment_method":"`+s.card+`"}`).text("subscription")
+	all["cpn"] = w.callAs(key, 201, "POST", "/v1/coupons", `{"code":"`+prefix+`-1","name":"`+prefix+`","kind":"percent","percent":"10","applies_to":"all"}`).text("id")
+	w.callAs(key, 200, "POST", "/v1/subscriptions/"+all["sub"]+"/coupons", `{"code":"`+prefix+`-1"}`)
+	all["itm"] = w.callAs(key, 201, "POST", "/v1/subscriptions/"+all["sub"]+"/items", `{"description":"`+prefix+`","amount":5}`).text("id")
+	all["crn"] = w.callAs(key, 201, "POST", "/v1/invoices/"+all["inv"]+"/credit-notes", `{"amount":1,"reason":"goodwill","note":"`+prefix+`"}`).text("id")
+	all["mtr"] = w.callAs(key, 201, "POST", "/v1/meters", `{"code":"calls","name":"`+prefix+`"}`).text("id")
+	all["txp"] = w.callAs(key, 201, "POST", "/v1/tax-profiles", `{"name":"`+prefix+`","kind":"manual","rules":[{"name":"`+prefix+`","country":"US","rate":"0"}]}`).text("id")
+	all["shp"] = w.callAs(key, 201, "POST", "/v1/shipping-rules", `{"name":"`+prefix+`","kind":"in_place","amount":5}`).text("id")
+	w.callAs(key, 201, "POST", "/v1/exchange-rates", `{"currency":"EUR","rate":"0.9"}`)
 	all["evt"] = w.callAs(key, 200, "GET", "/v1/events", "").data()[0]["id"].(string)
 	all["dlv"] = w.callAs(key, 200, "GET", "/v1/webhook-endpoints/"+all["end"]+"/deliveries", "").data()[0]["id"].(string)
 	return all
@@ -176,9 +253,9 @@ func (w *world) snapshot(key string) string {
 	for _, route := range routes(w, w) {
 		method, path, _ := strings.Cut(route, " ")
 		if method == "GET" && !slices.Contains(open, route) && !strings.Contains(path, "{id}") && path != "/v1/clock" {
-			query := "?limit=100"
-			if path == "/v1/account" || path == "/v1/api-keys" || path == "/v1/webhook-endpoints" {
-				query = ""
+			query := ""
+			if slices.ContainsFunc(w.spec().Paths[path]["get"].Parameters, func(p specParam) bool { return p.Name == "limit" }) {
+				query = "?limit=100"
 			}
 			b.WriteString(w.callAs(key, 200, method, path+query, "").raw)
 		}
@@ -234,32 +311,29 @@ func TestIsolation(t *testing.T) {
 			}
 			for _, key := range []string{bKey, liveKey} {
 				if strings.Contains(path, "{id}") {
-					ask(route, key, pathKind[strings.Split(path, "/")[2]], strings.ReplaceAll(path, "{id}", "{A}"), pathBody[route])
+					foreign := strings.ReplaceAll(path, "{id}", "{A}")
+					ask(route, key, pathKind[strings.Split(path, "/")[2]], idOf(foreign, own), pathBody[route])
 				}
 			}
 			for _, p := range probes[route] {
-				own := path
-				if strings.Contains(path, "{id}") {
-					own = strings.ReplaceAll(path, "{id}", "{B:"+pathKind[strings.Split(path, "/")[2]]+"}")
-				}
-				if p.query != "" {
-					own += "?" + p.query
-				}
-				ask(route, bKey, p.kind, own, p.body)
+				ask(route, bKey, p.kind, p.address(path), p.body)
 			}
-			if got := w.request("", method, strings.ReplaceAll(path, "{id}", "x"), ""); got.status != 401 {
+			if got := w.request("", method, idOf(path, func(string) string { return "x" }), ""); got.status != 401 {
 				w.Errorf("%s without a key: %d", route, got.status)
 			}
 		}
 		for _, route := range routes(w, w) { // with the asker's own ids the same requests are obeyed
 			method, path, _ := strings.Cut(route, " ")
-			own := strings.ReplaceAll(path, "{id}", "{B:"+pathKind[strings.Split(path, "/")[2]]+"}")
 			if strings.Contains(path, "{id}") && method == "GET" {
-				w.callAs(bKey, 200, method, fill(own, ""), "")
+				w.callAs(bKey, 200, method, fill(idOf(path, own), ""), "")
 			}
 			for _, p := range probes[route] {
-				address := fill(own+"?"+p.query, b[p.kind])
-				if got := w.request(bKey, method, address, fill(p.body, b[p.kind])); got.status >= 300 && got.status != 409 {
+				with := b[p.kind]
+				if p.own != "" {
+					with = b[p.own]
+				}
+				address := fill(p.address(path), with)
+				if got := w.request(bKey, method, address, fill(p.body, with)); got.status >= 300 && got.status != 409 {
 					w.Errorf("%s %s %s: %d %s", method, address, p.body, got.status, got.raw)
 				}
 			}

@@ -34,24 +34,54 @@ func (w *world) many(rows int) map[string]string {
 				make("/v1/prices", `{"product":"`+all["prd"]+`","amount":1,"currency":"USD"}`)
 				make("/v1/customers", fmt.Sprintf(`{"email":"page%d@example.com"}`, i))
 				make("/v1/subscriptions", `{"customer":"`+all["cus"]+`","price":"`+all["prc"]+`","payment_method":"`+all["pm"]+`"}`)
-				sold := make("/v1/orders", `{"customer":"`+all["cus"]+`","price":"`+once+`","payment_method":"`+all["pm"]+`"}`)
+				sold := make("/v1/orders", `{"customer":"`+all["cus"]+`","price":"`+once+`","payment_method":"`+all["pm"]+`","coupons":["x-1"]}`)
 				paid, _ := sold.body["payment_data"].(map[string]any)
 				make("/v1/refunds", fmt.Sprintf(`{"payment":"%v","amount":1}`, paid["id"]))
 			}
 		})
 	}
+	// These are of one thing each, and would only wait for each other.
+	done.Go(func() {
+		for range rows {
+			make("/v1/subscriptions/"+all["sub"]+"/items", `{"description":"i","amount":1}`)
+			make("/v1/customers/"+all["cus"]+"/credit", `{"amount":1,"currency":"USD"}`)
+		}
+	})
+	done.Go(func() {
+		for i := range rows {
+			make("/v1/meters", fmt.Sprintf(`{"code":"page-%d","name":"m"}`, i))
+			w.call(200, "POST", "/v1/subscriptions/"+all["sub"]+"/usage", fmt.Sprintf(`{"meter":"calls","units":"1","key":"page%05d"}`, i))
+		}
+	})
+	done.Go(func() {
+		for i := range rows {
+			make("/v1/invoices/"+all["inv"]+"/credit-notes", `{"amount":1,"reason":"goodwill"}`)
+			make("/v1/coupons", fmt.Sprintf(`{"code":"C-%d","kind":"percent","percent":"5","applies_to":"all"}`, i))
+			make("/v1/tax-profiles", `{"name":"t","kind":"manual"}`)
+			make("/v1/shipping-rules", `{"name":"s","kind":"in_place","amount":1}`)
+		}
+	})
+	done.Go(func() {
+		for range rows {
+			w.call(200, "POST", "/v1/subscriptions/"+all["sub2"]+"/change", `{"quantity":2,"when":"period_end"}`)
+			w.call(200, "DELETE", "/v1/subscriptions/"+all["sub2"]+"/change", "")
+		}
+	})
 	done.Wait()
 	return all
 }
 
 // pages reads a list to its end and returns the ids by which it is ordered: its
-// own, or those of the events that deliveries tell of.
+// own, those of the events that deliveries tell of, or the keys of usage.
 func (w *world) pages(path, query string, limit int) []string {
 	w.Helper()
 	var seen []string
 	cursor, order := "", "id"
 	if strings.HasSuffix(path, "/deliveries") {
 		order = "event"
+	}
+	if strings.HasSuffix(path, "/usage") {
+		order = "key"
 	}
 	for range 10_000 {
 		page := w.call(200, "GET", fmt.Sprintf("%s?limit=%d%s%s", path, limit, query, cursor), "")
@@ -84,6 +114,7 @@ func TestEveryListIsPaged(t *testing.T) {
 			"/v1/orders":                            {"&customer=" + all["cus"]},
 			"/v1/subscriptions":                     {"&customer=" + all["cus"], "&state=active", "&customer=" + all["cus"] + "&state=active&expand=customer"},
 			"/v1/invoices":                          {"&customer=" + all["cus"], "&state=paid", "&customer=" + all["cus"] + "&state=paid"},
+			"/v1/credit-notes":                      {"&customer=" + all["cus"]},
 			"/v1/events":                            {"&customer=" + all["cus"], "&type=customer.created", "&type=invoice.paid&customer=" + all["cus"]},
 			"/v1/webhook-endpoints/{id}/deliveries": {"&state=waiting"},
 		}
@@ -92,7 +123,7 @@ func TestEveryListIsPaged(t *testing.T) {
 			if !slices.ContainsFunc(op.Parameters, func(p specParam) bool { return p.Name == "cursor" }) {
 				return
 			}
-			real := strings.ReplaceAll(path, "{id}", all["end"])
+			real := idOf(path, func(kind string) string { return all[kind] })
 			cursors[real] = w.call(200, method, real+"?limit=1", "").text("next_cursor")
 			for _, query := range append([]string{""}, filters[path]...) {
 				wide, narrow := w.pages(real, query, 100), w.pages(real, query, 61)
@@ -107,7 +138,7 @@ func TestEveryListIsPaged(t *testing.T) {
 				}
 			}
 		})
-		if len(cursors) < 11 {
+		if len(cursors) < 21 {
 			w.Errorf("only %d lists are paged", len(cursors))
 		}
 		for path := range cursors {

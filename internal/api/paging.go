@@ -69,3 +69,21 @@ func parse[I id.Identifier](field, text string) (I, error) {
 	}
 	return v, nil
 }
+
+// refersTo turns "not found" of something that a body only refers to into a wrong field.
+func refersTo(err error, field string) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.BadField(field, "names nothing in this account")
+	}
+	return err
+}
+
+// within reads the id in a path and the place in the list that it leads to.
+func within[I, R id.Identifier](of ByID, p Page, kind string) (I, R, error) {
+	thing, err := id.Parse[I](of.ID)
+	if err != nil {
+		return thing, 0, err
+	}
+	from, err := before[R](p, kind)
+	return thing, from, err
+}

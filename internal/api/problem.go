@@ -121,6 +121,9 @@ func orderly(list []problemField) []problemField {
 	return list[:min(len(list), maxErrors)]
 }
 
+// dotted spells places in lists as stories do: usage.0.meter, not usage[0].meter.
+var dotted = strings.NewReplacer("[", ".", "]", "")
+
 // Huma makes its own errors (a body that is not of the schema) through this
 // variable: they become problems that name the field and never repeat the value,
 // which may be something secret. Field names count with their case.
@@ -146,7 +149,7 @@ func init() {
 			if strings.HasPrefix(d.Message, "json:") || strings.Contains(d.Message, "unmarshal") || strings.Contains(d.Message, "invalid character") {
 				d.Message = "must be JSON of the described form, with whole numbers where whole numbers are asked for"
 			}
-			p.Errors = append(p.Errors, problemField{location, d.Message})
+			p.Errors = append(p.Errors, problemField{dotted.Replace(location), d.Message})
 		}
 		p.Errors = orderly(p.Errors)
 		return p

@@ -18,9 +18,7 @@ func FuzzRequest(f *testing.F) {
 	w := newWorld(f, db.SQLite)
 	all := w.everything(w.key, "x")
 	w.spec().each(func(method, path string, op specOperation) {
-		if collection := strings.Split(path, "/"); strings.Contains(path, "{id}") {
-			path = strings.ReplaceAll(path, "{id}", "{"+pathKind[collection[2]]+"}")
-		}
+		path = idOf(path, func(kind string) string { return "{" + kind + "}" })
 		f.Add(method, path, bases[op.ID])
 		f.Add(method, path+"?limit=2&cursor=Y3VzOg&customer={cus}&expand=customer", "")
 	})

@@ -2,17 +2,13 @@ package api
 
 import (
 	"context"
-	"net/http"
-	"strings"
+	"time"
 
 	"perennial/internal/commerce"
-	"perennial/internal/customer"
 	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/money"
 	"perennial/internal/order"
-	"perennial/internal/report"
-	"perennial/internal/subscription"
 )
 
 // saleBody is a sale as it is asked for.
@@ -24,6 +20,29 @@ type saleBody struct {
 	Method   string      `json:"payment_method,omitempty" maxLength:"40" doc:"To pay with; or token."`
 	Token    string      `json:"token,omitempty" maxLength:"255" example:"tok_visa" doc:"From the payment gateway; saved as a new payment method."`
 	Expected *moneyInput `json:"expected_amount,omitempty" doc:"When it is given and is not what is due now, nothing is sold."`
+	SaleOptions
+}
+
+// SaleOptions are what may be chosen about a sale beyond price and quantity.
+type SaleOptions struct {
+	Currency   string            `json:"currency,omitempty" maxLength:"3" example:"EUR" doc:"The price's own when it is left out."`
+	Coupons    []string          `json:"coupons,omitempty" maxItems:"5" doc:"Codes, applied in this order."`
+	AnchorDay  int               `json:"anchor_day,omitempty" minimum:"1" maximum:"31" doc:"The day of the month to be billed on."`
+	UnitAmount *int64            `json:"unit_amount,omitempty" minimum:"0" maximum:"10000000000000" doc:"A price of one piece for this sale alone, in minor units."`
+	Charge     *Charge           `json:"charge,omitempty" doc:"The same for a charge; not together with unit_amount."`
+	Note       string            `json:"note,omitempty" maxLength:"1000" doc:"Printed on every invoice."`
+	Fields     map[string]string `json:"fields,omitempty" maxProperties:"10" doc:"Printed on every invoice."`
+}
+
+func (o SaleOptions) read(f *fault.Fields) commerce.Options {
+	out := commerce.Options{Coupons: o.Coupons, AnchorDay: o.AnchorDay, UnitAmount: o.UnitAmount, Charge: o.Charge.readMaybe(f, "charge"), Note: o.Note, Fields: o.Fields}
+	f.Check(o.UnitAmount == nil || o.Charge == nil, "charge", "must not be given together with unit_amount")
+	if o.Currency != "" {
+		currency, err := money.ParseCurrency(o.Currency)
+		f.Add("currency", err)
+		out.Currency = currency
+	}
+	return out
 }
 
 type moneyInput struct {
@@ -48,12 +67,19 @@ func (b saleBody) sell(call commerce.Call) (commerce.Sell, error) {
 		s.Buyer = &c
 		b.Buyer.check(&f, "buyer.")
 	}
-	if b.Expected != nil {
-		currency, err := money.ParseCurrency(b.Expected.Currency)
-		f.Add("expected_amount.currency", err)
-		s.Shown = &money.Amount{Minor: b.Expected.Amount, Currency: currency}
-	}
+	s.Shown = b.Expected.read(&f)
+	s.Options = b.SaleOptions.read(&f)
 	return s, f.Err()
+}
+
+// read is an amount that may be left out.
+func (m *moneyInput) read(f *fault.Fields) *money.Amount {
+	if m == nil {
+		return nil
+	}
+	currency, err := money.ParseCurrency(m.Currency)
+	f.Add("expected_amount.currency", err)
+	return &money.Amount{Minor: m.Amount, Currency: currency}
 }
 
 // Sale is an order and all that came of it.
@@ -106,141 +132,70 @@ func (a *API) saleRoutes() {
 			o, err := a.r.Order(ctx, c.account.ID, v)
 			return orderOf(o), err
 		})
+	a.quoteRoute()
 	a.subscriptionRoutes()
 }
 
-// Expandables are what can be read along with a subscription.
-type Expandables struct {
-	Expand string `query:"expand" maxLength:"100" example:"customer,price,latest_invoice" doc:"Any of customer, product, price, latest_invoice, payment_method, separated by commas."`
+// Quote is what a sale would charge, now and later.
+type Quote struct {
+	Price      string        `json:"price"`
+	Quantity   int64         `json:"quantity"`
+	Lines      []InvoiceLine `json:"lines" doc:"Due at the sale; empty when nothing is."`
+	Net        Money         `json:"net"`
+	Tax        Money         `json:"tax"`
+	Total      Money         `json:"total"`
+	CreditUsed Money         `json:"credit_used" doc:"Of the buyer's credit, that pays for part of it."`
+	Due        Money         `json:"due" doc:"What would be charged."`
+	NextAt     *time.Time    `json:"next_at" doc:"When the next charge falls due; null when there is none."`
+	NextAmount *Money        `json:"next_amount,omitempty" doc:"What the next charge comes to, with tax and after discounts."`
+	Each       *Money        `json:"each,omitempty" doc:"What a whole period costs from then on, with tax and before discounts; left out of a one-time price."`
+	EachTax    *Money        `json:"each_tax,omitempty"`
 }
 
-func (e Expandables) parse() (report.Expand, error) {
-	var out report.Expand
-	if e.Expand == "" {
-		return out, nil
+func quoteOf(q commerce.Quote, quantity int64) Quote {
+	total := q.Net
+	total.Minor += q.Tax.Minor
+	w := Quote{Price: q.Price.ID.String(), Quantity: quantity, Lines: linesOf(q.Lines), Net: moneyOf(q.Net), Tax: moneyOf(q.Tax), Total: moneyOf(total), CreditUsed: moneyOf(q.Credit),
+		Due: moneyOf(q.Due), NextAt: timeOf(q.NextAt)}
+	if q.Each.Currency != "" {
+		w.Each, w.EachTax = shown(&q.Each, moneyOf), shown(&q.EachTax, moneyOf)
 	}
-	for _, word := range strings.Split(e.Expand, ",") {
-		switch strings.TrimSpace(word) {
-		case "customer":
-			out.Customer = true
-		case "product":
-			out.Product = true
-		case "price":
-			out.Price = true
-		case "latest_invoice":
-			out.Invoice = true
-		case "payment_method":
-			out.Method = true
-		default:
-			return out, fault.BadField("query.expand", "can hold customer, product, price, latest_invoice and payment_method")
-		}
+	if w.NextAt != nil {
+		w.NextAmount = shown(&q.Next, moneyOf)
 	}
-	return out, nil
+	return w
 }
 
-func (a *API) subscriptionRoutes() {
-	type filter struct {
-		Page
-		Expandables
-		Customer string `query:"customer" maxLength:"40" doc:"Only of that customer."`
-		State    string `query:"state" enum:"trialing,active,past_due,canceled" doc:"Only in that state."`
-	}
-	type one struct {
-		ByID
-		Expandables
-	}
-	read(a, operation{id: "list-subscriptions", path: "/v1/subscriptions", tag: "Subscriptions", summary: "The subscriptions"},
-		func(ctx context.Context, c caller, in *filter) (list[Subscription], error) {
-			none := list[Subscription]{}
-			from, err := before[id.Subscription](in.Page, "sub")
-			if err != nil {
-				return none, err
-			}
-			expand, err := in.parse()
-			if err != nil {
-				return none, err
-			}
-			f := subscription.Filter{State: subscription.State(in.State), Before: from, Limit: in.Limit + 1}
-			if f.Customer, err = parse[id.Customer]("query.customer", in.Customer); err != nil {
-				return none, err
-			}
-			rows, err := a.r.Subscriptions(ctx, c.account.ID, f, expand)
-			return paged(in.Page, "sub", rows, func(v report.SubscriptionView) int64 { return int64(v.Subscription.ID) }, subscriptionViewOf), err
-		})
-	read(a, operation{id: "get-subscription", path: "/v1/subscriptions/{id}", tag: "Subscriptions", summary: "One subscription"},
-		func(ctx context.Context, c caller, in *one) (Subscription, error) {
-			v, err := id.Parse[id.Subscription](in.ID)
-			if err != nil {
-				return Subscription{}, err
-			}
-			expand, err := in.parse()
-			if err != nil {
-				return Subscription{}, err
-			}
-			found, err := a.r.Subscription(ctx, c.account.ID, v, expand)
-			return subscriptionViewOf(found), err
-		})
-	write(a, operation{id: "create-subscription", path: "/v1/subscriptions", tag: "Subscriptions", summary: "Sell a recurring price",
-		text:    "The same sale as POST /v1/orders, answered with the subscription. 202: the bank has not answered, there is no subscription yet, and the answer is the pending order.",
-		pending: whilePending(saleOf)},
-		func(ctx context.Context, call commerce.Call, in *struct{ Body saleBody }) (commerce.Sale, error) {
-			sell, err := in.Body.sell(call)
-			if err != nil {
-				return commerce.Sale{}, err
-			}
-			price, err := a.r.Price(ctx, call.Account, sell.Price)
-			if err == nil && !price.Recurring() || fault.Is(err, fault.NotFound) {
-				return commerce.Sale{}, fault.BadField("price", "must be a recurring price of this account")
-			}
-			if err != nil {
-				return commerce.Sale{}, err
-			}
-			return a.s.Sell(withoutCancel(ctx), sell)
-		}, func(s commerce.Sale) Subscription {
-			w := subscriptionOf(*s.Subscription)
-			w.CustomerData = shown(&s.Customer, func(c customer.Customer) Customer { return customerOf(c) })
-			w.LatestData = shown(s.Invoice, invoiceOf)
-			return w
-		})
-	type ending struct {
-		ByID
+func (a *API) quoteRoute() {
+	type asked struct {
 		Body struct {
-			When   string `json:"when" enum:"now,period_end"`
-			Reason string `json:"reason,omitempty" maxLength:"500"`
+			Price    string `json:"price" maxLength:"40"`
+			Quantity int64  `json:"quantity,omitempty" minimum:"1" maximum:"1000000" doc:"1 when it is left out."`
+			Customer string `json:"customer,omitempty" maxLength:"40" doc:"Who would buy; left out, no credit and no tax place is known."`
+			SaleOptions
 		}
 	}
-	write(a, operation{id: "cancel-subscription", path: "/v1/subscriptions/{id}/cancel", status: http.StatusOK, tag: "Subscriptions", summary: "End a subscription, now or at the end of its period"},
-		func(ctx context.Context, call commerce.Call, in *ending) (subscription.Subscription, error) {
-			v, err := id.Parse[id.Subscription](in.ID)
-			if err != nil {
-				return subscription.Subscription{}, err
+	ask(a, operation{id: "create-quote", path: "/v1/quotes", tag: "Sales", summary: "Compute what a sale would charge, now and later",
+		text: "What POST /v1/orders would refuse of price, quantity and options is refused."},
+		func(ctx context.Context, c caller, in *asked) (Quote, error) {
+			b := in.Body
+			var f fault.Fields
+			price := mustRefer[id.Price](&f, "price", b.Price)
+			buyer := refer[id.Customer](&f, "customer", b.Customer)
+			options := b.SaleOptions.read(&f)
+			if err := f.Err(); err != nil {
+				return Quote{}, err
 			}
-			return a.s.Cancel(ctx, commerce.Cancel{Call: call, Subscription: v, When: subscription.When(in.Body.When), Reason: in.Body.Reason})
-		}, subscriptionOf)
-	type change struct {
-		ByID
-		Body struct {
-			Method string `json:"payment_method" maxLength:"40" doc:"A usable payment method of the same customer; the next renewal is charged with it."`
-		}
-	}
-	write(a, operation{id: "update-subscription", method: http.MethodPatch, path: "/v1/subscriptions/{id}", status: http.StatusOK, tag: "Subscriptions", summary: "Charge a subscription with another payment method"},
-		func(ctx context.Context, call commerce.Call, in *change) (subscription.Subscription, error) {
-			v, err := id.Parse[id.Subscription](in.ID)
-			if err != nil {
-				return subscription.Subscription{}, err
+			if buyer != 0 {
+				if _, err := a.r.Customer(ctx, c.account.ID, buyer); err != nil {
+					return Quote{}, refersTo(err, "customer")
+				}
 			}
-			method, err := parse[id.Method]("payment_method", in.Body.Method)
+			quantity := max(b.Quantity, 1)
+			q, err := a.s.Quote(ctx, c.account.ID, price, quantity, options, buyer)
 			if err != nil {
-				return subscription.Subscription{}, err
+				return Quote{}, err
 			}
-			return a.s.ChangeMethod(ctx, commerce.ChangeMethod{Call: call, Subscription: v, Method: method})
-		}, subscriptionOf)
-	write(a, operation{id: "undo-cancel", path: "/v1/subscriptions/{id}/undo-cancel", status: http.StatusOK, tag: "Subscriptions", summary: "Take a scheduled end back"},
-		func(ctx context.Context, call commerce.Call, in *ByID) (subscription.Subscription, error) {
-			v, err := id.Parse[id.Subscription](in.ID)
-			if err != nil {
-				return subscription.Subscription{}, err
-			}
-			return a.s.UndoCancel(ctx, commerce.UndoCancel{Call: call, Subscription: v})
-		}, subscriptionOf)
+			return quoteOf(q, quantity), nil
+		})
 }

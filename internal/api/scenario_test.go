@@ -139,6 +139,10 @@ func TestInvoicesAndMoney(t *testing.T) {
 		pay := w.call(200, "GET", "/v1/payments", "").data()[0]["id"].(string)
 		s.send("payment", "GET", "/v1/payments/"+pay, "")
 		ref := s.send("refund a part", "POST", "/v1/refunds", `{"payment":"`+pay+`","amount":85,"reason":"cold"}`).text("id")
+		note := w.call(200, "GET", "/v1/credit-notes", "").data()[0]["id"].(string)
+		if got := w.call(200, "GET", "/v1/credit-notes/"+note+"/pdf", ""); !strings.HasPrefix(got.raw, "%PDF-") || got.header.Get("Content-Type") != "application/pdf" {
+			w.Errorf("the paper is no PDF: %.20q", got.raw)
+		}
 		s.send("too much", "POST", "/v1/refunds", `{"payment":"`+pay+`","amount":1701}`)
 		s.send("nothing", "POST", "/v1/refunds", `{"payment":"`+pay+`","amount":0}`)
 		s.send("less than nothing", "POST", "/v1/refunds", `{"payment":"`+pay+`","amount":-1}`)

@@ -109,6 +109,13 @@ func (w *world) build() {
 			}
 			return paper.WritePDF(out)
 		},
+		CreditNotePDF: func(out io.Writer, v report.CreditNoteView) error {
+			paper, err := document.OfCreditNote(v)
+			if err != nil {
+				return err
+			}
+			return paper.WritePDF(out)
+		},
 		NewSecret: func(acc id.Account) (string, string) {
 			secret := webhook.NewSecret()
 			return secret, webhook.SealSecret(keys, acc, secret)
@@ -227,7 +234,7 @@ func (w *world) shop(key, prefix string) shop {
 
 // What differs from run to run is replaced in golden files.
 var (
-	ids     = regexp.MustCompile(`\b(acc|key|cam|prd|prc|cus|pm|pay|ref|sub|inv|ord|evt|dlv|end)_[0-7][0-9a-hjkmnp-tv-z]{12}\b`)
+	ids     = regexp.MustCompile(`\b(acc|key|cam|prd|prc|cus|pm|pay|ref|sub|inv|ord|evt|dlv|end|ent|mtr|cpn|txp|txr|shp|chg|crn|itm)_[0-7][0-9a-hjkmnp-tv-z]{12}\b`)
 	secrets = regexp.MustCompile(`(perennial_(?:test|live)_|whsec_|/c/|"next_cursor": ")[0-9A-Za-z+/=_-]+`)
 )
 
