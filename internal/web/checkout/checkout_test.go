@@ -162,7 +162,7 @@ func TestTotalAsksOnlyForTheChoice(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name := range u.Query() {
-			if name != "price" && name != "quantity" {
+			if name != "price" && name != "quantity" && name != "coupon" {
 				t.Errorf("%s carries %s", a, name)
 			}
 		}
@@ -180,7 +180,7 @@ func (s *shop) form(t *testing.T, query string) url.Values {
 		}
 		return found[1]
 	}
-	return url.Values{"operation_key": {hidden("operation_key")}, "shown": {hidden("shown")}, "shown_for": {hidden("shown_for")}, "price": {s.yearly.ID.String()}, "quantity": {"1"},
+	return url.Values{"operation_key": {hidden("operation_key")}, "shown": {hidden("shown")}, "shown_for": {hidden("shown_for")}, "shown_at": {hidden("shown_at")}, "price": {s.yearly.ID.String()}, "quantity": {"1"},
 		"email": {"ines@example.com"}, "name": {"Ines Okafor"}, "country": {"PT"}, "card": {"4242 4242 4242 4242"}}
 }
 

@@ -10,14 +10,10 @@ import (
 	"golang.org/x/text/language"
 
 	"perennial/internal/account"
-	"perennial/internal/cardnumber"
 	"perennial/internal/catalog"
 	"perennial/internal/commerce"
-	"perennial/internal/customer"
-	"perennial/internal/event"
 	"perennial/internal/fault"
 	"perennial/internal/id"
-	"perennial/internal/idempotency"
 	"perennial/internal/money"
 	"perennial/internal/report"
 	"perennial/internal/web"
@@ -31,10 +27,21 @@ type sale struct {
 	Quantity string // as typed
 	Count    int64  // as read; 1 when it could not be
 
+	Currency   money.Currency   // in which it is sold
+	Currencies []money.Currency // in which it can be sold, the price's own first
+	Codes      string           // of coupons, as typed
+	Applied    []string         // of those, the codes that apply
+	CodeSaid   string           // why the others do not
+	Amounts    map[id.Price]money.Amount
+
 	Quote    commerce.Quote
-	Sellable bool // there is a gateway to pay with
+	Again    *commerce.Quote // what an automatic top-up is charged; nil when there is none
+	Sellable bool            // there is a gateway to pay with
+	at       time.Time       // at which the quote that the form carries was made; zero for none
 
 	Email, Name, Country, Card string
+	Region, PostalCode         string
+	Address, Company, TaxID    string
 	Key                        string // under which the form acts once
 	Problems                   []web.Problem
 	Notice                     *web.Message
@@ -43,10 +50,15 @@ type sale struct {
 
 func (s sale) zone() *time.Location { return s.Account.Location() }
 
+// placed reports whether the place of the buyer can change the total.
+func (s sale) placed() bool { return s.Account.Settings.TaxProfile != 0 || s.ships() }
+
+func (s sale) ships() bool { return s.Product.Settings.Ships }
+
 func text(a money.Amount) string { return web.MoneyText(a, language.English) }
 
 // read makes a sale of a form or query. What cannot be shown has been answered when
-// ok is false; a wrong quantity is a problem of the sale.
+// ok is false; a wrong quantity or code is a problem of the sale.
 func (h *shop) read(w http.ResponseWriter, r *http.Request, in url.Values) (sale, bool) {
 	s := sale{Slug: r.PathValue("slug"), Cards: h.o.TestCards, Key: account.RandomText(26)}
 	var err error
@@ -55,42 +67,91 @@ func (h *shop) read(w http.ResponseWriter, r *http.Request, in url.Values) (sale
 		return s, false
 	}
 	s.Sellable = s.Account.Mode == account.Sandbox && h.o.TokenFor != nil
+	s.buyer(in)
+	if r.Method == http.MethodGet && s.Country == "" {
+		s.Country = guessCountry(r, s.Account)
+	}
+	s.Codes = strings.Join(codes(in.Get("coupon")), " ")
+	if micros, err := strconv.ParseInt(in.Get("shown_at"), 10, 64); err == nil && r.Method == http.MethodPost {
+		s.at = time.UnixMicro(micros).UTC()
+	}
+	for {
+		s.choose(in)
+		err := h.quote(r.Context(), &s)
+		if err == nil {
+			break
+		}
+		if fault.As(err).Code == "dates_passed" && len(s.Prices) > 1 {
+			s.drop(s.Chosen.ID)
+			continue
+		}
+		h.fail(w, r, err)
+		return s, false
+	}
+	h.amounts(r.Context(), &s)
+	return s, true
+}
+
+// buyer reads what the buyer says of themselves.
+func (s *sale) buyer(in url.Values) {
+	get := func(name string) string {
+		return strings.TrimSpace(strings.ReplaceAll(in.Get(name), "\r\n", "\n"))
+	}
+	s.Email, s.Name, s.Country = get("email"), get("name"), get("country")
+	s.Company, s.TaxID, s.Address = get("company"), get("tax_id"), get("address")
+	if s.placed() {
+		s.Region, s.PostalCode = get("region"), get("postal_code")
+	}
+}
+
+// choose reads what is chosen.
+func (s *sale) choose(in url.Values) {
 	s.Chosen = s.Prices[0]
 	for _, p := range s.Prices {
 		if p.ID.String() == in.Get("price") {
 			s.Chosen = p
 		}
 	}
-	get := func(name string) string { return strings.TrimSpace(in.Get(name)) }
-	s.Email, s.Name, s.Country = get("email"), get("name"), get("country")
-	s.Quantity = get("quantity")
+	s.Currencies = s.currencies(s.Chosen)
+	s.Currency = s.Currencies[0]
+	for _, c := range s.Currencies {
+		if strings.EqualFold(string(c), strings.TrimSpace(in.Get("currency"))) {
+			s.Currency = c
+		}
+	}
+	s.Quantity = strings.TrimSpace(in.Get("quantity"))
 	if s.Quantity == "" {
 		s.Quantity = "1"
 	}
+	var err error
 	s.Count, err = strconv.ParseInt(s.Quantity, 10, 64)
 	if err != nil || s.Count < 1 || s.Count > s.Chosen.MaxQuantity {
-		s.Count = 1
-		s.Problems = append(s.Problems, web.Problem{Field: "quantity", Message: "The quantity must be a whole number from 1 to " + web.CountText(s.Chosen.MaxQuantity) + "."})
+		s.wrongQuantity("The quantity must be a whole number from 1 to " + web.CountText(s.Chosen.MaxQuantity) + ".")
 	}
-	if s.Quote, err = h.commerce.Quote(r.Context(), s.Account.ID, s.Chosen.ID, s.Count, commerce.Options{}, 0); fault.Is(err, fault.Invalid) {
-		s.Count = 1
-		s.Problems = append(s.Problems, web.Problem{Field: "quantity", Message: "The quantity makes the amount too large."})
-		s.Quote, err = h.commerce.Quote(r.Context(), s.Account.ID, s.Chosen.ID, 1, commerce.Options{}, 0)
+}
+
+func (s *sale) wrongQuantity(message string) {
+	s.Count = 1
+	if web.ProblemOf(s.Problems, "quantity") == "" {
+		s.Problems = append(s.Problems, web.Problem{Field: "quantity", Message: message})
 	}
-	if err != nil {
-		h.fail(w, r, err)
-		return s, false
+}
+
+// drop leaves out a price that cannot be sold any more.
+func (s *sale) drop(price id.Price) {
+	var kept []catalog.Price
+	for _, p := range s.Prices {
+		if p.ID != price {
+			kept = append(kept, p)
+		}
 	}
-	return s, true
+	s.Prices, s.Problems = kept, nil
 }
 
 func (h *shop) open(w http.ResponseWriter, r *http.Request) {
 	s, ok := h.read(w, r, r.URL.Query())
 	if !ok {
 		return
-	}
-	if s.Country == "" {
-		s.Country = guessCountry(r, s.Account)
 	}
 	s.Problems = nil // an address with a wrong quantity begins at 1
 	if s.Count == 1 {
@@ -125,7 +186,7 @@ func (h *shop) show(w http.ResponseWriter, r *http.Request, status int, s sale) 
 	web.Render(w, r, status, checkoutPage(p, s))
 }
 
-// total answers the part of the page that changes with plan and quantity.
+// total answers the parts of the page that change with what is chosen.
 func (h *shop) total(w http.ResponseWriter, r *http.Request) {
 	s, ok := h.read(w, r, r.URL.Query())
 	if !ok {
@@ -135,7 +196,7 @@ func (h *shop) total(w http.ResponseWriter, r *http.Request) {
 	if len(s.Problems) > 0 {
 		status = http.StatusUnprocessableEntity
 	}
-	web.Render(w, r, status, totalFragment(s))
+	web.Render(w, r, status, totalFragment(s, r.URL.Query().Has("from_currency")))
 }
 
 // buy sells, or computes the total again when that was asked for.
@@ -143,6 +204,9 @@ func (h *shop) buy(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		h.fail(w, r, fault.New(fault.Invalid, "the form could not be read"))
 		return
+	}
+	if r.PostForm.Get("update") != "" {
+		r.PostForm.Del("shown_at")
 	}
 	s, ok := h.read(w, r, r.PostForm)
 	if !ok {
@@ -166,9 +230,9 @@ func (h *shop) buy(w http.ResponseWriter, r *http.Request) {
 		h.show(w, r, http.StatusUnprocessableEntity, s)
 		return
 	}
-	shown, ok := s.shown(r.PostForm)
-	if !ok {
-		s.Notice = &web.Message{Kind: web.Info, Title: "Your choice changed the total", Text: "Nothing was charged. Look at the new total, then go on."}
+	shown, notice := s.shown(r.PostForm)
+	if notice != nil {
+		s.Notice = notice
 		h.show(w, r, http.StatusConflict, s)
 		return
 	}
@@ -206,129 +270,6 @@ func only(list []web.Problem, field string) []web.Problem {
 }
 
 // needsCard reports whether something is charged now or later.
-func (s sale) needsCard() bool { return !s.Quote.Due.IsZero() || !s.Quote.Each.IsZero() }
-
-// check adds what is wrong with the buyer's own fields, in front of the rest.
-func (s *sale) check() {
-	var list []web.Problem
-	if _, err := account.ParseEmail(s.Email); err != nil {
-		list = append(list, web.Problem{Field: "email", Message: "Enter an e-mail address, for example ada@example.com. The receipt goes there."})
-	}
-	if s.Name == "" {
-		list = append(list, web.Problem{Field: "name", Message: "Enter your name. It is printed on the invoice."})
-	}
-	if !account.IsCountry(s.Country) {
-		list = append(list, web.Problem{Field: "country", Message: "Choose your country."})
-	}
-	s.Problems = append(list, s.Problems...)
-}
-
-// shown is the amount that the buyer saw as due. Ok is false when plan or quantity
-// are others than those that it was computed for.
-func (s sale) shown(form url.Values) (money.Amount, bool) {
-	minor, err := strconv.ParseInt(form.Get("shown"), 10, 64)
-	return money.Amount{Minor: minor, Currency: s.Quote.Due.Currency}, err == nil && form.Get("shown_for") == s.choice()
-}
-
-// choice names plan and quantity.
-func (s sale) choice() string { return s.Chosen.ID.String() + "*" + strconv.FormatInt(s.Count, 10) }
-
-// A form that was sent twice waits for the answer to its first sending.
-const (
-	waitSteps = 40
-	waitStep  = 250 * time.Millisecond
-)
-
-func (h *shop) sell(w http.ResponseWriter, r *http.Request, s sale, token string, shown money.Amount) {
-	key := r.PostForm.Get("operation_key")
-	if key == "" || len(key) > 64 || cardnumber.In(key) { // keys are kept
-		h.fail(w, r, fault.New(fault.Invalid, "the form was not complete"))
-		return
-	}
-	c := commerce.Sell{Price: s.Chosen.ID, Quantity: s.Count, Token: token, Source: "checkout", Shown: &shown,
-		Buyer: &commerce.CreateCustomer{Email: s.Email, Buyer: customer.Buyer{Name: s.Name, Country: s.Country}},
-		Call:  commerce.Call{Account: s.Account.ID, Actor: event.Actor{Kind: event.ByCustomer, Name: s.Name}, Once: once(h.o.Clock.Now(), key, s, token)}}
-	sold, err := h.commerce.Sell(r.Context(), c)
-	for step := 0; step < waitSteps && fault.As(orNone(err)).Code == "idempotency_key_in_use" && pause(r); step++ {
-		c.Call.Once.Arrived = h.o.Clock.Now()
-		sold, err = h.commerce.Sell(r.Context(), c)
-	}
-	if before, ok := commerce.IsReplayed(err); ok {
-		if before.Status == http.StatusSeeOther {
-			web.Redirect(w, r, before.Body)
-			return
-		}
-		err = fault.New(fault.Declined, "%s", before.Body)
-	}
-	switch {
-	case err == nil, fault.Is(err, fault.Pending) && sold.Order.ID != id.Order(0):
-		web.Redirect(w, r, "/o/"+sold.Order.Token())
-	default:
-		h.refused(w, r, s, shown, err)
-	}
-}
-
-// none stands for "no error" where a code is looked at.
-var none = fault.New(fault.Internal, "")
-
-func orNone(err error) error {
-	if err == nil {
-		return none
-	}
-	return err
-}
-
-// once lets the form act at most once. The card takes part by its token.
-func once(now time.Time, key string, s sale, token string) *commerce.Once {
-	facts := url.Values{"price": {s.Chosen.ID.String()}, "quantity": {strconv.FormatInt(s.Count, 10)}, "email": {s.Email}, "name": {s.Name}, "country": {s.Country}, "token": {token}}
-	return &commerce.Once{Request: idempotency.Request{Route: "web checkout", Key: key, Digest: idempotency.Digest([]byte(facts.Encode())), Arrived: now},
-		Answer: func(result any, refusal error) (int, string) {
-			if refusal != nil {
-				return http.StatusPaymentRequired, fault.As(refusal).Message
-			}
-			return http.StatusSeeOther, "/o/" + result.(commerce.Sale).Order.Token()
-		}}
-}
-
-// pause waits a moment; it reports false when the buyer has gone.
-func pause(r *http.Request) bool {
-	timer := time.NewTimer(waitStep)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-r.Context().Done():
-		return false
-	}
-}
-
-// refused shows the form again with the reason, and says whether money moved.
-func (h *shop) refused(w http.ResponseWriter, r *http.Request, s sale, shown money.Amount, err error) {
-	f := fault.As(err)
-	status := http.StatusConflict
-	switch f.Kind {
-	case fault.Declined:
-		status = http.StatusPaymentRequired
-		s.Problems = []web.Problem{{Field: "card", Message: f.Message + " Nothing was charged. Try another card, or ask your bank."}}
-	case fault.Invalid:
-		status = http.StatusUnprocessableEntity
-		s.Problems = web.Problems(err)
-	case fault.Conflict:
-		switch f.Code {
-		case "price_changed":
-			s.Notice = &web.Message{Kind: web.Warning, Title: "The price changed since you opened the page", Text: "It was " + text(shown) + " and is " + text(s.Quote.Due) + " now. Nothing was charged."}
-		case "idempotency_key_in_use":
-			s.Notice = &web.Message{Kind: web.Warning, Title: "Your order is being worked on", Text: "Do not pay again. Wait a minute, then look into your mail or load this page again."}
-		default:
-			s.Notice = &web.Message{Kind: web.Failure, Title: "This cannot be bought now", Text: f.Message}
-		}
-	case fault.Unknown, fault.Pending:
-		status = http.StatusAccepted
-		s.Key = r.PostForm.Get("operation_key") // the same key: sent again it is still one order
-		s.Notice = &web.Message{Kind: web.Warning, Title: "It is not known yet whether your order went through", Text: "You may send the form again: it is never charged twice."}
-	default:
-		h.fail(w, r, err)
-		return
-	}
-	h.show(w, r, status, s)
+func (s sale) needsCard() bool {
+	return !s.Quote.Due.IsZero() || !s.Quote.Each.IsZero() || s.Again != nil || len(s.Chosen.Terms.Usage) > 0 || s.Quote.Follow != nil
 }
