@@ -20,9 +20,10 @@ type billing struct {
 	tax       taxes
 	discounts []coupon.Discount
 	items     []invoice.Item
-	used      used // in the periods whose usage is billed now
-	sale      bool // it is what is due at a sale
-	first     bool // nothing that coupons care for was charged before
+	used      used           // in the periods whose usage is billed now
+	last      []invoice.Line // what was used at terms that another price follows
+	sale      bool           // it is what is due at a sale
+	first     bool           // nothing that coupons care for was charged before
 }
 
 func (b *billing) codeOf(c id.Coupon) string {
@@ -94,17 +95,34 @@ func (b *billing) forPeriod(sub *subscription.Subscription) ([]draft, error) {
 		return nil, err
 	}
 	l.Description, l.Span = name, sub.Span
-	if whole, short := sub.Whole(); short && b.price.Terms.FirstPeriod != catalog.FullFirst {
-		policy := prorationOf(b.account)
-		policy.ChangeDay = subscription.NewTerms // there are no old ones that the day could stay with
-		share := policy.Left(whole, sub.Interval, sub.Span.From, b.account.Location())
-		l.Details.Share = sharedOf(share, l.Amount)
-		if l.Amount, err = share.Of(l.Amount); err != nil {
-			return nil, err
-		}
-		l.Quantity, l.UnitAmount = 1, l.Amount
+	if err := b.shorten(&l, sub); err != nil {
+		return nil, err
 	}
 	return b.add(list, invoice.ForPeriod, coupon.PeriodLine, l), nil
+}
+
+// shorten makes a line of a whole period one of the present period, when that is the short
+// time up to a billing day. What the first such time costs the price says.
+func (b *billing) shorten(l *invoice.Line, sub *subscription.Subscription) error {
+	whole, short := sub.Whole()
+	first := sub.Extras.Short == 0 || sub.Extras.Short != sub.Period
+	switch {
+	case !short || first && b.price.Terms.FirstPeriod == catalog.FullFirst:
+		return nil
+	case first && b.price.Terms.FirstPeriod == catalog.FreeFirst:
+		l.Amount = money.Zero(l.Amount.Currency)
+		return nil
+	}
+	policy := prorationOf(b.account)
+	policy.ChangeDay = subscription.NewTerms // there are no old ones that the day could stay with
+	share := policy.Left(whole, sub.Interval, sub.Span.From, b.account.Location())
+	l.Details.Share = sharedOf(share, l.Amount)
+	var err error
+	if l.Amount, err = share.Of(l.Amount); err != nil {
+		return err
+	}
+	l.Quantity, l.UnitAmount = 1, l.Amount
+	return nil
 }
 
 // regular is what a whole period (or a one-time price) costs.
@@ -217,7 +235,8 @@ func (b *billing) renewalLines(sub *subscription.Subscription) ([]invoice.Line, 
 		return nil, nil, err
 	}
 	list = append(append(list, over...), b.waiting()...)
-	return b.lines(list)
+	lines, left, err := b.lines(list)
+	return append(lines, b.last...), left, err
 }
 
 // upTo is the latest instant that the lines of an invoice cover, for its span.

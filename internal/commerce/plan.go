@@ -123,7 +123,7 @@ func (s *Service) planChange(tx *db.Tx, a account.Account, sub *subscription.Sub
 	if err != nil {
 		return p, err
 	}
-	b := billing{priced: next.priced, account: a, tax: book.taxes(sub.TaxProfile, sub.Customer, next.product, at)}
+	b := billing{priced: next.priced, account: a, tax: book.taxes(sub.TaxProfile, sub.Customer, next.product, at), first: sub.Extras.Uncharged}
 	if b.discounts, err = discountsOf(sub); err != nil {
 		return p, err
 	}
@@ -232,7 +232,7 @@ func (s *Service) target(tx *db.Tx, a account.Account, sub *subscription.Subscri
 		}
 		c.terms.AnchorDay = sub.AnchorDay
 	}
-	c.terms.Extras.Discounts = sub.Extras.Discounts
+	c.terms.Extras.Discounts, c.terms.Extras.Uncharged = sub.Extras.Discounts, sub.Extras.Uncharged
 	grace, err := graceOf(tx, a, c.price)
 	c.terms.Extras.Grace = grace
 	return c, err
@@ -289,6 +289,11 @@ func (p *ChangePlan) charge(b *billing, sub *subscription.Subscription, to NewTe
 		}
 		l.Quantity, l.UnitAmount = 1, l.Amount
 	}
+	if !p.Keep {
+		if err := b.shorten(&l, &after); err != nil {
+			return err
+		}
+	}
 	if to.Charge != nil {
 		if *to.Charge < 0 || *to.Charge > money.MaxMinor {
 			return fault.BadField("charge", "must be 0 to %d minor units", int64(money.MaxMinor))
@@ -311,6 +316,7 @@ func (p *ChangePlan) charge(b *billing, sub *subscription.Subscription, to NewTe
 	if !p.Keep {
 		keepDiscounts(&p.Terms.Extras, left)
 	}
+	p.Terms.Extras.Uncharged = p.Terms.Extras.Uncharged && len(lines) == 0
 	p.Lines = lines
 	p.Notes = invoice.Notes{Text: sub.Extras.Note, Fields: sub.Extras.Fields}
 	p.Notes.Tax, p.Notes.Evidence = b.tax.notes()

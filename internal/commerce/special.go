@@ -27,6 +27,7 @@ type special struct {
 	measures measures
 	used     []credit.Entry // what new invoices take of credit
 	billed   map[id.Invoice][]int64
+	last     map[id.Subscription][]invoice.Line // what was used at terms that another price follows
 }
 
 // loadSpecial reads what the batch needs besides plain prices.
@@ -118,7 +119,8 @@ func (w *claiming) loadNext(tx *db.Tx, subs []subscription.Subscription) error {
 
 // of reports whether billing a subscription takes more than its plain price.
 func (x *special) of(sub *subscription.Subscription, price catalog.Price, product catalog.Product) bool {
-	return sub.TaxProfile != 0 || !sub.Extras.IsZero() || !price.Terms.IsZero() || !product.Settings.IsZero() || sub.InTrial() || sub.Period < sub.Base
+	return sub.TaxProfile != 0 || !sub.Extras.IsZero() || !price.Terms.IsZero() || !product.Settings.IsZero() || sub.InTrial() || sub.Period < sub.Base ||
+		len(x.last[sub.ID]) > 0
 }
 
 // pay lets the customer's credit pay for a new invoice.
@@ -164,6 +166,9 @@ func (w *claiming) billing(sub *subscription.Subscription, price catalog.Price, 
 	b := &billing{priced: o, account: w.account, tax: w.special.book.taxes(sub.TaxProfile, sub.Customer, product, now),
 		items: w.special.items[sub.ID], first: sub.Extras.Uncharged}
 	b.used = w.special.measures.before(sub)
+	if last, chained := w.special.last[sub.ID]; chained { // it is billed, at the terms that it was used at
+		b.used, b.last = used{}, last
+	}
 	b.discounts, err = discountsOf(sub)
 	return b, err
 }
@@ -241,10 +246,39 @@ func (w *claiming) chain(sub *subscription.Subscription) error {
 	if err := c.termsOf(w.account, Options{}); err != nil {
 		return err
 	}
+	if err := w.lastUsage(sub); err != nil {
+		return err
+	}
 	c.terms.TaxProfile, c.terms.TrialDays = sub.TaxProfile, 0
 	c.terms.Extras.Discounts, c.terms.Extras.Note, c.terms.Extras.Fields = sub.Extras.Discounts, sub.Extras.Note, sub.Extras.Fields
 	sub.Chain(c.terms)
 	return nil
+}
+
+// lastUsage computes what was used in the last payment's period, at its own terms: it
+// comes with the first invoice of what follows.
+func (w *claiming) lastUsage(sub *subscription.Subscription) error {
+	price, product := w.prices[sub.Price], w.products[sub.Product]
+	if len(price.Terms.Usage) == 0 {
+		return nil
+	}
+	b, err := w.billing(sub, price, product, sub.Span.To)
+	if err != nil {
+		return err
+	}
+	over := *sub
+	over.Period++
+	b.used = w.special.measures.before(&over)
+	list, err := b.forUsage()
+	if err != nil {
+		return err
+	}
+	lines, _, err := b.lines(list)
+	if w.special.last == nil {
+		w.special.last = map[id.Subscription][]invoice.Line{}
+	}
+	w.special.last[sub.ID] = lines
+	return err
 }
 
 // end closes a subscription.

@@ -36,6 +36,7 @@ type Extras struct {
 	ChangeAt time.Time `json:"change_at,omitzero"` // when the scheduled change comes
 	Skipped  int       `json:"skipped,omitempty"`  // periods that were skipped so far
 	Held     Held      `json:"held,omitzero"`      // how long pauses held a period
+	Short    int       `json:"short,omitempty"`    // number of a short period that a pause or a new billing day made
 	// CollectAt is when a pause ended that collects what it left out: the periods before
 	// it are charged then.
 	CollectAt time.Time `json:"collect_at,omitzero"`
@@ -60,7 +61,7 @@ type Trial struct {
 type Held struct {
 	Period int           `json:"period"`
 	For    time.Duration `json:"for"`  // nanoseconds
-	From   time.Time     `json:"from"` // where the whole period would have begun to end when it now does
+	From   time.Time     `json:"from"` // where the whole period would have had to begin, to end when it now does
 }
 
 // Pausing is a pause.
@@ -77,7 +78,7 @@ type Pausing struct {
 // IsZero reports whether a subscription is as plain as they come.
 func (e Extras) IsZero() bool {
 	return e.Charge == nil && e.Discounts == nil && e.Rate.IsZero() && e.Whole == 0 && e.Parts == 0 && e.Trial == (Trial{}) && e.Dates == nil && e.Grace == 0 && !e.Items &&
-		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.CollectAt.IsZero() && e.Held == (Held{}) && !e.Uncharged && !e.Alone && e.Aside == 0 && e.Note == "" && e.Fields == nil
+		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.CollectAt.IsZero() && e.Held == (Held{}) && e.Short == 0 && !e.Uncharged && !e.Alone && e.Aside == 0 && e.Note == "" && e.Fields == nil
 }
 
 // text is the extras as they are kept.

@@ -248,6 +248,7 @@ func (s *Subscription) reanchor(at time.Time) {
 	}
 	if s.AnchorDay > 0 {
 		s.AnchorAt, s.Base = period.MonthlyOn(s.AnchorDay, at, s.zone()).Start, next+1
+		s.Extras.Short = next
 		return
 	}
 	s.AnchorAt, s.Base = at, next
@@ -326,6 +327,7 @@ func (s *Subscription) Align(to *Subscription, now time.Time) error {
 		s.AnchorAt, s.Base = s.Span.To, s.Period+1
 	} else {
 		s.AnchorAt, s.Base = other.Boundary(to.Interval, k+1), s.Period+2
+		s.Extras.Short = s.Period + 1
 	}
 	if s.AnchorDay == 0 { // a month end that was shortened is not lost
 		s.AnchorDay = other.Start.In(s.zone()).Day()
@@ -376,7 +378,7 @@ func (s *Subscription) Switch(t Terms, keep, carryTrial bool, at time.Time) {
 		s.begin(s.TrialTo, t)
 		s.Period = min(s.Period, -1)
 	case keep && !inTrial:
-		s.AnchorDay, s.EndPeriod = day, 0
+		s.AnchorDay, s.EndPeriod, s.Extras.Short = day, 0, was.Short
 		switch {
 		case t.Price == price:
 			s.EndPeriod = end

@@ -159,7 +159,7 @@ func (s *Subscription) stub(at time.Time, first int, t Terms) {
 	if s.AnchorAt.Equal(at) {
 		return
 	}
-	if t.FreeFirst && t.TrialDays == 0 {
+	if t.FreeFirst && t.TrialDays == 0 && s.Span.To.IsZero() { // a sale; later periods are numbered on
 		s.State, s.Period, s.TrialTo = Trialing, -1, s.AnchorAt
 		s.Extras.Trial.Payments = 1
 		return
