@@ -72,13 +72,14 @@ func (s *Service) promise(tx *db.Tx, a account.Account, c Refund) (payment.Refun
 	if err != nil {
 		return payment.Refund{}, p, err
 	}
-	if c.Amount == 0 {
+	whole := c.Amount == 0
+	if whole {
 		c.Amount = p.Amount.Minor - p.Refunded
 	}
 	if err := p.CheckRefund(c.Amount); err != nil {
 		return payment.Refund{}, p, err
 	}
-	if err := s.refundable(tx, a, p, c.Amount); err != nil {
+	if c.Amount, err = s.refundable(tx, a, p, c.Amount, whole); err != nil {
 		return payment.Refund{}, p, err
 	}
 	promised, err := payment.PromiseRefund(tx, p, c.Amount)
@@ -99,23 +100,28 @@ func (s *Service) promise(tx *db.Tx, a account.Account, c Refund) (payment.Refun
 }
 
 // refundable refuses a refund of what was credited already, and one that would meet a
-// change of terms on its way. It saves the subscription, so that of a refund and a change
+// change of terms on its way. It returns the amount: of the whole, what was not credited.
+// It saves the subscription, so that of a refund and a change
 // that begin at the same moment the second looks again.
-func (s *Service) refundable(tx *db.Tx, a account.Account, p payment.Payment, amount int64) error {
+func (s *Service) refundable(tx *db.Tx, a account.Account, p payment.Payment, amount int64, whole bool) (int64, error) {
 	v, sub, err := owed(tx, a, p.Invoice)
 	if err != nil {
-		return err
+		return amount, err
 	}
-	if left := v.Total.Minor - v.Credited - (p.Refunded - v.Refunded); amount > left {
-		return fault.BadField("amount", "must be at most the %d minor units of the invoice that were not given back as credit", max(left, 0))
+	left := v.Total.Minor - v.Credited - (p.Refunded - v.Refunded)
+	if whole && left > 0 {
+		amount = min(amount, left)
+	}
+	if amount > left {
+		return amount, fault.BadField("amount", "must be at most the %d minor units of the invoice that were not given back as credit", max(left, 0))
 	}
 	if sub == nil || v.Reason != invoice.Sale && v.Reason != invoice.Renewal && v.Reason != invoice.Changed {
-		return nil
+		return amount, nil
 	}
 	if sub.Changing() {
-		return fault.New(fault.Conflict, "the terms of this subscription are being changed; wait for the outcome").WithCode("change_under_way")
+		return amount, fault.New(fault.Conflict, "the terms of this subscription are being changed; wait for the outcome").WithCode("change_under_way")
 	}
-	return subscription.SaveOne(tx, sub)
+	return amount, subscription.SaveOne(tx, sub)
 }
 
 // giveBack asks the gateway for a refund. It calls the network.
