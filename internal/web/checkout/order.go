@@ -7,7 +7,10 @@ import (
 	"time"
 
 	"perennial/internal/account"
+	"perennial/internal/catalog"
+	"perennial/internal/commerce"
 	"perennial/internal/fault"
+	"perennial/internal/invoice"
 	"perennial/internal/order"
 	"perennial/internal/payment"
 	"perennial/internal/report"
@@ -23,8 +26,9 @@ const moneyShown = 24 * time.Hour
 type thanks struct {
 	report.OrderView
 	Token string
-	Fresh bool // amounts and papers are shown
-	Paper bool // the invoice can be downloaded
+	Next  *commerce.Upcoming // the next invoice; nil when none is to come, or amounts are not shown
+	Fresh bool               // amounts and papers are shown
+	Paper bool               // the invoice can be downloaded
 }
 
 func (h *shop) load(w http.ResponseWriter, r *http.Request) (thanks, bool) {
@@ -41,6 +45,16 @@ func (h *shop) load(w http.ResponseWriter, r *http.Request) (thanks, bool) {
 	}
 	now := t.Account.Now(h.o.Clock.Now())
 	t.Fresh = now.Sub(t.Order.CreatedAt) < moneyShown
+	if t.Fresh && t.Subscription != nil {
+		next, err := h.commerce.PreviewInvoice(r.Context(), t.Account.ID, t.Subscription.ID)
+		switch {
+		case err == nil:
+			t.Next = &next
+		case !fault.Is(err, fault.Conflict):
+			h.fail(w, r, err)
+			return t, false
+		}
+	}
 	t.Paper = t.Fresh && h.o.PDF != nil && t.Invoice != nil && t.Invoice.Invoice.Number != 0
 	return t, true
 }
@@ -121,8 +135,11 @@ func (t thanks) paidWith() string {
 func (t thanks) next() string {
 	sub := t.Subscription
 	if sub == nil {
-		if t.Price.Recurring() {
+		switch p := t.Price.Terms.Prepaid; {
+		case t.Price.Recurring():
 			return ""
+		case p != nil && p.TopUpAt != nil:
+			return "When no more than " + number(*p.TopUpAt) + " units are left, we charge for " + number(p.Units) + " more, as you agreed."
 		}
 		return "You paid once. Nothing else is charged."
 	}
@@ -136,19 +153,52 @@ func (t thanks) next() string {
 		return "Your last renewal was not paid. Write to " + t.Account.Email + " to pay with another card."
 	}
 	day := web.DateText(sub.Span.To, zone)
+	chained := t.Price.Terms.NextPrice != 0 && !sub.Extras.Alone
+	if sub.PaymentsLeft() == 0 && !chained {
+		return "That was the last payment. Your subscription ends on " + day + "."
+	}
 	amount := "the next period"
-	if t.Fresh {
-		if net, err := sub.Amount(); err == nil {
-			if gross, err := report.WithTax(t.Account, net); err == nil {
-				amount = text(gross)
-			}
+	if t.Next != nil {
+		amount = text(t.Next.Due)
+		day = web.DateText(t.Next.At, zone)
+	}
+	said := "On " + day + " we charge " + amount
+	switch left := sub.PaymentsLeft(); {
+	case left == 0:
+		said += ", and your subscription goes on as it was told."
+	case left > 0:
+		said += "; " + web.CountText(int64(left)) + " payments are left."
+		if left == 1 {
+			said = "On " + day + " we charge " + amount + ". That is the last payment."
+		}
+	default:
+		said += t.then()
+	}
+	if sub.State == subscription.Trialing && t.endsInTime() {
+		said += " Cancel before that day and you pay nothing more."
+	}
+	return said
+}
+
+// then is how it goes on after the next charge: at the plain price, when the next charge
+// is that.
+func (t thanks) then() string {
+	often := every(t.Price)
+	if t.Next == nil {
+		return ", then " + often + " until you cancel."
+	}
+	for _, l := range t.Next.Lines {
+		if l.Discount.Sign() > 0 || l.Kind != invoice.ForPeriod || l.Details.Share != nil {
+			return ", and go on " + often + " until you cancel."
 		}
 	}
-	text := "On " + day + " we charge " + amount + ", then every " + sub.Interval.String() + " until you cancel."
-	if sub.State == subscription.Trialing {
-		text += " Cancel before that day and you pay nothing more."
-	}
-	return text
+	return ", then " + often + " until you cancel."
+}
+
+// endsInTime reports whether the customer can end it before anything is charged for it.
+func (t thanks) endsInTime() bool {
+	policy := t.Product.Settings.Cancel
+	return policy != catalog.CancelNever && policy != catalog.CancelLast
 }
 
 func (t thanks) declined() string {
