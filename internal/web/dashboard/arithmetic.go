@@ -10,9 +10,10 @@ import (
 	"perennial/internal/web"
 )
 
-// exactShare is left of whole of an amount before rounding, in major units: "15.4838…".
+// exactShare is left of whole of an amount before rounding, in major units: "15.4838…"; ""
+// when nothing was rounded.
 func exactShare(of int64, left, whole int64, c money.Currency) string {
-	if whole == 0 {
+	if whole == 0 || new(big.Int).Mod(new(big.Int).Mul(big.NewInt(of), big.NewInt(left)), big.NewInt(whole)).Sign() == 0 {
 		return ""
 	}
 	const places = 4

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"perennial/internal/catalog"
@@ -184,7 +185,9 @@ func policyLabel(name string) string {
 func policySays(p subscription.Proration) string {
 	for _, known := range subscription.Presets() {
 		if known.Proration == p {
-			return known.Says
+			// The sentences lean on each other; here each stands alone.
+			return strings.NewReplacer("Like second, but counted", "Settled at once, counted", "Like day, but the day", "Settled at once, counted in calendar days; the day",
+				"Like day, but each", "Settled at once, counted in calendar days; each").Replace(known.Says)
 		}
 	}
 	return "Counted by " + p.Granularity.String() + "; dearer terms: " + p.Up.String() + ", others: " + p.Down.String() + "."

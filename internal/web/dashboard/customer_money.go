@@ -92,7 +92,7 @@ var creditEntryWords = map[credit.Reason]string{credit.Change: "Unused at a chan
 	credit.Reversal: "Given back by an invoice", credit.Expired: "Expired"}
 
 func creditTable(v *visit, list []credit.Entry) web.Table {
-	t := web.Table{ID: "credit", Caption: "Credit, entries", Inline: true, Columns: []web.Column{{Label: "Day", NoWrap: true}, {Label: "Why", Card: true}, {Label: "Amount", Numeric: true, Card: true},
+	t := web.Table{ID: "credit", Caption: "Credit entries, table", Inline: true, Columns: []web.Column{{Label: "Day", NoWrap: true}, {Label: "Why", Card: true}, {Label: "Amount", Numeric: true, Card: true},
 		{Label: "Balance", Numeric: true, Card: true}}}
 	for _, e := range list {
 		row := web.Row{Cells: []templ.Component{web.Date(e.At, v.zone), web.Stack(creditEntryWords[e.Reason], e.Note), web.Money(v.money(e.Amount)), web.Money(v.money(e.BalanceAfter))}}

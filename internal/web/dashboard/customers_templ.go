@@ -444,7 +444,7 @@ func customerPage(v *visit, p web.Page, c report.CustomerView, has report.Balanc
 						}
 						return nil
 					})
-					templ_7745c5c3_Err = web.Section("Credit", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var13), templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = web.Section("Credit entries", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var13), templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -101,7 +101,7 @@ func pauseFields(v *visit, s detail, f filled) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		templ_7745c5c3_Err = web.RadioCards(web.Input{Name: "ends", Label: "It ends", Problem: f.problem("ends")}, []web.Choice{
-			{Value: "open", Label: "When somebody ends it", Selected: f.Get("ends") == "open" || f.Get("ends") == ""},
+			{Value: "open", Label: "When somebody ends it", Text: "At the latest when the product's longest pause is over, unless you override it.", Selected: f.Get("ends") == "open" || f.Get("ends") == ""},
 			{Value: "date", Label: "On a day", Selected: f.Get("ends") == "date"},
 			{Value: "periods", Label: "After a number of periods", Selected: f.Get("ends") == "periods"},
 		}).Render(ctx, templ_7745c5c3_Buffer)

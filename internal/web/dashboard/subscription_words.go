@@ -89,11 +89,14 @@ func cycles(left int) string {
 // inOneSentence is what a subscription is.
 func (v *visit) inOneSentence(s report.SubscriptionDetail) string {
 	sub := s.Subscription
+	if sub.State == subscription.Canceled {
+		return "It was " + v.costText(s.SubscriptionView) + "."
+	}
 	parts := []string{v.costText(s.SubscriptionView)}
 	for _, d := range s.Discounts {
 		parts = append(parts, v.discountText(d, sub.UnitAmount.Currency))
 	}
-	if left := sub.PaymentsLeft(); left >= 0 && sub.State != subscription.Canceled {
+	if left := sub.PaymentsLeft(); left >= 0 {
 		parts = append(parts, counted(left, "payment")+" left")
 	}
 	if len(s.Meters) > 0 {
@@ -114,8 +117,8 @@ func (v *visit) inOneSentence(s report.SubscriptionDetail) string {
 	return strings.Join(parts, ", ") + "."
 }
 
-// endWords say why a subscription ended.
-var endWords = map[subscription.EndReason]string{
+// endReasons say why a subscription ended.
+var endReasons = map[subscription.EndReason]string{
 	subscription.PaymentFailed: "its last retry was declined",
 	subscription.Imported:      "it had ended elsewhere before it was imported",
 	subscription.Completed:     "its last payment's period was over",
@@ -127,7 +130,7 @@ func (v *visit) whatIsNext(s report.SubscriptionDetail, next *commerce.Upcoming)
 	sub := s.Subscription
 	switch {
 	case sub.State == subscription.Canceled:
-		why := endWords[sub.EndReason]
+		why := endReasons[sub.EndReason]
 		if why == "" {
 			why = "it was canceled"
 		}
@@ -164,7 +167,7 @@ func (v *visit) whatIsNext(s report.SubscriptionDetail, next *commerce.Upcoming)
 // nextInPause tells what will happen to a paused subscription.
 func (v *visit) nextInPause(s report.SubscriptionDetail, next *commerce.Upcoming) []string {
 	sub := s.Subscription
-	list := []string{"It is paused until somebody ends the pause. Nothing is charged."}
+	list := []string{"It is paused until somebody ends the pause."}
 	if !sub.ResumeAt.IsZero() {
 		list = []string{v.date(sub.ResumeAt) + ": the pause ends."}
 	}
@@ -264,7 +267,7 @@ var changeStates = map[subscription.ChangeState]string{subscription.ChangeSchedu
 	subscription.ChangeApplied: "Succeeded", subscription.ChangeFailed: "Failed", subscription.ChangeUndone: "Void"}
 
 func changesTable(v *visit, list []report.ChangeView) web.Table {
-	t := web.Table{ID: "changes", Caption: "Changes of plan", Inline: true, Columns: []web.Column{{Label: "Day", NoWrap: true}, {Label: "To", Card: true}, {Label: "Outcome", Card: true},
+	t := web.Table{ID: "changes", Caption: "Changes of plan, table", Inline: true, Columns: []web.Column{{Label: "Day", NoWrap: true}, {Label: "To", Card: true}, {Label: "Outcome", Card: true},
 		{Label: "Charged", Numeric: true, Card: true}, {Label: "Credited", Numeric: true, Card: true}}}
 	for _, c := range list {
 		row := web.Row{Cells: []templ.Component{web.Date(c.Change.At, v.zone), web.Text(changeName(c)), web.Status(changeStates[c.Change.State]), nil, nil}}
@@ -299,7 +302,7 @@ func failureWords(code string) string {
 }
 
 func usageTable(list []report.MeterUse) web.Table {
-	t := web.Table{ID: "usage", Caption: "Usage of the present period", Inline: true, Columns: []web.Column{{Label: "Meter"}, {Label: "Used", Numeric: true, Card: true},
+	t := web.Table{ID: "usage", Caption: "Usage by meter, table", Inline: true, Columns: []web.Column{{Label: "Meter"}, {Label: "Used", Numeric: true, Card: true},
 		{Label: "Included", Numeric: true, Card: true}, {Label: "Over", Numeric: true, Card: true}}}
 	for _, m := range list {
 		unit := ""
