@@ -234,6 +234,15 @@ func (f field) wrongs() []string {
 	return slices.DeleteFunc(all, func(v string) bool { return v == "" })
 }
 
+// cards are card numbers that no field may take. The key of a usage event is drawn at
+// random by its sender and may look like one by chance, when it has letters, too.
+func (f field) cards() []string {
+	if f.route == "POST /v1/usage" && f.at[len(f.at)-1] == "key" {
+		return nil
+	}
+	return []string{`"4242424242424242"`, `"my card 4242-4242-4242-4242 please"`, `"\u00342424242424242\u00342"`}
+}
+
 // rows counts the rows of every table.
 func (w *world) rows() map[string]int64 {
 	w.Helper()
@@ -283,7 +292,7 @@ func TestBadFields(t *testing.T) {
 				}
 				w.refusedAt(fmt.Sprintf("%s = %.40s", f, value), place, w.request(w.key, f.method, f.path, body))
 			}
-			for _, card := range []string{`"4242424242424242"`, `"my card 4242-4242-4242-4242 please"`, `"\u00342424242424242\u00342"`} {
+			for _, card := range f.cards() {
 				got := w.request(w.key, f.method, f.path, f.with(card))
 				w.refusedAt(f.String()+" = a card number", "body."+strings.Join(f.at, "."), got)
 				if got.text("code") != "card_number_refused" {

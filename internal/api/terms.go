@@ -162,7 +162,7 @@ func (t PriceTerms) read(f *fault.Fields) catalog.Terms {
 		out.Dates = append(out.Dates, catalog.Date(d))
 	}
 	if p := t.Prepaid; p != nil {
-		out.Prepaid = &catalog.Prepaid{Meter: refer[id.Meter](f, "prepaid.meter", p.Meter), Units: decimal(f, "prepaid.units", p.Units), TopUpAt: given(f, "prepaid.top_up_at", p.TopUpAt)}
+		out.Prepaid = &catalog.Prepaid{Meter: refer[id.Meter](f, "prepaid.meter", p.Meter), Units: *given(f, "prepaid.units", &p.Units), TopUpAt: given(f, "prepaid.top_up_at", p.TopUpAt)}
 	}
 	return out
 }
