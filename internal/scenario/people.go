@@ -152,11 +152,11 @@ func (s *story) newest(ctx context.Context, who id.Customer) (id.Method, error) 
 	return 0, nil
 }
 
-// sale is "[to] PRICE options" of a customer.
-func (s *story) sale(ctx context.Context, who whose, w *words) (sell commerce.Sell, as string, err error) {
+// sale is "[to] PRICE options" of a customer, and the name that it gives the subscription.
+func (s *story) sale(ctx context.Context, who whose, w *words) (commerce.Sell, string, error) {
 	w.is("to")
-	price := s.priceNamed(w)
-	sell = commerce.Sell{Call: s.call, Customer: who.id, Price: price.ID, Quantity: 1, Source: "scenario"}
+	price, as := s.priceNamed(w), ""
+	sell := commerce.Sell{Call: s.call, Customer: who.id, Price: price.ID, Quantity: 1, Source: "scenario"}
 	o := &sell.Options
 	w.currency = price.Amount.Currency
 	for !w.done() {
@@ -181,10 +181,11 @@ func (s *story) sale(ctx context.Context, who whose, w *words) (sell commerce.Se
 			w.otherwise("x, in, coupon, day, for, note, as")
 		}
 	}
-	if err = w.end(); err != nil {
+	if err := w.end(); err != nil {
 		return sell, as, err
 	}
-	sell.Method, err = s.newest(ctx, who.id)
+	method, err := s.newest(ctx, who.id)
+	sell.Method = method
 	return sell, as, err
 }
 
