@@ -196,7 +196,7 @@ func (h *shop) total(w http.ResponseWriter, r *http.Request) {
 	if len(s.Problems) > 0 {
 		status = http.StatusUnprocessableEntity
 	}
-	web.Render(w, r, status, totalFragment(s, r.URL.Query().Has("from_currency")))
+	web.Render(w, r, status, totalFragment(s, r.URL.Query().Get("from")))
 }
 
 // buy sells, or computes the total again when that was asked for.

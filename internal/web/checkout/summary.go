@@ -178,7 +178,8 @@ func unitText(d money.Decimal, c money.Currency) string {
 	if a, err := money.ParseMajor(d.String(), c); err == nil {
 		return text(a)
 	}
-	return string(c) + " " + d.String()
+	zero := money.Zero(c)
+	return strings.Replace(text(zero), zero.Major(), number(d), 1)
 }
 
 // charge is what prices the quantity, with the currency that its amounts are in.

@@ -456,6 +456,8 @@ func (s sale) planNotes(p catalog.Price) []string {
 	switch {
 	case len(t.Dates) > 0:
 		notes = append(notes, "Set days of payment: "+strconv.Itoa(len(t.Dates)))
+	case t.Split:
+		notes = append(notes, "In "+strconv.Itoa(t.Payments)+" parts, one every "+p.Interval.String())
 	case p.Name == "":
 	case p.Recurring():
 		notes = append(notes, "Every "+p.Interval.String())
@@ -464,7 +466,6 @@ func (s sale) planNotes(p catalog.Price) []string {
 	}
 	switch {
 	case t.Split:
-		notes = append(notes, "in "+strconv.Itoa(t.Payments)+" parts")
 	case t.Payments == 1:
 		notes = append(notes, "1 payment")
 	case t.Payments > 1:
@@ -507,7 +508,16 @@ func (s sale) included() string {
 // liveCurrency is live for the currency, which changes what the plans show too.
 func (s sale) liveCurrency() templ.Attributes {
 	attrs := s.live("change")
-	attrs["hx-get"] = "/c/" + s.Slug + "/total?from_currency=1"
+	attrs["hx-get"] = "/c/" + s.Slug + "/total?from=currency"
+	return attrs
+}
+
+// liveCountry is live for the country, which changes what an address needs too.
+func (s sale) liveCountry() templ.Attributes {
+	attrs := s.livePlace(s.placed())
+	if attrs != nil {
+		attrs["hx-get"] = "/c/" + s.Slug + "/total?from=country"
+	}
 	return attrs
 }
 
