@@ -308,13 +308,18 @@ type RemoveItem struct {
 // RemoveItem takes back an amount that still waits for an invoice.
 func (s *Service) RemoveItem(ctx context.Context, c RemoveItem) (id.Item, error) {
 	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (id.Item, error) {
-		removed, err := invoice.RemoveItem(tx, a.ID, c.Item)
-		if err == nil && !removed {
-			err = fault.New(fault.NotFound, "no amount with that id waits for an invoice")
-		}
+		item, err := invoice.LoadWaiting(tx, a.ID, c.Item)
 		if err != nil {
 			return c.Item, err
 		}
-		return c.Item, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.ItemRemoved, int64(c.Item), 0, event.Data(map[string]any{})))
+		removed, err := invoice.RemoveItem(tx, a.ID, c.Item)
+		if err != nil {
+			return c.Item, err
+		}
+		if !removed {
+			return c.Item, db.VersionConflict() // an invoice billed it meanwhile; look again
+		}
+		return c.Item, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.ItemRemoved, int64(c.Item), item.Customer,
+			event.Data(map[string]any{"amount": item.Amount.Minor, "currency": item.Amount.Currency, "description": item.Description, "subscription": item.Subscription})))
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"perennial/internal/db"
+	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/money"
 	"perennial/internal/period"
@@ -69,6 +70,19 @@ func Waiting(tx *db.Tx, account id.Account, subscriptions []int64) (map[id.Subsc
 	}, `select id, customer_id, subscription_id, kind, description, price_id, quantity, amount, currency, period_from, period_to, details, created_at from invoice_item
 		where account_id = $1 and invoice_id is null and `+tx.AnyOf("subscription_id", 2)+" order by subscription_id, id", account, tx.List(subscriptions))
 	return found, err
+}
+
+// LoadWaiting is one item that waits for an invoice; NotFound when it does not.
+func LoadWaiting(tx *db.Tx, account id.Account, item id.Item) (Item, error) {
+	t, found := Item{ID: item, Account: account}, false
+	err := tx.Each(func(row db.Scan) error {
+		found = true
+		return row(&t.Customer, &t.Subscription, &t.Kind, &t.Description, &t.Amount.Minor, &t.Amount.Currency)
+	}, "select customer_id, subscription_id, kind, description, amount, currency from invoice_item where account_id = $1 and id = $2 and invoice_id is null", account, item)
+	if err == nil && !found {
+		err = fault.New(fault.NotFound, "no amount with that id waits for an invoice")
+	}
+	return t, err
 }
 
 // Bill notes that an invoice billed items that waited. It reports how many still did.

@@ -164,7 +164,7 @@ func (a action[T]) routes(list map[string]page, prefix string, needs right) {
 	list["POST "+prefix+"/"+a.path] = page{needs, a.post}
 }
 
-var minorUnits = regexp.MustCompile(`(?:(\d+) to )?(?:the )?(-?\d+) minor units`)
+var minorUnits = regexp.MustCompile(`(?:(\d+) to )?(?:the )?(-?[\d,]*\d) minor units`)
 
 // inMajor says amounts in refusals as people do: stories name minor units.
 func (v *visit) inMajor(list []web.Problem, c money.Currency) []web.Problem {
@@ -172,7 +172,7 @@ func (v *visit) inMajor(list []web.Problem, c money.Currency) []web.Problem {
 		return list
 	}
 	said := func(digits string) string {
-		n, err := strconv.ParseInt(digits, 10, 64)
+		n, err := strconv.ParseInt(strings.ReplaceAll(digits, ",", ""), 10, 64)
 		if err != nil {
 			return digits
 		}

@@ -144,7 +144,7 @@ func TestSubscriptionPageTellsAll(t *testing.T) {
 	h.fill(h.page("items"), url.Values{"description": {"Paper"}, "amount": {"0"}}, http.StatusUnprocessableEntity, "The amount must be €0.01 to €100,000,000,000.00.")
 	h.fill(h.page("items"), url.Values{"description": {"Paper"}, "amount": {"much"}}, http.StatusUnprocessableEntity, "The amount must")
 	items := must(h.s.Reader.Items(t.Context(), h.acc, h.sub.ID, 0, 10))(t)
-	h.want(h.post(h.page("items", items[0].ID.String(), "remove"), url.Values{"operation_key": {"k1"}}), "removing", http.StatusSeeOther, "The amount will not be charged", "Total €24.04")
+	h.want(h.post(h.page("items", items[0].ID.String(), "remove"), url.Values{"operation_key": {"k1"}}), "removing", http.StatusSeeOther, "The amount will not be charged", "Total €24.04", "An amount that waited for an invoice was removed: Paper")
 	h.fill(h.page("coupon"), url.Values{"coupons": {"spring"}}, http.StatusSeeOther, "The coupon was applied", "10 % off (SPRING) for 3 more charges", "less €2.00 (SPRING)")
 	h.fill(h.page("coupon"), url.Values{"coupons": {"AUTUMN"}}, http.StatusUnprocessableEntity, "The coupon code has a code that is no coupon.")
 	h.fill(h.page("coupon"), url.Values{"coupons": {""}}, http.StatusUnprocessableEntity, "The coupon code must be given.")
@@ -205,6 +205,7 @@ func TestChangeChargesWhatItShowed(t *testing.T) {
 	h := newShop(t)
 	h.want(h.get(h.page("change")+"?preview=1&when=now&quantity=0&price="+h.pro.ID.String()), "quantity 0", http.StatusUnprocessableEntity, "The quantity must be at least 1.")
 	h.want(h.get(h.page("change")+"?preview=1&when=now&credit=99&price="+h.pro.ID.String()), "too much credit", http.StatusUnprocessableEntity, "The credit is €79.00 more than what was paid for the period and is left.")
+	h.want(h.get(h.page("change")+"?preview=1&when=now&charge=x"), "no amount", http.StatusUnprocessableEntity, "The charge must be a plain amount such as 12.34 with at most 2 decimals for EUR, and at most €100,000,000,000.00.")
 	h.want(h.get(h.page("change")+"?preview=1&when=date&at=2020-01-01"), "a day that is over", http.StatusUnprocessableEntity, "The day must be a day that is still to come.")
 	form := confirmed(h.get(h.page("change") + "?preview=1&when=now&proration=day&price=" + h.pro.ID.String()).body)
 	lied := url.Values{}

@@ -39,7 +39,7 @@ var billingTellings = map[event.Kind]telling{
 	event.Reactivated:         {"repeat", web.Success, func(v *visit, f facts) string { return "The subscription was reactivated" + v.nextCharge(f) }},
 	event.SubscriptionChained: {"repeat", web.Success, says("The last payment was made, and the price that follows it began")},
 	event.ItemAdded:           {"plus", "", named("An amount was put on the next invoice: %s", "description")},
-	event.ItemRemoved:         {"undo", "", says("An amount that waited for an invoice was removed")},
+	event.ItemRemoved:         {"undo", "", named("An amount that waited for an invoice was removed: %s", "description")},
 
 	event.InvoiceUncollectible: {"x-circle", web.Failure, named("Invoice %s was given up as uncollectible", "number")},
 	event.CreditNoteIssued: {"document", "", func(_ *visit, f facts) string {
