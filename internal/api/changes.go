@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -270,12 +271,12 @@ func (a *API) changeRoutes() {
 			return paged(in.Page, "chg", rows, func(c subscription.Change) int64 { return int64(c.ID) }, changeOf), err
 		})
 	read(a, operation{id: "list-proration-policies", path: "/v1/proration-policies", tag: "Account", summary: "The named policies by which changes of terms are paid for"},
-		func(_ context.Context, c caller, _ *none) (list[NamedPolicy], error) {
-			all := subscription.Presets()
+		func(ctx context.Context, c caller, _ *none) (list[NamedPolicy], error) {
+			acc, _, err := a.r.Account(ctx, c.account.ID)
+			own, all := cmp.Or(acc.Settings.Proration, subscription.DefaultProration), subscription.Presets()
 			return paged(Page{Limit: len(all)}, "policy", all, nil, func(p subscription.NamedProration) NamedPolicy {
-				own := c.account.Settings.Proration
-				return NamedPolicy{p.Name, p.Name == own || own == "" && p.Name == subscription.DefaultProration, p.Says, policyOf(p.Proration)}
-			}), nil
+				return NamedPolicy{p.Name, p.Name == own, p.Says, policyOf(p.Proration)}
+			}), err
 		})
 }
 

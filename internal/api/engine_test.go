@@ -20,7 +20,8 @@ func TestTermsOfPrices(t *testing.T) {
 			"charge":{"model":"graduated","tiers":[{"up_to":"10","unit":"5"},{"unit":"4.5","flat":100}],"minimum":1000},"usage":[{"meter":"`+meter+`","included":"1000","overage":{"model":"package","unit":"2","block":100},"trial_included":"10"}],
 			"currencies":{"EUR":{"amount":0,"setup_fee":450,"trial_amount":180,"charge":{"model":"flat","unit":"45"},"overage":[{"model":"per_unit","unit":"0.02"}]}},"convert":true,"payments":24,"next_price":"`+p.monthly+`"}`)
 		s.send("what contradicts itself", "POST", "/v1/prices", `{"product":"`+p.product+`","amount":1,"currency":"USD","trial_days":3,"payments":3,"split":true,"anchor_day":31,"dates":["2026-02-30"],
-			"charge":{"model":"volume","unit":"1"},"usage":[{"meter":"`+meter+`","overage":{"model":"flat","unit":"0.001"}}],"currencies":{"usd":{"amount":1}}}`)
+			"charge":{"model":"volume","unit":"1"},"usage":[{"meter":"`+meter+`","overage":{"model":"flat","unit":"0.001"}}],"currencies":{"USD":{"amount":1}}}`)
+		s.send("what cannot be read", "POST", "/v1/prices", `{"product":"`+p.product+`","amount":1,"currency":"USD","currencies":{"usd":{"amount":1}},"charge":{"model":"per_unit","unit":"1,5"},"prepaid":{"meter":"calls","units":""}}`)
 		s.send("not a price of this place", "POST", "/v1/prices", `{"product":"`+p.product+`","amount":1,"currency":"USD","interval":"month","payments":2,"next_price":"prc_0000000000001"}`)
 		s.send("in three parts on days", "POST", "/v1/prices", `{"product":"`+p.product+`","amount":100,"currency":"USD","dates":["2026-03-01","2026-04-01"]}`)
 		s.send("a rate", "POST", "/v1/exchange-rates", `{"currency":"EUR","rate":"0.9214"}`)
