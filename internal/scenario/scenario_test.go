@@ -160,3 +160,17 @@ func TestFailuresNameTheLine(t *testing.T) {
 		})
 	}
 }
+
+// Whatever a line holds, it is read or refused with the line's number.
+func FuzzLine(f *testing.F) {
+	for _, line := range []string{"zone Europe/Berlin currency EUR tax 0.19", `zone "" currency ""`, "proration", `tax "`, "country DE # Germany", "currency EUR currency XXX"} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		line, _, _ = strings.Cut(line, "\n")
+		_, err := scenario.Run(context.Background(), scenario.Stage{}, strings.NewReader("account "+line+"\nada dances\n"))
+		if err == nil || !strings.HasPrefix(err.Error(), "line 1: ") && !strings.HasPrefix(err.Error(), "line 2: ada dances: a story begins with") {
+			t.Errorf("it came out as %v", err)
+		}
+	})
+}
