@@ -191,7 +191,7 @@ func checkoutPage(p web.PublicPage, s sale) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = web.Disclosure("Buying for a company?", s.Company != "" || s.TaxID != "" || web.ProblemOf(s.Problems, "company") != "" || web.ProblemOf(s.Problems, "tax_id") != "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var7), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = web.Disclosure("Buying for a company?", s.business()).Render(templ.WithChildren(ctx, templ_7745c5c3_Var7), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

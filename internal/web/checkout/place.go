@@ -115,3 +115,14 @@ func (s sale) taxIDSaid() (words string, bad bool) {
 	}
 	return "It is printed on the invoice. No register says more about it.", false
 }
+
+// business reports whether the fields for companies are open: something stands in them,
+// or is wrong with them.
+func (s sale) business() bool {
+	for _, field := range []string{"company", "tax_id", "address"} {
+		if web.ProblemOf(s.Problems, field) != "" && (field != "address" || !s.ships()) {
+			return true
+		}
+	}
+	return s.Company != "" || s.TaxID != "" || s.Address != "" && !s.ships()
+}
