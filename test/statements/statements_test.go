@@ -47,6 +47,8 @@ var allow = dbtest.Allow{
 		"from ledger_entry where account_id = $1", "from invoice where account_id = $1 group by", "from payment where account_id = $1 and state = 'succeeded' group by",
 		"from refund where account_id = $1 and state = 'succeeded' group by", "select id, state, amount from payment", "select id, state, amount from refund",
 		"from invoice_series s where s.account_id",
+		"from credit_note c left join", "select n.invoice_id, n.line, sum(n.amount) as net", "from credit_balance where account_id = $1 group by", "from credit_entry where account_id = $1 group by",
+		"select customer_id, currency, minor from credit_balance", "select id as coupon_id, redeemed as total",
 		// Sums over an account's subscriptions, for its first page.
 		"from subscription where account_id = $1 group by state", "where account_id = $1 and state in ('active', 'past_due') group by",
 		// Frees what a dead process held, once, at a start.
@@ -54,6 +56,7 @@ var allow = dbtest.Allow{
 		// An account has a handful of these, and the list wants them all.
 		"from api_key where account_id = $1 order by id", "from membership where account_id = $1 order by member_id",
 		"from endpoint where account_id = $1", "from campaign where account_id = $1", "from account order by id",
+		"from exchange_rate where account_id = $1 order by",
 	},
 }
 
@@ -99,6 +102,7 @@ func live(t *testing.T, d *db.DB) {
 	must(err)
 	call := commerce.Call{Account: made.Account, Actor: event.Actor{Kind: event.ByOperator, Name: "test"}}
 	stories(t, s, r, call)
+	engine(t, s, r, call)
 	reads(t, s, r, call, gateways, made)
 }
 
