@@ -215,6 +215,9 @@ func problemsOf(err error) []web.Problem {
 		if strings.HasPrefix(p.Field, "line-") {
 			word = "The amount of this line"
 		}
+		if word == "" {
+			word = catalogWord(p.Field)
+		}
 		if word != "" && p.Message != "" {
 			list[i].Message = word + " " + strings.ToLower(p.Message[:1]) + p.Message[1:] + "."
 		}

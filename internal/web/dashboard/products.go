@@ -2,19 +2,18 @@ package dashboard
 
 import (
 	"net/http"
-	"strconv"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/a-h/templ"
-	"golang.org/x/text/language"
 
 	"perennial/internal/catalog"
 	"perennial/internal/commerce"
 	"perennial/internal/fault"
 	"perennial/internal/id"
-	"perennial/internal/money"
-	"perennial/internal/period"
 	"perennial/internal/report"
+	"perennial/internal/usage"
 	"perennial/internal/web"
 )
 
@@ -67,111 +66,106 @@ func (v *visit) checkoutURL(slug string) string {
 	return scheme + v.r.Host + v.checkoutPath(slug)
 }
 
-// intervals are the choices of how often a price is charged.
-var intervals = []web.Option{{Value: "month", Label: "Every month"}, {Value: "year", Label: "Every year"}, {Value: "once", Label: "Once"}, {Value: "week", Label: "Every week"},
-	{Value: "3 months", Label: "Every 3 months"}, {Value: "6 months", Label: "Every 6 months"}, {Value: "day", Label: "Every day"}, {Value: "other", Label: "Other (say below)"}}
-
-// priceForm is the form of a new price, alone or with its product, as it was filled in.
-type priceForm struct {
-	Product, Description                 string // only with a new product
-	Label, Amount, Currency              string
-	Interval, Other, TrialDays, SetupFee string
-	MaxQuantity                          string
-	Key                                  string
-	Problems                             []web.Problem
+// priceFormOf is the form of a price with what it offers to choose from.
+func (v *visit) priceFormOf(f filled, path string) (priceForm, error) {
+	form := priceForm{filled: f, path: path}
+	var err error
+	if form.meters, err = v.report.Meters(v.r.Context(), v.acc.ID, 0, maxChoices); err != nil {
+		return form, err
+	}
+	form.meters = slices.DeleteFunc(form.meters, func(m usage.Meter) bool { return m.State != usage.Active })
+	offers, err := v.report.Offers(v.r.Context(), v.acc.ID, 0, maxChoices)
+	for _, o := range offers {
+		for _, p := range o.Prices {
+			if o.Product.State == catalog.Active && p.State == catalog.Active && p.Recurring() && len(p.Terms.Dates) == 0 {
+				form.next = append(form.next, web.Option{Value: p.ID.String(), Label: o.Product.Name + ": " + v.catalogPrice(p)})
+			}
+		}
+	}
+	if len(form.next) > 0 {
+		form.next = append([]web.Option{{Label: "It ends"}}, form.next...)
+	}
+	return form, err
 }
 
-func (v *visit) postedPrice() priceForm {
-	get := func(name string) string { return strings.TrimSpace(v.r.PostForm.Get(name)) }
-	return priceForm{Product: get("name"), Description: strings.ReplaceAll(get("description"), "\r\n", "\n"), Label: get("price_name"), Amount: get("amount"), Currency: get("currency"),
-		Interval: get("interval"), Other: get("other_interval"), TrialDays: get("trial_days"), SetupFee: get("setup_fee"), MaxQuantity: get("max_quantity"), Key: operationKey()}
-}
+// maxChoices is how many things a form offers to choose from.
+const maxChoices = 200
 
-// price reads the form. All wrong inputs are told at once.
-func (f priceForm) price() (commerce.CreatePrice, error) {
-	var bad fault.Fields
-	c := commerce.CreatePrice{Name: f.Label}
-	currency, err := money.ParseCurrency(f.Currency)
+// posted is the form of a price as it was sent; a wrong one has been answered when ok is
+// false.
+func (v *visit) postedPrice(path string) (f priceForm, ok bool) {
+	if !v.form() {
+		return f, false
+	}
+	values := make(url.Values, len(v.r.PostForm))
+	for name, list := range v.r.PostForm {
+		if len(list) > 0 && name != keyField {
+			values.Set(name, strings.ReplaceAll(list[0], "\r\n", "\n"))
+		}
+	}
+	f, err := v.priceFormOf(filled{Values: values}, path)
 	if err != nil {
-		bad.Add("currency", err)
-		return c, bad.Err()
+		v.fail(err)
 	}
-	if c.Amount, err = money.ParseLocale(f.Amount, currency, language.English); err != nil {
-		bad.Add("amount", err)
+	return f, err == nil
+}
+
+// examples answers what quantities cost by a form that is not sent yet.
+func (v *visit) examples() {
+	f, ok := v.postedPrice("")
+	if !ok {
+		return
 	}
-	interval := f.Interval
-	if interval == "other" {
-		interval = f.Other
-	}
-	if interval != "once" {
-		if c.Interval, err = period.ParseInterval(interval); err != nil {
-			bad.Bad("interval", "%s", fault.As(err).Message)
-		}
-	}
-	if f.TrialDays != "" {
-		if c.TrialDays, err = strconv.Atoi(f.TrialDays); err != nil {
-			bad.Bad("trial_days", "must be a whole number of days")
-		}
-	}
-	if f.SetupFee != "" {
-		fee, err := money.ParseLocale(f.SetupFee, currency, language.English)
-		if err != nil {
-			bad.Add("setup_fee", err)
-		}
-		c.SetupFee = fee.Minor
-	}
-	c.MaxQuantity = catalog.MaxQuantity
-	if f.MaxQuantity != "" {
-		if c.MaxQuantity, err = strconv.ParseInt(f.MaxQuantity, 10, 64); err != nil {
-			bad.Bad("max_quantity", "must be a whole number")
-		}
-	}
-	if err := bad.Err(); err != nil {
-		return c, err
-	}
-	// The product is made before its price, so a price that would be refused is told
-	// before anything is made.
-	made := catalog.Price{Name: c.Name, Amount: c.Amount, Interval: c.Interval, TrialDays: c.TrialDays, SetupFee: money.Amount{Minor: c.SetupFee, Currency: currency},
-		MaxQuantity: c.MaxQuantity, State: catalog.Active}
-	return c, made.Check()
+	f.tidy()
+	f.compute()
+	v.show(exampleBox(f))
 }
 
 func (v *visit) newProduct() {
-	v.showNewProduct(http.StatusOK, priceForm{Currency: string(v.acc.Currency), Interval: "month", Key: operationKey()})
+	f, err := v.priceFormOf(newPriceForm(v.acc.Currency), v.at("products", "new"))
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	v.showNewProduct(http.StatusOK, f)
 }
 
 func (v *visit) showNewProduct(status int, f priceForm) {
 	p := v.page("New product")
 	p.Narrow, p.Crumbs = true, []web.Link{{Label: "Products", Href: v.at("products")}}
+	f.compute()
 	web.Render(v.w, v.r, status, newProductPage(v, p, f))
 }
 
 func (v *visit) createProduct() {
-	if !v.form() {
+	f, ok := v.postedPrice(v.at("products", "new"))
+	if !ok {
 		return
 	}
-	f := v.postedPrice()
+	if f.rearrange() {
+		v.showNewProduct(http.StatusOK, f)
+		return
+	}
 	price, err := f.price()
 	var bad fault.Fields
-	if f.Product == "" {
-		bad.Bad("name", "must not be empty")
-	}
+	bad.Check(f.text("name") != "", "name", "must not be empty")
 	bad.Add("amount", err)
 	o := outcome{err: bad.Err()}
 	if o.err == nil {
 		o = v.onceAs(" product", func(result any) string { return result.(catalog.Product).ID.String() }, func(call commerce.Call) (any, error) {
-			return v.commerce.CreateProduct(v.r.Context(), commerce.CreateProduct{Call: call, Name: f.Product, Description: f.Description})
+			return v.commerce.CreateProduct(v.r.Context(), commerce.CreateProduct{Call: call, Name: f.text("name"), Description: f.text("description")})
 		})
 	}
 	if o.err == nil {
 		if price.Product, o.err = id.Parse[id.Product](o.location); o.err == nil {
 			o = v.addPrice(price, "product-created")
+			o.err = f.asFields(o.err)
 		}
 	}
 	if o.err == nil {
 		v.done(o.location)
 	} else if problems, status, ok := v.again(o.err); ok {
-		f.Problems = problems
+		f.problems = v.inMajor(problems, f.currency())
 		v.showNewProduct(status, f)
 	}
 }
@@ -210,14 +204,19 @@ func (v *visit) product() {
 	}
 	if v.may(products) {
 		p.Header.Primary = web.LinkButton(web.Plain, "New price", here+"/price")
-		p.Header.More = []web.Action{{Label: "Edit", Href: here + "/edit"}}
+		p.Header.More = []web.Action{{Label: "Edit", Href: here + "/edit"}, {Label: "Settings", Href: here + "/settings"}}
 		if o.Product.State == catalog.Active {
 			p.Header.More = append(p.Header.More, web.Action{Label: "Stop selling", Href: here + "/archive", Danger: true})
 		} else {
 			p.Header.More = append(p.Header.More, web.Action{Label: "Sell again", Href: here + "/archive"})
 		}
 	}
-	v.show(productPage(v, p, o))
+	names, err := v.report.PriceNames(v.r.Context(), v.acc.ID, o.Prices)
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	v.show(productPage(v, p, o, names))
 }
 
 func (v *visit) productCrumbs(p catalog.Product) []web.Link {
@@ -226,11 +225,11 @@ func (v *visit) productCrumbs(p catalog.Product) []web.Link {
 
 func (v *visit) editProduct() {
 	if o, ok := v.loadProduct(); ok {
-		v.showEditProduct(o.Product, http.StatusOK, priceForm{Product: o.Product.Name, Description: o.Product.Description, Key: operationKey()})
+		v.showEditProduct(o.Product, http.StatusOK, filled{Values: url.Values{"name": {o.Product.Name}, "description": {o.Product.Description}}})
 	}
 }
 
-func (v *visit) showEditProduct(product catalog.Product, status int, f priceForm) {
+func (v *visit) showEditProduct(product catalog.Product, status int, f filled) {
 	p := v.page("Edit product")
 	p.Narrow, p.Crumbs = true, v.productCrumbs(product)
 	web.Render(v.w, v.r, status, editProductPage(p, v.at("products", product.ID.String()), f))
@@ -241,15 +240,16 @@ func (v *visit) updateProduct() {
 	if !ok || !v.form() {
 		return
 	}
-	f := v.postedPrice()
+	f := filled{Values: v.r.PostForm}
+	name, description := f.text("name"), strings.ReplaceAll(f.text("description"), "\r\n", "\n")
 	here := v.at("products", o.Product.ID.String())
 	done := v.once(func(any) string { return here + "?done=saved" }, func(call commerce.Call) (any, error) {
-		return v.commerce.UpdateProduct(v.r.Context(), commerce.UpdateProduct{Call: call, Product: o.Product.ID, Name: &f.Product, Description: &f.Description})
+		return v.commerce.UpdateProduct(v.r.Context(), commerce.UpdateProduct{Call: call, Product: o.Product.ID, Name: &name, Description: &description})
 	})
 	if done.err == nil {
 		v.done(done.location)
 	} else if problems, status, ok := v.again(done.err); ok {
-		f.Problems = problems
+		f.problems = problems
 		v.showEditProduct(o.Product, status, f)
 	}
 }
@@ -298,28 +298,43 @@ func (v *visit) archive() {
 }
 
 func (v *visit) newPrice() {
-	if o, ok := v.loadProduct(); ok {
-		f := priceForm{Currency: string(v.acc.Currency), Interval: "month", Key: operationKey()}
-		if len(o.Prices) > 0 {
-			f.Currency = string(o.Prices[0].Amount.Currency)
-		}
-		v.showNewPrice(o.Product, http.StatusOK, f)
+	o, ok := v.loadProduct()
+	if !ok {
+		return
 	}
+	currency := v.acc.Currency
+	if len(o.Prices) > 0 {
+		currency = o.Prices[0].Amount.Currency
+	}
+	f, err := v.priceFormOf(newPriceForm(currency), v.at("products", o.Product.ID.String(), "price"))
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	v.showNewPrice(o.Product, http.StatusOK, f)
 }
 
 func (v *visit) showNewPrice(product catalog.Product, status int, f priceForm) {
 	p := v.page("New price")
 	p.Narrow, p.Crumbs = true, v.productCrumbs(product)
 	p.Header.Lead = "A price keeps its terms for ever, so that everybody keeps what they bought. To change one, add a new price and stop selling the old."
-	web.Render(v.w, v.r, status, newPricePage(p, v.at("products", product.ID.String()), f))
+	f.compute()
+	web.Render(v.w, v.r, status, newPricePage(v, p, v.at("products", product.ID.String()), f))
 }
 
 func (v *visit) createPrice() {
 	o, ok := v.loadProduct()
-	if !ok || !v.form() {
+	if !ok {
 		return
 	}
-	f := v.postedPrice()
+	f, ok := v.postedPrice(v.at("products", o.Product.ID.String(), "price"))
+	if !ok {
+		return
+	}
+	if f.rearrange() {
+		v.showNewPrice(o.Product, http.StatusOK, f)
+		return
+	}
 	price, err := f.price()
 	done := outcome{err: err}
 	if err == nil {
@@ -328,8 +343,8 @@ func (v *visit) createPrice() {
 	}
 	if done.err == nil {
 		v.done(done.location)
-	} else if problems, status, ok := v.again(done.err); ok {
-		f.Problems = problems
+	} else if problems, status, ok := v.again(f.asFields(done.err)); ok {
+		f.problems = v.inMajor(problems, f.currency())
 		v.showNewPrice(o.Product, status, f)
 	}
 }
@@ -357,29 +372,35 @@ func (v *visit) archivePrice() {
 	v.done(o.location)
 }
 
-func priceTable(v *visit, o report.ProductView) web.Table {
-	t := web.Table{ID: "prices", Caption: "Prices, table", Columns: []web.Column{{Label: "Price"}, {Label: "Status", Card: true}, {Label: "Trial"}, {Label: "Setup fee", Numeric: true}, {Label: "Action", HideLabel: true, Card: true}},
+func priceTable(v *visit, o report.ProductView, n report.PriceNames) web.Table {
+	t := web.Table{ID: "prices", Caption: "Prices, table", Columns: []web.Column{{Label: "Price"}, {Label: "Status", Card: true}, {Label: "Action", HideLabel: true, Card: true}},
 		Empty: web.EmptyState(web.Empty{Title: "No price yet", Text: "Without a price the checkout page sells nothing.", Primary: web.LinkButton(web.Primary, "New price", v.at("products", o.Product.ID.String(), "price"))})}
 	for _, p := range o.Prices {
-		often := "once"
-		if p.Recurring() {
-			often = "every " + p.Interval.String()
+		name := p.Name
+		if name == "" {
+			name = costOf(p)
 		}
-		status, verb, to := "Active", "Stop selling", catalog.Archived
-		if p.State == catalog.Archived {
-			status, verb, to = "Retired", "Sell again", catalog.Active
-		}
-		row := web.Row{Cells: []templ.Component{web.Stack(v.money(p.Amount)+" "+often, p.Name), web.Status(status), nil, nil, nil}}
-		if p.TrialDays > 0 {
-			row.Cells[2] = web.Text(days(p.TrialDays))
-		}
-		if !p.SetupFee.IsZero() {
-			row.Cells[3] = web.Money(v.money(p.SetupFee))
-		}
+		row := web.Row{Href: v.at("prices", p.ID.String()), Cells: []templ.Component{priceCell(name, sentence(p, n)), web.Status(priceWord(p)), nil}}
 		if v.may(products) {
-			row.Cells[4] = priceSwitch(v.at("prices", p.ID.String(), "archive"), operationKey(), string(to), verb, v.catalogPrice(p))
+			row.Cells[2] = v.priceSwitchOf(p)
 		}
 		t.Rows = append(t.Rows, row)
 	}
 	return t
+}
+
+func priceWord(p catalog.Price) string {
+	if p.State == catalog.Archived {
+		return "Retired"
+	}
+	return "Active"
+}
+
+// priceSwitchOf is the button that stops or begins to sell a price again.
+func (v *visit) priceSwitchOf(p catalog.Price) templ.Component {
+	verb, to := "Stop selling", catalog.Archived
+	if p.State == catalog.Archived {
+		verb, to = "Sell again", catalog.Active
+	}
+	return priceSwitch(v.at("prices", p.ID.String(), "archive"), operationKey(), string(to), verb, v.catalogPrice(p))
 }

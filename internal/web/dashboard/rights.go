@@ -11,6 +11,7 @@ const (
 	subscriptions right = "change customers and subscriptions"
 	refunds       right = "refund and void"
 	products      right = "change the catalog"
+	taxes         right = "change taxes and billing settings"
 	keys          right = "manage API keys"
 )
 
@@ -20,6 +21,7 @@ var grantors = map[right]string{
 	subscriptions: "An owner, admin, or someone in finance or support",
 	refunds:       "An owner, admin, or someone in finance or support",
 	products:      "An owner or admin",
+	taxes:         "An owner, admin, or someone in finance",
 	keys:          "An owner, admin or developer",
 }
 
@@ -29,9 +31,9 @@ func may(role account.Role, r right, mode account.Mode) bool {
 	case account.Owner, account.Admin:
 		return true
 	case account.Finance, account.Support:
-		return r == see || r == subscriptions || r == refunds
+		return r == see || r == subscriptions || r == refunds || r == taxes && role == account.Finance
 	case account.Developer:
-		return r == keys || r == see || mode == account.Sandbox && r != products
+		return r == keys || r == see || mode == account.Sandbox && r != products && r != taxes
 	case account.Analyst:
 		return r == see
 	}

@@ -144,7 +144,7 @@ func (v *visit) nav() []web.NavGroup {
 	nav := []web.NavGroup{
 		{Items: []web.NavItem{item("Home", "home", "h"), item("Customers", "people", "c", "customers"), item("Subscriptions", "repeat", "s", "subscriptions")}},
 		{Label: "Money", Icon: "money", Items: []web.NavItem{item("Invoices", "", "i", "invoices"), item("Payments", "", "", "payments"), item("Credit notes", "", "", "credit-notes")}},
-		{Items: []web.NavItem{item("Products", "box", "p", "products")}},
+		{Label: "Catalog", Icon: "box", Items: []web.NavItem{item("Products", "", "p", "products"), item("Coupons", "", "o", "coupons"), item("Meters", "", "m", "meters")}},
 	}
 	var developers []web.NavItem
 	if v.may(keys) {
@@ -156,7 +156,8 @@ func (v *visit) nav() []web.NavGroup {
 	if len(developers) > 0 {
 		nav = append(nav, web.NavGroup{Label: "Developers", Icon: "code", Items: developers})
 	}
-	return nav
+	return append(nav, web.NavGroup{Label: "Settings", Icon: "settings", Items: []web.NavItem{item("Taxes", "", "", "settings", "tax"), item("Shipping", "", "", "settings", "shipping"),
+		item("Exchange rates", "", "", "settings", "exchange-rates"), item("Billing", "", "", "settings", "billing")}})
 }
 
 func (v *visit) newMenu() []web.Link {
@@ -165,7 +166,7 @@ func (v *visit) newMenu() []web.Link {
 		links = append(links, web.Link{Label: "Customer", Href: v.at("customers", "new")})
 	}
 	if v.may(products) {
-		links = append(links, web.Link{Label: "Product", Href: v.at("products", "new")})
+		links = append(links, web.Link{Label: "Product", Href: v.at("products", "new")}, web.Link{Label: "Coupon", Href: v.at("coupons", "new")})
 	}
 	if v.may(keys) {
 		links = append(links, web.Link{Label: "API key", Href: v.at("developers", "keys")})
@@ -215,7 +216,20 @@ var notices = map[string]*web.Message{
 	"credit-given":             {Kind: web.Success, Title: "The customer has more credit"},
 	"credit-taken":             {Kind: web.Success, Title: "The customer has less credit"},
 	"units-changed":            {Kind: web.Success, Title: "The units were changed"},
-	"tax-id-checked":           {Kind: web.Success, Title: "The tax ID was checked", Text: "What is known of it stands below."},
+	"coupon-created":           {Kind: web.Success, Title: "The coupon was created", Text: "Buyers type its code at the checkout."},
+	"coupon-archived":          {Kind: web.Success, Title: "The coupon is not taken any more", Text: "Discounts that were sold go on."},
+	"coupon-reactivated":       {Kind: web.Success, Title: "The coupon is taken again"},
+	"meter-created":            {Kind: web.Success, Title: "The meter was created", Text: "Name it in a price, and let your program report usage."},
+	"meter-archived":           {Kind: web.Success, Title: "The meter does not count any more", Text: "What was counted is billed."},
+	"meter-reactivated":        {Kind: web.Success, Title: "The meter counts again"},
+	"tax-created":              {Kind: web.Success, Title: "The tax profile was created", Text: "Add your rules, then use it for new sales."},
+	"tax-used":                 {Kind: web.Success, Title: "The tax of new sales was changed", Text: "Subscriptions that run keep the profile that they began with."},
+	"rule-added":               {Kind: web.Success, Title: "The rule was added"},
+	"rules-added":              {Kind: web.Success, Title: "The rules were saved"},
+	"rule-removed":             {Kind: web.Success, Title: "The rule was removed"},
+	"rate-set":                 {Kind: web.Success, Title: "The exchange rate was set", Text: "It holds for sales from now on."},
+
+	"tax-id-checked": {Kind: web.Success, Title: "The tax ID was checked", Text: "What is known of it stands below."},
 }
 
 // find reads the {id} of the address; a wrong one has been answered when ok is

@@ -44,17 +44,16 @@ func zoneAttrs(chosen bool) templ.Attributes {
 
 // catalogPrice is a price in words: "Monthly, €29.00 every month, 14 days free".
 func (v *visit) catalogPrice(p catalog.Price) string {
-	text := v.money(p.Amount)
-	if p.Recurring() {
-		text += " every " + p.Interval.String()
-	} else {
-		text += " once"
-	}
+	text := costOf(p)
 	if p.Name != "" {
 		text = p.Name + ", " + text
 	}
 	if p.TrialDays > 0 {
-		text += fmt.Sprintf(", %s free", days(p.TrialDays))
+		if p.Terms.TrialAmount > 0 {
+			text += ", " + days(p.TrialDays) + " for " + v.minor(p.Terms.TrialAmount, p.Amount.Currency)
+		} else {
+			text += fmt.Sprintf(", %s free", days(p.TrialDays))
+		}
 	}
 	if !p.SetupFee.IsZero() {
 		text += ", " + v.money(p.SetupFee) + " to set up"
