@@ -216,12 +216,19 @@ type next struct {
 	Amount string
 }
 
+// dueWords tell the steps that are no plain charge.
+var dueWords = map[subscription.Step]string{subscription.Complete: "Its last payment's period is over", subscription.ChangeDue: "Its plan changes", subscription.PauseNow: "It pauses",
+	subscription.PauseFee: "The fee of its pause is charged", subscription.EndOfPause: "Its pause ends"}
+
 // due tells what a due step will do and the amount with tax.
 func (v *visit) due(d report.Due) next {
 	n := next{At: d.At}
 	switch d.Step {
 	case subscription.Finish:
 		n.Text = "Ends"
+		return n
+	case subscription.Complete, subscription.ChangeDue, subscription.PauseNow, subscription.PauseFee, subscription.EndOfPause:
+		n.Text = dueWords[d.Step] // what they cost stands on the subscription's page
 		return n
 	case subscription.Retry:
 		n.Text = "Tries the unpaid invoice again"
