@@ -270,7 +270,7 @@ func (a *API) subscriptionRoutes() {
 			At        *time.Time `json:"at,omitempty" doc:"Of date."`
 			Reason    string     `json:"reason,omitempty" maxLength:"500"`
 			Override  bool       `json:"override,omitempty" doc:"End also what the product does not let its customers end so."`
-			BillUsage bool       `json:"bill_usage,omitempty" doc:"With now: charge the usage of the last period."`
+			BillUsage bool       `json:"bill_usage,omitempty" doc:"Charge the usage of the last period at the end."`
 		}
 	}
 	write(a, operation{id: "cancel-subscription", path: "/v1/subscriptions/{id}/cancel", status: http.StatusOK, tag: "Subscriptions", summary: "End a subscription, now or later"},
@@ -282,7 +282,6 @@ func (a *API) subscriptionRoutes() {
 			var f fault.Fields
 			b := in.Body
 			at := instantFor(&f, "at", b.At, "date", b.When)
-			f.Check(!b.BillUsage || b.When == "now", "bill_usage", "needs when to be now")
 			if err := f.Err(); err != nil {
 				return subscription.Subscription{}, err
 			}

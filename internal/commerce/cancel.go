@@ -29,7 +29,7 @@ type Cancel struct {
 	At           time.Time // of subscription.AtDate
 	Reason       string    // the canceler's own words, at most 500 bytes
 	Override     bool      // the merchant may end what the product does not let its customers end
-	BillUsage    bool      // charge the usage of the last period now; only when it ends now
+	BillUsage    bool      // charge the usage of the last period at the end
 }
 
 // Cancel ends a subscription now or schedules its end, within what its product allows.
@@ -49,16 +49,17 @@ func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscripti
 			return sub, err
 		}
 		if c.BillUsage {
-			if c.When != subscription.Now {
-				return sub, fault.BadField("bill_usage", "can only be asked for an end that comes now")
+			if c.When == subscription.Now {
+				work, err = s.billUsage(tx, a, &sub, c.Actor, now)
 			}
-			if work, err = s.billUsage(tx, a, &sub, c.Actor, now); err != nil {
+			if err != nil {
 				return sub, err
 			}
 		}
 		if err := sub.Cancel(c.When, c.At.UTC().Truncate(time.Microsecond), now); err != nil {
 			return sub, err
 		}
+		sub.Extras.BillUsage = c.BillUsage && sub.State != subscription.Canceled
 		if err := subscription.SaveOne(tx, &sub); err != nil {
 			return sub, err
 		}

@@ -74,6 +74,37 @@ func TestUsageBilledAtTheEnd(t *testing.T) {
 	})
 }
 
+// A subscription that ends by itself after its last payment bills what it used in the last
+// period, and so does a scheduled end of which that was asked; any other end does not.
+func TestUsageAtEndsToCome(t *testing.T) {
+	onBoth(t, func(w *world) {
+		meter := w.meter("calls")
+		terms := catalog.Terms{Usage: []catalog.Metered{{Meter: meter, Included: w.decimal("100"), Overage: catalog.Charge{Model: catalog.PerUnit, Unit: w.decimal("0.05")}}}}
+		endless := w.plan("Metered", 1000, terms)
+		terms.Payments = 1
+		once := w.plan("One month", 1000, terms)
+		completed, asked, plain := w.subscribed(once.ID, "tok_visa"), w.subscribed(endless.ID, "tok_visa"), w.subscribed(endless.ID, "tok_visa")
+		for i, sub := range []id.Subscription{completed, asked, plain} {
+			w.used(sub, "calls", "140", fmt.Sprint(i))
+		}
+		for sub, bill := range map[id.Subscription]bool{asked: true, plain: false} {
+			_, err := w.s.Cancel(w.Context(), commerce.Cancel{Call: w.call, Subscription: sub, When: subscription.AtPeriodEnd, BillUsage: bill})
+			w.ok(err)
+		}
+		w.advance(start.AddDate(0, 2, 0))
+		for sub, want := range map[id.Subscription]int{completed: 2, asked: 2, plain: 1} {
+			list := w.invoices(sub)
+			same(w, "state", w.sub(sub).State, subscription.Canceled)
+			same(w, "invoices", len(list), want)
+			if want == 2 {
+				same(w, "reason", list[1].Reason, invoice.Usage)
+				same(w, "total", list[1].Total.Minor, int64(200))
+				same(w, "state of the last invoice", list[1].State, invoice.Paid)
+			}
+		}
+	})
+}
+
 // Usage that arrives while its invoice is made is either on it or on the next one.
 func TestUsageRacesTheInvoice(t *testing.T) {
 	onBoth(t, func(w *world) {

@@ -10,6 +10,7 @@ import (
 	"perennial/internal/event"
 	"perennial/internal/fault"
 	"perennial/internal/id"
+	"perennial/internal/payment"
 	"perennial/internal/period"
 	"perennial/internal/subscription"
 )
@@ -199,14 +200,33 @@ type Reactivate struct {
 }
 
 // Reactivate brings an ended subscription back at its old terms. It costs nothing up to
-// its next charge.
+// its next charge, which its old payment method pays while that is usable, else the
+// customer's newest usable one.
 func (s *Service) Reactivate(ctx context.Context, c Reactivate) (subscription.Subscription, error) {
-	return s.move(ctx, c.Call, c.Subscription, func(_ *db.Tx, _ account.Account, sub *subscription.Subscription, now time.Time) (event.Kind, map[string]any, error) {
+	return s.move(ctx, c.Call, c.Subscription, func(tx *db.Tx, a account.Account, sub *subscription.Subscription, now time.Time) (event.Kind, map[string]any, error) {
 		next := c.NextCharge.UTC().Truncate(time.Microsecond)
 		if c.NextCharge.IsZero() {
 			next = now
 		}
-		err := sub.Reactivate(next, now)
-		return event.Reactivated, map[string]any{"next_charge": next}, err
+		if err := sub.Reactivate(next, now); err != nil {
+			return "", nil, err
+		}
+		methods, err := payment.Methods(tx, a.ID, sub.Customer)
+		if err != nil {
+			return "", nil, err
+		}
+		var newest id.Method
+		for _, m := range methods {
+			if m.State != payment.Usable {
+				continue
+			}
+			if m.ID == sub.Method {
+				newest = m.ID
+				break
+			}
+			newest = max(newest, m.ID)
+		}
+		sub.Method = newest
+		return event.Reactivated, map[string]any{"next_charge": next}, nil
 	})
 }

@@ -90,6 +90,9 @@ func (s *Service) upcoming(tx *db.Tx, a account.Account, sub subscription.Subscr
 	if err := w.load(tx, list); err != nil {
 		return u, err
 	}
+	if err := w.loadUsage(tx, list); err != nil {
+		return u, err
+	}
 	next := &list[0]
 	if next.EndPeriod > 0 && next.Period+1 >= next.EndPeriod {
 		following := w.prices[next.Price].Terms.NextPrice

@@ -287,6 +287,9 @@ func (r *renewal) claim(ctx context.Context) ([]*collection, int, error) {
 		if r.walk {
 			subs = w.alike(subs)
 		}
+		if err := w.loadUsage(tx, subs); err != nil {
+			return err
+		}
 		due = len(subs)
 		for i := range subs {
 			now := w.at(&subs[i])
@@ -362,7 +365,7 @@ func (w *claiming) load(tx *db.Tx, subs []subscription.Subscription) error {
 		return err
 	}
 	if len(invoices) == 0 {
-		return w.loadUsage(tx, subs)
+		return nil
 	}
 	if w.unpaid, err = invoice.ByID(tx, acc, invoices); err != nil {
 		return err
@@ -370,10 +373,7 @@ func (w *claiming) load(tx *db.Tx, subs []subscription.Subscription) error {
 	if w.attempts, err = payment.OfInvoices(tx, acc, invoices); err != nil {
 		return err
 	}
-	if err := w.loadPending(tx, seen); err != nil {
-		return err
-	}
-	return w.loadUsage(tx, subs)
+	return w.loadPending(tx, seen)
 }
 
 // at is when what is due on a subscription happens.
@@ -421,7 +421,7 @@ func (w *claiming) decide(sub *subscription.Subscription, now time.Time) error {
 	pending, tries := w.pending(sub), w.attempts[sub.Invoice]
 	switch sub.Due(now, pending != nil) {
 	case subscription.Finish:
-		w.end(sub, sub.CancelAt, subscription.ByRequest, now)
+		return w.endBilled(sub, sub.CancelAt, subscription.ByRequest, now)
 	case subscription.Resume:
 		c := w.collect(sub, w.unpaid[sub.Invoice], now)
 		c.payment, c.method = *pending, w.methods[pending.Method]
@@ -492,8 +492,12 @@ func (w *claiming) attempt(c *collection, number int) {
 		c.result = payment.Result{Outcome: payment.Declined, Code: "no_payment_method"}
 		return
 	}
-	w.payments = append(w.payments, payment.Payment{ID: id.New[id.Payment](), Account: w.account.ID, Invoice: c.invoice.ID, Customer: c.invoice.Customer,
-		Method: c.method.ID, Gateway: c.method.Gateway, Attempt: number, State: payment.Pending, Amount: c.invoice.Due(), CreatedAt: c.at})
+	p := payment.Payment{ID: id.New[id.Payment](), Account: w.account.ID, Invoice: c.invoice.ID, Customer: c.invoice.Customer,
+		Method: c.method.ID, Gateway: c.method.Gateway, Attempt: number, State: payment.Pending, Amount: c.invoice.Due(), CreatedAt: c.at}
+	if c.sub.State == subscription.Canceled { // nobody resumes it: the payment itself is asked for
+		p.AskAt = payment.NextAsk(c.at, c.at)
+	}
+	w.payments = append(w.payments, p)
 	w.attempted = append(w.attempted, c)
 }
 

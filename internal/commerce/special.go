@@ -78,7 +78,8 @@ func (w *claiming) loadUsage(tx *db.Tx, subs []subscription.Subscription) error 
 		if len(w.prices[s.Price].Terms.Usage) == 0 {
 			continue
 		}
-		if step := s.Due(w.at(s), w.pending(s) != nil); w.preview || step == subscription.Bill || step == subscription.Complete {
+		step := s.Due(w.at(s), w.pending(s) != nil)
+		if w.preview || step == subscription.Bill || step == subscription.Complete || step == subscription.Finish && s.Extras.BillUsage {
 			list = append(list, s)
 		}
 	}
@@ -219,8 +220,7 @@ func (w *claiming) billSpecial(sub *subscription.Subscription, price catalog.Pri
 func (w *claiming) complete(sub *subscription.Subscription, now time.Time) error {
 	next := w.prices[sub.Price].Terms.NextPrice
 	if next == 0 || sub.Extras.Alone {
-		w.end(sub, sub.Span.To, subscription.Completed, now)
-		return nil
+		return w.endBilled(sub, sub.Span.To, subscription.Completed, now)
 	}
 	was := sub.Price
 	if err := w.chain(sub); err != nil {
@@ -279,6 +279,43 @@ func (w *claiming) lastUsage(sub *subscription.Subscription) error {
 	}
 	w.special.last[sub.ID] = lines
 	return err
+}
+
+// endBilled closes a subscription and bills what it used and was not billed for. Nobody
+// tries again when that is declined: the invoice stays open.
+func (w *claiming) endBilled(sub *subscription.Subscription, at time.Time, why subscription.EndReason, now time.Time) error {
+	counters := w.special.measures.counters[sub.ID]
+	if len(counters) == 0 {
+		w.end(sub, at, why, now)
+		return nil
+	}
+	b, err := w.billing(sub, w.prices[sub.Price], w.products[sub.Product], now)
+	if err != nil {
+		return err
+	}
+	b.used, b.discounts = used{meters: w.special.measures.meters, counters: counters}, nil
+	list, err := b.forUsage()
+	if err != nil {
+		return err
+	}
+	lines, _, err := b.lines(list)
+	if err != nil {
+		return err
+	}
+	span, was, part := sub.Span, sub.Period, sub.Extras.Aside+1
+	w.end(sub, at, why, now)
+	if len(lines) == 0 {
+		return nil
+	}
+	sub.Extras.Aside = part
+	v := invoice.Invoice{ID: id.New[id.Invoice](), Account: w.account.ID, Customer: sub.Customer, Subscription: sub.ID, Reason: invoice.Usage, Period: was, Part: part,
+		Span: span, Seller: w.account.Profile, Buyer: w.versions[sub.Customer], CreatedAt: now, Notes: invoice.Notes{Text: sub.Extras.Note, Fields: sub.Extras.Fields}}
+	v.Notes.Tax, v.Notes.Evidence = b.tax.notes()
+	if err := w.issue(sub, &v, lines); err != nil {
+		return err
+	}
+	sub.LeaseUntil = time.Time{} // nothing is ever due on it again
+	return nil
 }
 
 // end closes a subscription.

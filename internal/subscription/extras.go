@@ -42,6 +42,8 @@ type Extras struct {
 	CollectAt time.Time `json:"collect_at,omitzero"`
 	// Uncharged says that nothing that coupons care for was charged yet.
 	Uncharged bool `json:"uncharged,omitempty"`
+	// BillUsage says that the scheduled end bills what was used up to it.
+	BillUsage bool `json:"bill_usage,omitempty"`
 	Alone     bool `json:"alone,omitempty"` // nothing follows its last payment
 	Aside     int  `json:"aside,omitempty"` // invoices beside those of its periods so far; numbers them
 
@@ -78,7 +80,7 @@ type Pausing struct {
 // IsZero reports whether a subscription is as plain as they come.
 func (e Extras) IsZero() bool {
 	return e.Charge == nil && e.Discounts == nil && e.Rate.IsZero() && e.Whole == 0 && e.Parts == 0 && e.Trial == (Trial{}) && e.Dates == nil && e.Grace == 0 && !e.Items &&
-		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.CollectAt.IsZero() && e.Held == (Held{}) && e.Short == 0 && !e.Uncharged && !e.Alone && e.Aside == 0 && e.Note == "" && e.Fields == nil
+		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.CollectAt.IsZero() && e.Held == (Held{}) && e.Short == 0 && !e.Uncharged && !e.Alone && !e.BillUsage && e.Aside == 0 && e.Note == "" && e.Fields == nil
 }
 
 // text is the extras as they are kept.

@@ -64,7 +64,7 @@ func (s *Subscription) UndoCancel() error {
 	if s.State == Canceled || s.CancelAt.IsZero() {
 		return fault.New(fault.Conflict, "the subscription has no scheduled end").WithCode("not_scheduled_to_end")
 	}
-	s.CancelAt, s.Extras.Alone = time.Time{}, false
+	s.CancelAt, s.Extras.Alone, s.Extras.BillUsage = time.Time{}, false, false
 	if s.Invoice == 0 && s.LeaseUntil.IsZero() {
 		s.plan()
 	}
