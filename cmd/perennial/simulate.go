@@ -30,6 +30,7 @@ type simulate struct {
 	Years     int    `help:"How many years each merchant lives." default:"2"`
 	Faults    bool   `help:"Let the process die at random writes and calls to the gateway, and go on."`
 	Strides   bool   `help:"Advance clocks in several strides instead of one; the history must be the same."`
+	Plain     bool   `help:"Leave out what changes terms, calendar and price of subscriptions."`
 	Races     bool   `help:"Let several act on one subscription at the same moment; there is no digest then."`
 	Postgres  string `help:"Live in this empty PostgreSQL database instead of a SQLite file that is thrown away." placeholder:"URL"`
 	History   bool   `help:"Print what happens, line by line."`
@@ -141,7 +142,7 @@ func (c *simulate) live(t *terminal, seed uint64) (simulation.Result, error) {
 			return simulation.Result{}, fault.New(fault.Conflict, "the database holds an account that was not simulated; name an empty database")
 		}
 	}
-	o := simulation.Options{Seed: seed, Customers: c.Customers, Years: c.Years, Faults: c.Faults, Strides: c.Strides, Races: c.Races}
+	o := simulation.Options{Seed: seed, Customers: c.Customers, Years: c.Years, Faults: c.Faults, Strides: c.Strides, Races: c.Races, Plain: c.Plain}
 	if c.History {
 		o.Log = t.out
 	}

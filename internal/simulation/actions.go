@@ -52,7 +52,7 @@ func init() { //nolint:gochecknoinits // the actions name functions that name th
 		{"void", 30, hasOpen, void},
 		{"collect", 45, hasOpen, collect},
 
-		{"the last request comes again", 20, func(w *world) bool { return len(w.requests) > 0 }, repeatLast},
+		{"the last request comes again", 30, func(w *world) bool { return len(w.requests) > 0 }, repeatLast},
 		{"an older request comes again", 10, func(w *world) bool { return len(w.requests) > 0 }, repeatOlder},
 
 		{"several at once", 120, func(w *world) bool { return w.o.Races && len(w.subs) > 0 }, together},
@@ -62,6 +62,11 @@ func init() { //nolint:gochecknoinits // the actions name functions that name th
 		{"a product is archived", 1, func(w *world) bool { return len(w.prices) > 3 }, archiveProduct},
 		{"another tax rate", 3, always, otherTax},
 		{"the merchant moves", 1, always, moves},
+	}
+	for _, a := range append(stories(), documents()...) {
+		can := a.can
+		a.can = func(w *world) bool { return !w.o.Plain && can(w) }
+		actions = append(actions, a)
 	}
 }
 
@@ -162,14 +167,20 @@ func (w *world) order(sell commerce.Sell) (commerce.Sell, string) {
 	if w.roll(2) {
 		sell.Quantity = p.most + 1
 	}
-	if w.roll(10) {
+	if !p.special && w.roll(10) {
 		shown := money.Amount{Minor: w.firstDue(p, sell.Quantity), Currency: w.currency}
 		if w.roll(30) {
 			shown.Minor++
 		}
 		sell.Shown = &shown
 	}
-	return sell, fmt.Sprintf(" p%d x %d", p.n, sell.Quantity)
+	what := fmt.Sprintf(" p%d x %d", p.n, sell.Quantity)
+	if who := w.customerOf[sell.Customer]; who != nil && len(w.coupons) > 0 && w.roll(30) {
+		sell.Options.Coupons = []string{among(w.rng, w.coupons)}
+		who.cheaper = true
+		what += " less " + sell.Options.Coupons[0]
+	}
+	return sell, what
 }
 
 func (w *world) sell(ctx context.Context, sell commerce.Sell) (string, error) {
@@ -299,7 +310,7 @@ func detach(ctx context.Context, w *world) (string, error) {
 
 // giving draws a payment: mostly one of the latest that has something left.
 func (w *world) giving() *paid {
-	recent := w.paid[max(0, len(w.paid)-20):]
+	recent := w.paid[max(0, len(w.paid)-20):] // what a credit note took back of it is not known here
 	if left := those(recent, func(p *paid) bool { return p.back < p.amount }); len(left) > 0 && !w.roll(5) {
 		return among(w.rng, left)
 	}
@@ -358,7 +369,12 @@ func repeatLast(ctx context.Context, w *world) (string, error) {
 	if strings.HasPrefix(r.outcome, "pending") {
 		return "is under way", nil
 	}
-	return r.outcome, w.again(ctx, r)
+	if r.final {
+		return r.outcome, w.again(ctx, r)
+	}
+	outcome, err := w.deliver(ctx, r) // refusals are not remembered, and the clock may have gone on
+	r.answered(outcome)
+	return outcome, err
 }
 
 // repeatOlder asks again for something of the past, also for what was not answered

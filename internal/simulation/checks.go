@@ -58,7 +58,7 @@ func (w *world) checkSub(s *sub) error {
 	switch {
 	case !v.State.Known():
 		return fmt.Errorf("its state is %q", v.State)
-	case v.LeaseUntil.After(w.stage.Clock.Now()):
+	case !v.NextActionAt.IsZero() && v.LeaseUntil.After(w.stage.Clock.Now()):
 		return fmt.Errorf("somebody still works on it until %s", v.LeaseUntil)
 	case s.ended():
 		if v.EndedAt.IsZero() || v.EndReason == subscription.NotEnded || !v.NextActionAt.IsZero() {
@@ -69,14 +69,14 @@ func (w *world) checkSub(s *sub) error {
 		return fmt.Errorf("it is %s after %d failures and owes nothing", v.State, v.Failures)
 	case v.Invoice != 0 && v.State == subscription.PastDue && v.Failures == 0:
 		return fmt.Errorf("it is past due, but nothing was refused")
-	case v.NextActionAt.IsZero() && v.Invoice == 0:
+	case v.NextActionAt.IsZero() && v.Invoice == 0 && v.Change == 0 && v.State != subscription.Paused:
 		return fmt.Errorf("nothing will ever fall due on it")
-	case v.UnitAmount.Minor != s.price.amount || v.Quantity != s.quantity:
+	case s.plain() && (v.UnitAmount.Minor != s.price.amount || v.Quantity != s.quantity):
 		return fmt.Errorf("it costs %d x %d, sold at %d x %d", v.UnitAmount.Minor, v.Quantity, s.price.amount, s.quantity)
-	case !v.Span.From.Before(v.Span.To):
+	case v.Span.To.Before(v.Span.From) || s.plain() && v.Span.To.Equal(v.Span.From):
 		return fmt.Errorf("its period is from %s to %s", v.Span.From, v.Span.To)
 	}
-	if v.Period < 0 {
+	if v.Period < 0 || !s.plain() {
 		return nil
 	}
 	return checkDay(v)
@@ -153,7 +153,7 @@ func (w *world) checkInvoices(ctx context.Context) error {
 				return fmt.Errorf("invoice number %d was given twice", v.Number)
 			}
 			numbers[v.Number] = true
-			if v.Subscription == 0 || v.Order != 0 && v.State == invoice.Void {
+			if v.Subscription == 0 || v.State == invoice.Void && v.Reason != invoice.Renewal || v.Reason != invoice.Renewal && v.Reason != invoice.Sale {
 				continue
 			}
 			if billed[v.Subscription] == nil {
@@ -196,7 +196,7 @@ func (w *world) checkInvoice(v invoice.Invoice) error {
 		return nil
 	}
 	s := w.subOf[v.Subscription]
-	if v.Reason != invoice.Renewal || s == nil {
+	if v.Reason != invoice.Renewal || s == nil || !s.plain() {
 		return nil
 	}
 	if rates := w.recent(); !slices.ContainsFunc(rates, func(rate string) bool { return eachAt(s.price, s.quantity, rate) == v.Total.Minor }) {
@@ -211,7 +211,7 @@ func (w *world) recent() []string { return w.taxes[len(w.taxes)-1:] }
 // checkPeriods checks that the invoices of a subscription follow each other without
 // a gap, as far as it has come.
 func (w *world) checkPeriods(s *sub, billed map[int]invoice.Invoice) error {
-	if s.price.amount == 0 {
+	if s.price.amount == 0 || !s.plain() {
 		return nil
 	}
 	for n := 0; n <= s.now.Period; n++ {

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 
 	"perennial/internal/commerce"
@@ -82,13 +83,17 @@ func (w *world) addPrice(ctx context.Context) error {
 		return err
 	}
 	p.product = &product{id: list[0].ID}
-	_, err = w.ask(ctx, func(ctx context.Context, s *commerce.Service, c commerce.Call) error {
+	terms := w.draw(p)
+	outcome, err := w.ask(ctx, func(ctx context.Context, s *commerce.Service, c commerce.Call) error {
 		_, err := s.CreatePrice(ctx, commerce.CreatePrice{Call: c, Product: p.product.id, Amount: money.Amount{Minor: p.amount, Currency: w.currency}, Interval: p.interval,
-			TrialDays: p.trial, SetupFee: p.setup, MaxQuantity: p.most})
+			TrialDays: p.trial, SetupFee: p.setup, MaxQuantity: p.most, Terms: terms})
 		return err
 	})
 	if err != nil {
 		return err
+	}
+	if outcome != "done" {
+		return fmt.Errorf("a price with the terms %+v: %s", terms, outcome)
 	}
 	prices, err := w.stage.Reader.Prices(ctx, w.acc, p.product.id, 0, 1)
 	if err != nil {
@@ -97,5 +102,9 @@ func (w *world) addPrice(ctx context.Context) error {
 	p.id = prices[0].ID
 	w.prices, w.priceOf[p.id] = append(w.prices, p), p
 	w.note("  p%d costs %d every %q after %d days, and %d at first, at most %d", p.n, p.amount, p.interval, p.trial, p.setup, p.most)
+	if p.special {
+		w.note("    with charge %+v, %d payments (split %t), trial %d in %d, fee every %d, day %d %s", terms.Charge != nil, terms.Payments, terms.Split,
+			terms.TrialAmount, terms.TrialPayments, terms.SetupEvery, terms.AnchorDay, terms.FirstPeriod)
+	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"perennial/internal/commerce"
 	"perennial/internal/idempotency"
@@ -79,9 +80,15 @@ func (r *request) answered(outcome string) {
 	r.final = !strings.HasPrefix(outcome, "pending") && !strings.HasPrefix(outcome, "refused")
 }
 
+// patience is how long one request may take in the machine's real time. It is far
+// more than any needs: what takes longer never ends.
+const patience = 2 * time.Minute
+
 // deliver sends a request until it is answered.
 func (w *world) deliver(ctx context.Context, r *request) (string, error) {
 	var outcome string
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	err := w.survive(ctx, func(s *commerce.Service) error {
 		err := r.send(ctx, s, w.call(r.key))
 		if before, ok := commerce.IsReplayed(err); ok {
@@ -247,8 +254,13 @@ func (w *world) fingerprint(ctx context.Context) (string, error) {
 // refusals are the codes of refusals that are no surprise.
 var refusals = func() map[string]bool {
 	m := map[string]bool{}
-	for _, code := range []string{"subscription_ended", "not_scheduled_to_end", "invoice_not_open", "payment_under_way", "payment_not_succeeded",
-		"invoice_paid", "invoice_void", "product_archived", "price_archived", "price_changed", "idempotency_key_in_use"} {
+	for _, code := range []string{"subscription_ended", "subscription_not_ended", "subscription_completed", "subscription_paused", "subscription_not_paused",
+		"subscription_trialing", "not_scheduled_to_end", "not_scheduled_to_pause", "scheduled_to_end", "pause_scheduled", "pause_not_allowed", "skips_used_up", "renewal_due",
+		"change_scheduled", "change_under_way", "no_change_scheduled", "preview_expired", "price_changed", "cancel_not_allowed", "no_last_payment", "no_payment_method",
+		"interval_differs", "fixed_dates", "fixed_parts", "invoice_not_open", "invoice_not_issued", "invoice_paid", "invoice_unpaid", "invoice_void", "invoice_credited", "nothing_to_credit",
+		"payment_under_way", "refund_under_way", "payment_not_succeeded", "product_archived", "price_archived", "idempotency_key_in_use",
+		"coupon_archived", "coupon_expired", "coupon_first_charge_only", "coupon_not_stackable", "coupon_not_started", "coupon_other_product", "coupon_redeemed_already",
+		"coupon_too_many", "coupon_twice", "coupon_unknown", "coupon_used_by_customer", "coupon_used_up", "coupon_worth_nothing"} {
 		m[code] = true
 	}
 	return m

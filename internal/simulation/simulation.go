@@ -52,6 +52,11 @@ type Options struct {
 	// Races lets two or more act on one subscription at the same moment. What comes of
 	// it is not the same every time, so there is no digest.
 	Races bool
+	// Plain leaves out what changes a subscription's terms, calendar and price: there
+	// are sales, renewals, cancellations, cards and refunds. Of these a crash leaves no
+	// trace; a change of terms that met one comes true when the gateway is asked, a
+	// minute later than it would have.
+	Plain bool
 	// Log, when set, is told every line of the history as it is lived.
 	Log io.Writer
 }
@@ -99,7 +104,7 @@ func (f *Failure) Command() string {
 	for _, flag := range []struct {
 		name string
 		set  bool
-	}{{" --faults", f.Options.Faults}, {" --strides", f.Options.Strides}, {" --races", f.Options.Races}} {
+	}{{" --faults", f.Options.Faults}, {" --strides", f.Options.Strides}, {" --races", f.Options.Races}, {" --plain", f.Options.Plain}} {
 		if flag.set {
 			line += flag.name
 		}

@@ -117,11 +117,12 @@ func same(t *testing.T, what string, a, b simulation.Result) {
 }
 
 func options(seed uint64) simulation.Options {
-	return simulation.Options{Seed: seed, Customers: 15, Years: 2}
+	return simulation.Options{Seed: seed, Customers: 3 + int(seed%7), Years: 1 + int(seed%4)/3}
 }
 
-// Two hundred merchants live two years each, once in peace and once with crashes
-// and in many strides. Nothing is wrong at any moment, and both lives are the same.
+// Two hundred merchants live two years each with crashes and in many strides, and
+// nothing is wrong at any moment. Every tenth has the same history in peace, and
+// another tenth the same in one stride and in many.
 func TestSeeds(t *testing.T) {
 	t.Parallel()
 	seeds := 200
@@ -137,13 +138,20 @@ func TestSeeds(t *testing.T) {
 				peace := options(seed)
 				hard := peace
 				hard.Faults, hard.Strides = true, true
-				second := live(t, db.SQLite, hard)
-				if seed%4 == 0 {
-					same(t, command(hard), live(t, db.SQLite, peace), second)
+				hard.Plain = seed%5 == 0
+				lived := live(t, db.SQLite, hard)
+				switch seed % 10 {
+				case 0:
+					peace.Plain = true
+					same(t, command(hard), live(t, db.SQLite, peace), lived)
+				case 1:
+					strides := peace
+					strides.Strides = true
+					same(t, command(strides), live(t, db.SQLite, peace), live(t, db.SQLite, strides))
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				for point, n := range second.Crashes {
+				for point, n := range lived.Crashes {
 					crashes[point] += n
 				}
 			})
@@ -166,7 +174,7 @@ func TestEngines(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			o := options(1000 + seed)
-			o.Faults = true
+			o.Faults, o.Plain = seed%2 == 0, seed%2 == 0
 			lite := live(t, db.SQLite, o)
 			same(t, "on SQLite again", lite, live(t, db.SQLite, o))
 			grown := live(t, db.PostgreSQL, o)

@@ -49,6 +49,7 @@ type world struct {
 	open      []*bill // issued and not paid, oldest first
 	paid      []*paid // payments that went through
 	requests  []*request
+	coupons   []string // codes
 
 	customerOf map[id.Customer]*holder
 	subOf      map[id.Subscription]*sub
@@ -80,6 +81,7 @@ type price struct {
 	setup    int64
 	most     int64
 	archived bool
+	special  bool // it has terms that the simulation does not compute by itself
 }
 
 func (p *price) recurring() bool { return !p.interval.IsZero() }
@@ -97,6 +99,7 @@ type holder struct {
 	n       int
 	id      id.Customer
 	email   string
+	cheaper bool // some of the subscriptions that begin from now on have a coupon
 	methods []*method
 	subs    []*sub
 }
@@ -110,7 +113,12 @@ type sub struct {
 	price    *price
 	quantity int64
 	now      subscription.Subscription // as it stands
+	// What the simulation computes by itself is what is charged and when, unless
+	// somebody changed or moved it.
+	changed, moved bool
 }
+
+func (s *sub) plain() bool { return !s.changed && !s.moved && !s.price.special }
 
 func (s *sub) String() string { return fmt.Sprintf("%v/s%d", s.customer, s.n) }
 
@@ -125,10 +133,11 @@ type bill struct {
 
 // paid is a payment that went through.
 type paid struct {
-	id     id.Payment
-	owner  *holder
-	amount int64
-	back   int64 // refunded, or promised to be
+	id      id.Payment
+	invoice id.Invoice
+	owner   *holder
+	amount  int64
+	back    int64 // refunded, or promised to be
 }
 
 // roll reports something that happens n times of a hundred.
@@ -315,12 +324,15 @@ func (w *world) learn(list []happening) error {
 			w.owes(id.Invoice(h.Subject), owner, h.minor("amount"))
 		case event.InvoicePaid:
 			w.settled(id.Invoice(h.Subject))
+			if h.word("payment") == "" {
+				break // credit paid for all of it
+			}
 			p, err := id.Parse[id.Payment](h.word("payment"))
 			if err != nil {
 				return fmt.Errorf("a paid invoice names no payment: %w", err)
 			}
-			w.paid = append(w.paid, &paid{id: p, owner: owner, amount: h.minor("amount")})
-		case event.InvoiceVoided:
+			w.paid = append(w.paid, &paid{id: p, invoice: id.Invoice(h.Subject), owner: owner, amount: h.minor("amount") - h.minor("credit_used")})
+		case event.InvoiceVoided, event.InvoiceUncollectible:
 			w.settled(id.Invoice(h.Subject))
 		case event.RefundCreated, event.RefundFailed:
 			if err := w.goesBack(h); err != nil {
@@ -345,7 +357,7 @@ func (w *world) begins(h *happening, owner *holder) error {
 	if err != nil || owner == nil || w.priceOf[p] == nil {
 		return fmt.Errorf("subscription %s began for nobody or at no price", sid)
 	}
-	s := &sub{n: len(owner.subs) + 1, id: sid, customer: owner, price: w.priceOf[p], quantity: h.minor("quantity")}
+	s := &sub{n: len(owner.subs) + 1, id: sid, customer: owner, price: w.priceOf[p], quantity: h.minor("quantity"), changed: owner.cheaper}
 	owner.subs = append(owner.subs, s)
 	w.subs = append(w.subs, s)
 	w.subOf[sid] = s
