@@ -138,46 +138,6 @@ func at[K comparable, V any](found map[K]V, key K) *V {
 	return &v
 }
 
-// SubscriptionPage is one subscription with its invoices and story.
-type SubscriptionPage struct {
-	SubscriptionView
-	Invoices []invoice.Invoice // newest first, at most 100
-	Events   []event.Event     // newest first, at most 50
-}
-
-// SubscriptionPage is one subscription with its invoices and story.
-func (r *Reader) SubscriptionPage(ctx context.Context, acc id.Account, sub id.Subscription) (SubscriptionPage, error) {
-	return view(ctx, r, func(tx *db.Tx) (SubscriptionPage, error) {
-		var p SubscriptionPage
-		s, err := subscription.Load(tx, acc, sub)
-		if err != nil {
-			return p, err
-		}
-		list, err := expand(tx, acc, []subscription.Subscription{s}, Expand{Customer: true, Product: true, Price: true, Invoice: true, Method: true})
-		if err != nil {
-			return p, err
-		}
-		p.SubscriptionView = list[0]
-		if p.Invoices, err = invoice.List(tx, acc, invoice.Filter{Subscription: sub, Limit: 100}); err != nil {
-			return p, err
-		}
-		mine := map[int64]bool{int64(sub): true}
-		for _, v := range p.Invoices {
-			mine[int64(v.ID)] = true
-		}
-		events, err := event.List(tx, acc, event.Filter{Customer: s.Customer, Limit: 200})
-		if err != nil {
-			return p, err
-		}
-		for _, e := range events {
-			if mine[e.Subject] && len(p.Events) < 50 {
-				p.Events = append(p.Events, e)
-			}
-		}
-		return p, nil
-	})
-}
-
 // Due is one thing that will happen on an account.
 type Due struct {
 	At           time.Time

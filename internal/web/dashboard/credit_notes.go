@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"net/url"
-	"slices"
 	"strconv"
 
 	"github.com/a-h/templ"
@@ -246,14 +245,4 @@ func discounted(lines []invoice.Line) money.Amount {
 		sum.Currency = l.Amount.Currency
 	}
 	return sum
-}
-
-// noteNames are the merchant's own facts on a document, in order.
-func noteNames(n invoice.Notes) []string {
-	var names []string
-	for name := range n.Fields {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
