@@ -1,7 +1,6 @@
 package usage
 
 import (
-	"strings"
 	"time"
 
 	"perennial/internal/cardnumber"
@@ -106,12 +105,24 @@ func goodKey(s string) bool {
 			return false
 		}
 	}
-	// A key with letters is drawn at random, and its digits look like a card number once in
-	// some ten thousand times.
-	return strings.ContainsFunc(s, isLetter) || !cardnumber.In(s)
+	return randomKey(s) || !cardnumber.In(s)
 }
 
-func isLetter(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }
+// randomKey reports whether s is a number drawn at random, spelt as hexadecimal digits or
+// as a UUID: one in some ten thousand of them looks like a card number by chance.
+func randomKey(s string) bool {
+	letter := false
+	for i := range len(s) {
+		c := s[i] | 0x20 // lower case
+		switch {
+		case c >= 'a' && c <= 'f':
+			letter = true
+		case s[i] != '-' && (s[i] < '0' || s[i] > '9'):
+			return false
+		}
+	}
+	return letter
+}
 
 // Standing is what of a subscription decides where usage counts.
 type Standing struct {
