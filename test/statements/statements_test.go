@@ -302,7 +302,7 @@ func reads(t *testing.T, s *commerce.Service, r *report.Reader, call commerce.Ca
 	must(r.Subscriptions(ctx, acc, subscription.Filter{Limit: 20}, report.Expand{}))
 	must(r.Subscriptions(ctx, acc, subscription.Filter{Customer: sub.Customer, Limit: 20}, report.Expand{}))
 	must(r.Subscription(ctx, acc, sub.ID, report.Expand{Customer: true, Product: true, Price: true, Invoice: true, Method: true}))
-	must(r.SubscriptionPage(ctx, acc, sub.ID))
+	must(r.SubscriptionDetail(ctx, acc, sub.ID))
 	meters, err := r.Meters(ctx, acc, 0, 20)
 	must(meters, err)
 	must(r.Meter(ctx, acc, meters[0].ID))
