@@ -71,6 +71,9 @@ func (v *visit) submit(f filled, c money.Currency, refused error, to func(result
 		v.done(o.location)
 	} else if problems, status, ok := v.again(o.err); ok {
 		f.problems = v.inMajor(problems, c)
+		for i := range f.problems {
+			f.problems[i].Message = plainWords.Replace(f.problems[i].Message)
+		}
 		show(status, f)
 	}
 }

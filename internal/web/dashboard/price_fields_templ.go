@@ -110,7 +110,7 @@ func priceFields(v *visit, f priceForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = web.TextInput(web.Input{Name: "trial_days", Label: "Free trial", Value: f.Get("trial_days"), Type: "number", Suffix: "days", Width: "short", Optional: true, Problem: f.problem("trial_days"), Attrs: templ.Attributes{"min": "0"}}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = web.TextInput(web.Input{Name: "trial_days", Label: "Trial", Value: f.Get("trial_days"), Type: "number", Suffix: "days", Width: "short", Optional: true, Help: "Free, unless “More” says what it costs.", Problem: f.problem("trial_days"), Attrs: templ.Attributes{"min": "0"}}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

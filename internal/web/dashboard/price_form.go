@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -92,28 +93,43 @@ func (f *priceForm) rearrange() bool {
 	f.Del(doField)
 	switch verb {
 	case "add":
-		f.tidy()
 		if n := f.rows(list); rowFields[list] != nil && n < mostRows[list] {
-			for _, field := range rowFields[list] {
-				f.Set(rowName(list, n, field), "")
-			}
+			f.addRow(list)
 			f.focus = rowName(list, n, rowFields[list][0])
 		}
 	case "remove":
 		if list, at, ok := cutLast(list); ok && rowFields[list] != nil {
-			for _, field := range rowFields[list] {
-				f.Set(list+"."+at+"."+field, "")
-			}
-			f.tidy()
+			f.removeRow(list, at)
 			f.focus = "add-" + list
 		}
 	case "show":
-		f.tidy()
 		f.focus = "show-examples"
 	default:
 		return false
 	}
 	return true
+}
+
+func (f filled) addRow(list string) {
+	n := f.rows(list)
+	for _, field := range rowFields[list] {
+		f.Set(rowName(list, n, field), "")
+	}
+}
+
+// removeRow takes a row out, and moves those after it up.
+func (f filled) removeRow(list, at string) {
+	n := f.rows(list)
+	i, err := strconv.Atoi(at)
+	if err != nil || i < 0 || i >= n {
+		return
+	}
+	for _, field := range rowFields[list] {
+		for row := i; row < n-1; row++ {
+			f.Set(rowName(list, row, field), f.Get(rowName(list, row+1, field)))
+		}
+		f.Del(rowName(list, n-1, field))
+	}
 }
 
 // cutLast cuts a name at its last point.
@@ -497,13 +513,18 @@ func (f priceForm) currencyField(path string) string {
 
 // compute fills in what some quantities cost, when the form is good enough for it.
 func (f *priceForm) compute() {
+	for f.rows("charge.tiers") < 2 { // so that there is something to fill in once tiers are chosen
+		f.addRow("charge.tiers")
+	}
 	c, err := money.ParseCurrency(f.Get("currency"))
 	if err != nil {
 		return
 	}
 	var bad fault.Fields
 	p := commerce.CreatePrice{Amount: money.Zero(c)}
-	f.readCharge(&p, &bad)
+	as := priceForm{filled: filled{Values: maps.Clone(f.Values)}}
+	as.tidy()
+	as.readCharge(&p, &bad)
 	ch := chargeOf(catalog.Price{Amount: p.Amount, Terms: p.Terms})
 	if bad.Err() != nil || ch.Check(c) != nil {
 		return
@@ -523,7 +544,16 @@ var catalogWords = map[string]string{"up_to": "The end of the tier", "unit": "Th
 	"block": "The size of a block", "model": "The tiers", "trial_amount": "The price of the trial", "trial_payments": "The payments of the trial", "setup_every": "The repetition of the fee",
 	"payments": "The payments", "split": "The split", "next_price": "The price that follows", "anchor_day": "The billing day", "first_period": "The first period", "dates": "The days",
 	"other_interval": "The interval", "code": "The code", "included": "The included units", "trial_included": "The units of the trial", "top_up_at": "The balance for the next units",
-	"tiers": "The prices of the tiers", "overage": "The prices of more usage", "price_name": "The name of the plan"}
+	"tiers": "The prices of the tiers", "overage": "The prices of more usage", "price_name": "The name of the plan",
+
+	"percent": "The share", "cycles": "The number of charges", "starts_on": "The first day", "ends_on": "The last day", "max_redemptions": "The uses in total", "max_per_customer": "The uses of each customer",
+	"kind": "The kind", "applies_to": "The charges", "products": "The products", "stackable": "The combination",
+	"cancel": "The choice", "tax_kind": "The kind", "skips": "The number of periods", "allowed": "The pause", "longest": "The longest pause", "fee": "The fee", "every": "The interval of the fee",
+	"aggregation": "What counts", "prepaid": "Paying ahead", "grace": "The wait", "late": "The choice", "rate": "The rate", "least": "The least worth", "most": "The most worth", "from": "The first day",
+	"seller_country": "The country", "seller_region": "The region", "proration": "The policy", "tax_profile": "The tax profile", "tax_name": "The name of the tax", "tax_rate": "The rate"}
+
+// plainWords say in refusals what the form says instead of what the engine says.
+var plainWords = strings.NewReplacer("before starts_on", "before the first day", "below least", "below the least worth", "the aggregation sum", "“All units together”", "seller_country", "the country")
 
 // catalogWord is the word of a field by the last part of its name.
 func catalogWord(field string) string {

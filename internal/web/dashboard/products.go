@@ -116,7 +116,6 @@ func (v *visit) examples() {
 	if !ok {
 		return
 	}
-	f.tidy()
 	f.compute()
 	v.show(exampleBox(f))
 }
@@ -340,10 +339,11 @@ func (v *visit) createPrice() {
 	if err == nil {
 		price.Product = o.Product.ID
 		done = v.addPrice(price, "price-created")
+		done.err = f.asFields(done.err)
 	}
 	if done.err == nil {
 		v.done(done.location)
-	} else if problems, status, ok := v.again(f.asFields(done.err)); ok {
+	} else if problems, status, ok := v.again(done.err); ok {
 		f.problems = v.inMajor(problems, f.currency())
 		v.showNewPrice(o.Product, status, f)
 	}
@@ -373,14 +373,10 @@ func (v *visit) archivePrice() {
 }
 
 func priceTable(v *visit, o report.ProductView, n report.PriceNames) web.Table {
-	t := web.Table{ID: "prices", Caption: "Prices, table", Columns: []web.Column{{Label: "Price"}, {Label: "Status", Card: true}, {Label: "Action", HideLabel: true, Card: true}},
+	t := web.Table{ID: "prices", Caption: "Prices, table", Columns: []web.Column{{Label: "Price"}, {Label: "Status", Card: true}, {Label: "Action", HideLabel: true, Card: true, NoWrap: true}},
 		Empty: web.EmptyState(web.Empty{Title: "No price yet", Text: "Without a price the checkout page sells nothing.", Primary: web.LinkButton(web.Primary, "New price", v.at("products", o.Product.ID.String(), "price"))})}
 	for _, p := range o.Prices {
-		name := p.Name
-		if name == "" {
-			name = costOf(p)
-		}
-		row := web.Row{Href: v.at("prices", p.ID.String()), Cells: []templ.Component{priceCell(name, sentence(p, n)), web.Status(priceWord(p)), nil}}
+		row := web.Row{Href: v.at("prices", p.ID.String()), Cells: []templ.Component{priceCell(p.Name, sentence(p, n)), web.Status(priceWord(p)), nil}}
 		if v.may(products) {
 			row.Cells[2] = v.priceSwitchOf(p)
 		}

@@ -45,7 +45,7 @@ func (v *visit) shipping() {
 		return
 	}
 	list, last := cut(list, func(r tax.ShippingRule) string { return r.ID.String() })
-	t := web.Table{ID: "shipping", Caption: "Shipping rules", Columns: []web.Column{{Label: "Rule"}, {Label: "When", Card: true}, {Label: "Costs", Numeric: true, Card: true}, {Label: "Status", Card: true}, {Label: "Action", HideLabel: true}}}
+	t := web.Table{ID: "shipping", Caption: "Shipping rules", Columns: []web.Column{{Label: "Rule"}, {Label: "When", Card: true}, {Label: "Costs", Numeric: true, Card: true}, {Label: "Status", Card: true}, {Label: "Action", HideLabel: true, NoWrap: true}}}
 	for _, r := range list {
 		row := web.Row{Cells: []templ.Component{web.Strong(r.Name), web.Text(shippingWhen(r)), web.Money(amountText(r.Amount)), web.Status(taxWord(r.State)), nil}}
 		if v.may(taxes) {

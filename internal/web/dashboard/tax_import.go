@@ -61,21 +61,21 @@ func (v *visit) pasted(text string) (rules []tax.Rule, lines []int, err error) {
 		}
 	}
 	r := csv.NewReader(strings.NewReader(text))
-	r.Comma, r.FieldsPerRecord, r.TrimLeadingSpace = separator(text), -1, true
+	r.Comma, r.FieldsPerRecord = separator(text), -1
+	r.TrimLeadingSpace = r.Comma != '\t' // an empty column would be trimmed with it
 	for {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		line, _ := r.FieldPos(0)
 		if err != nil {
 			var where *csv.ParseError
 			if errors.As(err, &where) {
-				line = where.Line
+				wrong(where.StartLine, "a quotation mark is missing or stands in the wrong place")
 			}
-			wrong(line, "a quotation mark is missing or stands in the wrong place")
 			break
 		}
+		line, _ := r.FieldPos(0)
 		if len(rules) == 0 && line == 1 && strings.EqualFold(strings.TrimSpace(row[0]), ruleColumns[0]) {
 			continue // the heading
 		}

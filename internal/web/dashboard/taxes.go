@@ -130,7 +130,7 @@ func (v *visit) taxProfile() {
 }
 
 func (v *visit) ruleTable(t taxView, here string) web.Table {
-	table := web.Table{ID: "rules", Caption: "Rules, table", Columns: []web.Column{{Label: "Tax"}, {Label: "Where", Card: true}, {Label: "Rate", Numeric: true, Card: true}, {Label: "When"}, {Label: "Action", HideLabel: true, Card: true}}}
+	table := web.Table{ID: "rules", Caption: "Rules, table", Columns: []web.Column{{Label: "Tax"}, {Label: "Where", Card: true}, {Label: "Rate", Numeric: true, Card: true}, {Label: "When"}, {Label: "Action", HideLabel: true, Card: true, NoWrap: true}}}
 	text := "Add a rate for each place in which you charge tax."
 	switch t.Kind {
 	case tax.EUVAT:
@@ -298,9 +298,7 @@ func (v *visit) createTaxRule() {
 	if r.Rate, err = percentOf(f.text("rate")); err != nil {
 		bad.Bad("rate", "%s", fault.As(err).Message)
 	}
-	if bad.Err() == nil {
-		bad.Add("", r.Normal().Check())
-	}
+	bad.Add("", r.Normal().Check())
 	rules, err := checkMore(t, []tax.Rule{r})
 	if bad.Err() == nil && err != nil {
 		bad.Bad("country", "%s", "has a rule for the same place and time already; give them days that do not overlap")

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -141,10 +142,12 @@ func (v *visit) nav() []web.NavGroup {
 		current := here == href || len(parts) > 0 && len(here) > len(href) && here[:len(href)+1] == href+"/"
 		return web.NavItem{Label: label, Href: href, Icon: icon, Key: key, Current: current}
 	}
+	sold := item("Products", "", "p", "products")
+	sold.Current = sold.Current || strings.HasPrefix(here, v.at("prices")+"/")
 	nav := []web.NavGroup{
 		{Items: []web.NavItem{item("Home", "home", "h"), item("Customers", "people", "c", "customers"), item("Subscriptions", "repeat", "s", "subscriptions")}},
 		{Label: "Money", Icon: "money", Items: []web.NavItem{item("Invoices", "", "i", "invoices"), item("Payments", "", "", "payments"), item("Credit notes", "", "", "credit-notes")}},
-		{Label: "Catalog", Icon: "box", Items: []web.NavItem{item("Products", "", "p", "products"), item("Coupons", "", "o", "coupons"), item("Meters", "", "m", "meters")}},
+		{Label: "Catalog", Icon: "box", Items: []web.NavItem{sold, item("Coupons", "", "o", "coupons"), item("Meters", "", "m", "meters")}},
 	}
 	var developers []web.NavItem
 	if v.may(keys) {
