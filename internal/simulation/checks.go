@@ -49,6 +49,9 @@ func (w *world) checkStep() error {
 		if err := w.checkSub(s); err != nil {
 			return fmt.Errorf("%v (%s): %w", s, s.id, err)
 		}
+		if due := s.now.NextActionAt; w.worked && !due.IsZero() && !due.After(w.now) {
+			return fmt.Errorf("%v (%s): everything due was done up to %s, but this was due at %s", s, s.id, w.now, due)
+		}
 	}
 	return nil
 }
@@ -180,6 +183,9 @@ func (w *world) checkInvoices(ctx context.Context) error {
 func (w *world) checkInvoice(v invoice.Invoice) error {
 	if v.Net.Minor+v.Tax.Minor != v.Total.Minor || v.Refunded < 0 || v.Refunded > v.Total.Minor {
 		return fmt.Errorf("%d and tax of %d make %d, of which %d went back", v.Net.Minor, v.Tax.Minor, v.Total.Minor, v.Refunded)
+	}
+	if v.Reason == invoice.Renewal && !v.IssuedAt.IsZero() && v.IssuedAt.Before(v.Span.From) {
+		return fmt.Errorf("it was issued at %s for a period that begins at %s", v.IssuedAt, v.Span.From)
 	}
 	if w.ended && v.State == invoice.Draft {
 		return fmt.Errorf("it is still a draft")

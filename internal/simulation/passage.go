@@ -59,6 +59,7 @@ func (w *world) advance(ctx context.Context, to time.Time) (string, error) {
 		return outcome, err
 	}
 	_, now, err := w.stage.Reader.Account(ctx, w.acc)
+	w.worked = true
 	if err == nil && !now.Equal(to) {
 		err = fmt.Errorf("the clock was advanced to %s and stands at %s", to, now)
 	}

@@ -176,7 +176,7 @@ func (w *world) live(ctx context.Context) error {
 
 // act does one action and looks at what it left.
 func (w *world) act(ctx context.Context, a action) error {
-	w.action = a.name
+	w.action, w.worked = a.name, false
 	w.result.Actions[a.name]++
 	outcome, err := a.do(ctx, w)
 	if err != nil {

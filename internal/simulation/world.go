@@ -60,7 +60,8 @@ type world struct {
 	step    int
 	action  string
 	ended   bool
-	stopped int // how often an advance rested on its way
+	worked  bool // everything that was due has just been done
+	stopped int  // how often an advance rested on its way
 	digest  hash.Hash
 	result  Result
 }
