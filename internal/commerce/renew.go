@@ -427,6 +427,9 @@ func (w *claiming) decide(sub *subscription.Subscription, now time.Time) error {
 		c.payment, c.method = *pending, w.methods[pending.Method]
 	case subscription.Retry:
 		w.attempt(w.collect(sub, w.unpaid[sub.Invoice], now), len(tries)+1)
+	case subscription.Wait:
+		sub.Replan()
+		w.changed = append(w.changed, sub)
 	case subscription.Bill:
 		sub.Advance()
 		return w.bill(sub, now)

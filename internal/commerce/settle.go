@@ -218,6 +218,9 @@ func (w *settlement) paid(tx *db.Tx, c *collection) error {
 		return w.changed(tx, c)
 	case c.sub != nil && c.sub.Invoice == v.ID:
 		w.renew(c)
+	case c.sub != nil: // an invoice beside the periods
+		c.sub.LeaseUntil = time.Time{}
+		w.subs = append(w.subs, c.sub)
 	}
 	return nil
 }

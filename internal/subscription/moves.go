@@ -53,7 +53,10 @@ func (s *Subscription) Cancel(when When, at, now time.Time) error {
 	default:
 		return fault.BadField("when", "must be now, period_end, date or last_payment")
 	}
-	if !s.NextActionAt.IsZero() && s.NextActionAt.After(s.CancelAt) || s.NextActionAt.IsZero() && s.State == Paused {
+	switch {
+	case s.Invoice == 0 && s.LeaseUntil.IsZero():
+		s.plan()
+	case !s.NextActionAt.IsZero() && s.NextActionAt.After(s.CancelAt):
 		s.NextActionAt = s.CancelAt
 	}
 	return nil
@@ -226,6 +229,18 @@ func (s *Subscription) endAt(to time.Time) {
 	if s.Extras.ChangeAt.Equal(s.Span.To) {
 		s.Extras.ChangeAt = to
 	}
+	if p := s.Extras.Pausing; p != nil && s.State != Paused && p.From.Equal(s.Span.To) {
+		moved := *p
+		moved.From = to
+		if !moved.FeeAt.IsZero() {
+			moved.FeeAt = to
+		}
+		s.Extras.Pausing = &moved
+		if p.Periods > 0 {
+			s.Span.To = to
+			s.ResumeAt = s.boundary(s.Period + 1 + p.Periods)
+		}
+	}
 	s.Span.To = to
 }
 
@@ -370,6 +385,7 @@ func (s *Subscription) Switch(t Terms, keep, carryTrial bool, at time.Time) {
 	inTrial := s.InTrial()
 	s.take(t)
 	s.Extras.Items, s.Extras.Skipped, s.Extras.Aside, s.Extras.Held, s.Extras.Note, s.Extras.Fields = was.Items, was.Skipped, was.Aside, was.Held, was.Note, was.Fields
+	s.Extras.Pausing, s.Extras.Alone, s.Extras.BillUsage = was.Pausing, was.Alone, was.BillUsage
 	s.Change, s.Extras.ChangeAt = 0, time.Time{}
 	switch {
 	case inTrial && carryTrial:
@@ -389,7 +405,9 @@ func (s *Subscription) Switch(t Terms, keep, carryTrial bool, at time.Time) {
 		s.Period = max(s.Period+1, 0)
 		s.TrialTo, s.EndPeriod, s.State = time.Time{}, 0, Active
 		s.begin(at, t)
-		s.Span = period.Span{From: at, To: s.boundary(s.Period + 1)}
+		end := s.Span.To
+		s.Span = period.Span{From: at, To: end}
+		s.endAt(s.boundary(s.Period + 1))
 	}
 	s.plan()
 }

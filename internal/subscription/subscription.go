@@ -308,12 +308,18 @@ func (s *Subscription) Due(now time.Time, pending bool) Step {
 		return ChangeDue
 	case s.Extras.Pausing != nil && come(s.Extras.Pausing.From):
 		return PauseNow
+	case !come(s.Span.To):
+		return Wait
 	case s.EndPeriod > 0 && s.Period+1 >= s.EndPeriod:
 		return Complete
 	default:
 		return Bill
 	}
 }
+
+// Replan sets anew when something falls due. It is for one on which nothing was, although
+// it was looked at.
+func (s *Subscription) Replan() { s.plan() }
 
 func (s *Subscription) dueInPause(come func(time.Time) bool) Step {
 	switch {
