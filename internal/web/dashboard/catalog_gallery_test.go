@@ -186,7 +186,7 @@ func (s stock) pricesFilledIn(b *webtest.Browser, check func(page string)) {
 	b.WaitFor("#f-currencies-0-code")
 	check("price-tiers")
 	b.Fill("#f-charge-tiers-2-unit", "many")
-	b.Choose("#f-usage-0-meter", "API calls (api_calls)")
+	b.Choose("#f-usage-0-meter", "API calls")
 	b.Choose("#f-currencies-0-code", "USD ($)")
 	b.Expect(http.StatusUnprocessableEntity)
 	b.Follow("Add price")

@@ -158,7 +158,7 @@ func TestPriceFormRefusesAtTheField(t *testing.T) {
 		field, says string
 	}{
 		{[]string{"interval", "month"}, "amount", "The amount must be given."},
-		{[]string{"amount", "much", "interval", "month"}, "amount", "The amount must be a plain amount"},
+		{[]string{"amount", "much", "interval", "month"}, "amount", "The amount must be a price such as 8.50"},
 		{[]string{"amount", "9", "interval", "other", "other_interval", "10 suns"}, "other_interval", "The interval must be an interval"},
 		{[]string{"amount", "9", "interval", "once", "trial_days", "7"}, "trial_days", "The trial must be 0 for a price that is paid once."},
 		{[]string{"amount", "9", "interval", "month", "trial_amount", "1"}, "trial_amount", "The price of the trial needs trial days."},
@@ -216,6 +216,22 @@ func TestPriceFormChangesItsRows(t *testing.T) {
 	if n := len(d.prices(studio.ID)); n != 0 {
 		t.Errorf("%d prices were made", n)
 	}
+}
+
+// A product whose price turns out to name what cannot follow is there, and only its price
+// is asked for again.
+func TestProductWithoutItsPriceIsNotMadeTwice(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	other := d.product("Other")
+	d.fill("/products/"+other.ID.String()+"/price", http.StatusSeeOther, []string{"currency", "USD", "interval", "month", "amount", "9"})
+	pairs := []string{"name", "Studio", "currency", "EUR", "interval", "month", "amount", "5", "payments", "2", "next_price", d.prices(other.ID)[0].ID.String()}
+	r := d.fill("/products/new", http.StatusUnprocessableEntity, pairs, "The product was made, its price was not", "The price that follows must be in the same currency.", `value="5"`)
+	list, err := d.s.Reader.Products(t.Context(), d.acc, 0, 10)
+	if err != nil || len(list) != 2 || list[0].Name != "Studio" || !strings.Contains(r.body, `action="`+d.home+"/products/"+list[0].ID.String()+`/price"`) {
+		t.Fatalf("%d products, %v: %s", len(list), err, said(r.body))
+	}
+	d.follow(d.fill("/products/"+list[0].ID.String()+"/price", http.StatusSeeOther, append(pairs[2:8:8], "payments", "2")), "€5.00 every month; 2 payments")
 }
 
 func TestPricesAreRenamedAndLimited(t *testing.T) {

@@ -33,6 +33,7 @@ type priceForm struct {
 	focus  string       // the field of a row that was just added
 	shown  *web.Table   // what some quantities cost
 	path   string       // of the form
+	notice *web.Message // above it; nil for none
 }
 
 // A form of rows: the fields of each, by the name of their list.
@@ -180,7 +181,7 @@ func unitOf(s, name string, c money.Currency, bad *fault.Fields) money.Decimal {
 	if d, err := money.ParseDecimal(s); err == nil {
 		return d
 	}
-	bad.Add(name, err)
+	bad.Bad(name, "must be a price such as 8.50, or 0.0025 for less than the smallest coin")
 	return money.Decimal{}
 }
 

@@ -96,7 +96,7 @@ func meterOptions(list []usage.Meter, chosen string, fits func(usage.Meter) bool
 	options := []web.Option{{Label: "None"}}
 	for _, m := range list {
 		if fits(m) {
-			options = append(options, web.Option{Value: m.ID.String(), Label: m.Name + " (" + m.Code + ")"})
+			options = append(options, web.Option{Value: m.ID.String(), Label: m.Name})
 		}
 	}
 	return web.Choices(chosen, options...)

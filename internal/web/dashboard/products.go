@@ -155,17 +155,36 @@ func (v *visit) createProduct() {
 			return v.commerce.CreateProduct(v.r.Context(), commerce.CreateProduct{Call: call, Name: f.text("name"), Description: f.text("description")})
 		})
 	}
-	if o.err == nil {
-		if price.Product, o.err = id.Parse[id.Product](o.location); o.err == nil {
-			o = v.addPrice(price, "product-created")
-			o.err = f.asFields(o.err)
+	if o.err != nil {
+		if problems, status, ok := v.again(o.err); ok {
+			f.problems = v.inMajor(problems, f.currency())
+			v.showNewProduct(status, f)
 		}
+		return
 	}
-	if o.err == nil {
+	if price.Product, err = id.Parse[id.Product](o.location); err != nil {
+		v.fail(err)
+		return
+	}
+	if o = v.addPrice(price, "product-created"); o.err == nil {
 		v.done(o.location)
-	} else if problems, status, ok := v.again(o.err); ok {
-		f.problems = v.inMajor(problems, f.currency())
-		v.showNewProduct(status, f)
+		return
+	}
+	v.priceLeft(price.Product, f, f.asFields(o.err))
+}
+
+// priceLeft goes on with the price of a product that was made although its price names
+// what cannot be.
+func (v *visit) priceLeft(made id.Product, f priceForm, refusal error) {
+	o, err := v.report.Product(v.r.Context(), v.acc.ID, made)
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	if problems, status, ok := v.again(refusal); ok {
+		f.problems, f.path = v.inMajor(problems, f.currency()), v.at("products", made.String(), "price")
+		f.notice = &web.Message{Kind: web.Warning, Title: "The product was made, its price was not", Text: "Correct the price below; nothing is sold yet."}
+		v.showNewPrice(o.Product, status, f)
 	}
 }
 
@@ -317,6 +336,9 @@ func (v *visit) showNewPrice(product catalog.Product, status int, f priceForm) {
 	p := v.page("New price")
 	p.Narrow, p.Crumbs = true, v.productCrumbs(product)
 	p.Header.Lead = "A price keeps its terms for ever, so that everybody keeps what they bought. To change one, add a new price and stop selling the old."
+	if f.notice != nil {
+		p.Notice = f.notice
+	}
 	f.compute()
 	web.Render(v.w, v.r, status, newPricePage(v, p, v.at("products", product.ID.String()), f))
 }
