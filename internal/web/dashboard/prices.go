@@ -74,7 +74,7 @@ func (v *visit) price() {
 
 // usageTerms are the meters of a price.
 func usageTerms(p catalog.Price, n report.PriceNames) web.Table {
-	t := web.Table{ID: "usage", Caption: "Usage, table", Inline: true, Columns: []web.Column{{Label: "Meter"}, {Label: "Included", Numeric: true, Card: true}, {Label: "In the trial", Numeric: true}, {Label: "More costs", Card: true}}}
+	t := web.Table{ID: "usage", Caption: "Usage, table", Columns: []web.Column{{Label: "Meter"}, {Label: "Included", Numeric: true, Card: true}, {Label: "In the trial", Numeric: true}, {Label: "More costs", Card: true}}}
 	for _, m := range p.Terms.Usage {
 		row := web.Row{Cells: []templ.Component{web.Text(meterUnit(m.Meter, n)), web.Text(numberText(m.Included)), nil, web.Text(chargeWords(m.Overage, p.Amount.Currency))}}
 		if m.TrialIncluded != nil {
@@ -87,7 +87,7 @@ func usageTerms(p catalog.Price, n report.PriceNames) web.Table {
 
 // currencyTerms are the fixed prices in other currencies.
 func currencyTerms(p catalog.Price) web.Table {
-	t := web.Table{ID: "currencies", Caption: "Other currencies, table", Inline: true, Columns: []web.Column{{Label: "Currency"}, {Label: "Price", Card: true}, {Label: "Setup fee", Numeric: true}, {Label: "Trial", Numeric: true}, {Label: "More usage"}}}
+	t := web.Table{ID: "currencies", Caption: "Other currencies, table", Columns: []web.Column{{Label: "Currency"}, {Label: "Price", Card: true}, {Label: "Setup fee", Numeric: true}, {Label: "Trial", Numeric: true}, {Label: "More usage"}}}
 	var codes []money.Currency
 	for c := range p.Terms.Currencies {
 		codes = append(codes, c)
