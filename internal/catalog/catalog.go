@@ -151,6 +151,11 @@ func (p Price) CheckSale(quantity int64) (money.Amount, error) {
 	if quantity < 1 || quantity > p.MaxQuantity {
 		return money.Amount{}, fault.BadField("quantity", "must be 1 to %d", p.MaxQuantity)
 	}
+	if t := p.Terms.Prepaid; t != nil {
+		if micros, _ := t.Units.Micros(); micros > maxPrepaid/quantity {
+			return money.Amount{}, fault.BadField("quantity", "makes more units than can be bought at once")
+		}
+	}
 	due, err := p.Amount.Times(quantity)
 	if p.Terms.Charge != nil {
 		var pieces money.Decimal

@@ -150,6 +150,10 @@ func (t Terms) checkUsage(f *fault.Fields, p Price) {
 	}
 }
 
+// maxPrepaid is the most that one sale may add to a balance, in millionths of a unit: a
+// tenth of what a balance holds.
+const maxPrepaid = 100_000_000_000 * 1_000_000
+
 func (t Terms) checkPrepaid(f *fault.Fields, p Price) {
 	if t.Prepaid == nil {
 		return
@@ -157,7 +161,13 @@ func (t Terms) checkPrepaid(f *fault.Fields, p Price) {
 	f.Check(p.Interval.IsZero() && len(t.Dates) == 0, "prepaid", "is for a price that is paid once")
 	f.Check(t.Prepaid.Meter != 0, "prepaid.meter", "must be a meter")
 	f.Check(t.Prepaid.Units.Sign() > 0, "prepaid.units", "must be above 0")
-	f.Check(t.Prepaid.TopUpAt == nil || t.Prepaid.TopUpAt.Sign() >= 0, "prepaid.top_up_at", "must not be below 0")
+	micros, exact := t.Prepaid.Units.Micros()
+	f.Check(exact && micros <= maxPrepaid, "prepaid.units", "must be at most %d with at most 6 decimals", int64(maxPrepaid/1_000_000))
+	if t.Prepaid.TopUpAt == nil {
+		return
+	}
+	mark, exact := t.Prepaid.TopUpAt.Micros()
+	f.Check(exact && mark >= 0 && mark <= maxPrepaid, "prepaid.top_up_at", "must be 0 to %d with at most 6 decimals", int64(maxPrepaid/1_000_000))
 }
 
 func (t Terms) checkFixed(f *fault.Fields, p Price, cur money.Currency) {

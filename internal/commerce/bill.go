@@ -7,7 +7,6 @@ import (
 	"perennial/internal/id"
 	"perennial/internal/invoice"
 	"perennial/internal/money"
-	"perennial/internal/period"
 	"perennial/internal/subscription"
 )
 
@@ -70,7 +69,7 @@ func (b *billing) forPeriod(sub *subscription.Subscription) ([]draft, error) {
 	switch {
 	case sub.InTrial():
 		trial := sub.Extras.Trial
-		if b.trial.IsZero() || trial.Amount == 0 {
+		if trial.Amount == 0 {
 			return list, nil
 		}
 		part, err := subscription.Part(money.Amount{Minor: trial.Amount, Currency: b.currency}, max(trial.Payments, 1), sub.Period+max(trial.Payments, 1))
@@ -237,18 +236,4 @@ func (b *billing) renewalLines(sub *subscription.Subscription) ([]invoice.Line, 
 	list = append(append(list, over...), b.waiting()...)
 	lines, left, err := b.lines(list)
 	return append(lines, b.last...), left, err
-}
-
-// upTo is the latest instant that the lines of an invoice cover, for its span.
-func spanOf(lines []invoice.Line, sub *subscription.Subscription) period.Span {
-	if sub != nil {
-		return sub.Span
-	}
-	var s period.Span
-	for _, l := range lines {
-		if !l.Span.IsEmpty() {
-			s = l.Span
-		}
-	}
-	return s
 }

@@ -194,6 +194,11 @@ func (s *Service) carryOut(tx *db.Tx, a account.Account, sub *subscription.Subsc
 		}
 		return nil, w.write(tx, []*collection{c})
 	}
+	if len(p.Closing) > 0 { // what comes while it is charged counts later
+		if _, err := usage.Close(tx, a.ID, p.Closing, now); err != nil {
+			return nil, err
+		}
+	}
 	sub.Hold(row.ID, s.clock.Now().Add(leaseFor))
 	return c, subscription.SaveOne(tx, sub)
 }
@@ -359,6 +364,9 @@ func (w *settlement) creditUnused(tx *db.Tx, c *collection) error {
 // changeDeclined notes that the charge of a change was refused: the old terms go on.
 func (w *settlement) changeDeclined(tx *db.Tx, c *collection, code string) error {
 	w.takeBack(c)
+	if err := usage.Reopen(tx, w.account.ID, c.change.plan.Closing); err != nil {
+		return err
+	}
 	c.sub.Release()
 	w.subs = append(w.subs, c.sub)
 	w.add(c, event.ChangeFailed, int64(c.sub.ID), event.Data(map[string]any{"change": c.change.row.ID, "code": code}))

@@ -308,10 +308,8 @@ func (s *Service) askDue(ctx context.Context, acc id.Account, upTo time.Time) er
 			})
 		}
 		_ = calls.Wait() // asking has outcomes, not errors
-		if len(list) > 0 {
-			if err := s.settle(ctx, acc, list); err != nil {
-				return err
-			}
+		if err := s.settleAsked(ctx, acc, list); err != nil {
+			return err
 		}
 		for _, r := range refunds {
 			if err := s.askRefund(ctx, r); err != nil {
@@ -319,6 +317,50 @@ func (s *Service) askDue(ctx context.Context, acc id.Account, upTo time.Time) er
 			}
 		}
 	}
+}
+
+// settleAsked writes the outcomes of charges that were asked for. One that cannot be
+// written must not hold up the others: it is left alone until it is asked for again.
+func (s *Service) settleAsked(ctx context.Context, acc id.Account, list []*collection) error {
+	if len(list) == 0 {
+		return nil
+	}
+	err := s.settle(ctx, acc, list)
+	if err == nil || !refusedByRule(err) {
+		return err
+	}
+	for _, c := range list {
+		err := s.settle(ctx, acc, []*collection{c})
+		if err == nil {
+			continue
+		}
+		if !refusedByRule(err) {
+			return err
+		}
+		s.log.Error("the outcome of a charge cannot be written: run perennial books", "payment", c.payment.ID, "account", acc, "err", err)
+		err = s.db.Update(ctx, func(tx *db.Tx) error {
+			p, err := payment.Load(tx, acc, c.payment.ID)
+			if err != nil || p.State != payment.Pending {
+				return err
+			}
+			p.AskAt = payment.NextAsk(p.CreatedAt, c.at)
+			conflicts, err := payment.Save(tx, []payment.Payment{p})
+			if err == nil && len(conflicts) > 0 {
+				err = db.VersionConflict()
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refusedByRule reports whether a transaction was refused by what it would write, and not
+// by the state of the store.
+func refusedByRule(err error) bool {
+	return !db.IsConflict(err) && (fault.Is(err, fault.Invalid) || fault.Is(err, fault.Conflict))
 }
 
 // ask finds out what became of a charge. One that the gateway never saw is sent

@@ -199,7 +199,7 @@ func (s *Service) target(tx *db.Tx, a account.Account, sub *subscription.Subscri
 			return c, err
 		}
 		rate := sub.Extras.Rate
-		if rate.IsZero() {
+		if rate.IsZero() || p.Amount.Currency != old.price.Amount.Currency {
 			if rate, err = rateFor(tx, a, p, old.currency, at); err != nil {
 				return c, err
 			}

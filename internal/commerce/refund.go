@@ -116,7 +116,7 @@ func (s *Service) refundable(tx *db.Tx, a account.Account, p payment.Payment, am
 		return amount, fault.BadField("amount", "must be at most the %d minor units of the invoice that were not given back as credit", max(left, 0))
 	}
 	if sub == nil || v.Reason != invoice.Sale && v.Reason != invoice.Renewal && v.Reason != invoice.Changed {
-		return amount, nil
+		return amount, invoice.AddRefunded(tx, v, 0) // no subscription tells a credit note that begins at the same moment
 	}
 	if sub.Changing() {
 		return amount, fault.New(fault.Conflict, "the terms of this subscription are being changed; wait for the outcome").WithCode("change_under_way")

@@ -91,7 +91,7 @@ func (u *unusedOf) add(l invoice.Line, policy subscription.Proration, left, firs
 		line.Price, line.Share = money.Amount{Minor: s.Of, Currency: l.Amount.Currency}, subscription.Share{Left: s.Left, Whole: s.Whole, Unit: s.Unit}
 		shareLeft = left
 	}
-	if policy.CreditFrom == subscription.FromPrice && !l.Details.Inclusive {
+	if policy.CreditFrom == subscription.FromPrice && !l.Details.Inclusive && !l.Discount.IsZero() {
 		gross, err := l.Amount.Add(l.Discount)
 		if err != nil {
 			return err

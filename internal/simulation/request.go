@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -265,6 +263,3 @@ var refusals = func() map[string]bool {
 	}
 	return m
 }()
-
-// kinds are the names of a tally, sorted.
-func kinds[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }

@@ -42,7 +42,6 @@ type world struct {
 	begun    time.Time
 	now      time.Time // on the account's clock
 
-	products  []*product
 	prices    []*price
 	customers []*holder
 	subs      []*sub
@@ -67,8 +66,7 @@ type world struct {
 }
 
 type product struct {
-	id       id.Product
-	archived bool
+	id id.Product
 }
 
 // price is what the simulation knows of a price.
@@ -81,7 +79,6 @@ type price struct {
 	trial    int // days
 	setup    int64
 	most     int64
-	archived bool
 	special  bool // it has terms that the simulation does not compute by itself
 }
 

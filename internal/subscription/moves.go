@@ -257,16 +257,18 @@ func (s *Subscription) HeldFor() time.Duration {
 func (s *Subscription) reanchor(at time.Time) {
 	next := s.Period + 1
 	anchor := s.anchor()
-	if k := anchor.Index(s.Interval, at); anchor.Boundary(s.Interval, k).Equal(at) {
+	switch k := anchor.Index(s.Interval, at); {
+	case anchor.Boundary(s.Interval, k).Equal(at):
 		s.Base = next - k
-		return
-	}
-	if s.AnchorDay > 0 {
+	case s.AnchorDay > 0:
 		s.AnchorAt, s.Base = period.MonthlyOn(s.AnchorDay, at, s.zone()).Start, next+1
 		s.Extras.Short = next
-		return
+	default:
+		s.AnchorAt, s.Base = at, next
 	}
-	s.AnchorAt, s.Base = at, next
+	if s.Extras.Alone && s.EndPeriod > 0 { // the end comes after the last payment, wherever that is now
+		s.CancelAt = s.boundary(s.EndPeriod)
+	}
 }
 
 // MaxMove is the farthest that a charge date may be moved.

@@ -266,6 +266,9 @@ func (s *Subscription) PaymentsLeft() int {
 func (s *Subscription) End(at time.Time, why EndReason) {
 	s.State, s.EndedAt, s.EndReason = Canceled, at, why
 	s.NextActionAt, s.CancelAt, s.ResumeAt, s.LeaseUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	if !s.Extras.ChangeAt.IsZero() { // it does not come any more; one that is being charged is settled by its payment
+		s.Change = 0
+	}
 	s.Extras.Pausing, s.Extras.ChangeAt = nil, time.Time{}
 }
 

@@ -312,7 +312,7 @@ func netherlands(s string) (string, bool) {
 
 func romania(s string) (string, bool) {
 	d := numbers(s, len(s))
-	if d == nil || len(d) < 2 || len(d) > 10 || d[0] == 0 {
+	if len(d) < 2 || len(d) > 10 || d[0] == 0 {
 		return "", false
 	}
 	weights := []int{7, 5, 3, 2, 1, 7, 5, 3, 2}

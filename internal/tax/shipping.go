@@ -86,7 +86,7 @@ func Shipping(rules []ShippingRule, place Place, orderTotal money.Amount) []Ship
 				out = append(out, r)
 			}
 		case !r.fits(place):
-		case best < 0 || r.before(rules[best]):
+		case best < 0 || r.before(rules[best]): //nolint:gosec // best is a place of the list
 			best = i
 		}
 	}

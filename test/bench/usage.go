@@ -67,7 +67,6 @@ type usageLoad struct {
 	name    string
 	clients int
 	batch   int
-	path    string
 	bodies  [][]byte
 	events  int
 	stored  int
