@@ -7,11 +7,13 @@
 // It does not own: invoices and payments of the periods, nor what the catalog
 // says today.
 //
-// Life: trialing (period -1, until TrialTo) -> active (period 0, 1, 2 …) <-> past_due
-// (its invoice is unpaid; tried again on RetryDelays) -> canceled, for ever.
+// Life: trialing (its parts end at period -1, until TrialTo) -> active (period 0, 1, 2 …)
+// <-> past_due (its invoice is unpaid; tried again on RetryDelays) or paused -> canceled,
+// from where it can be reactivated.
 // Every change of state happens through a method here that is given now.
 //
 // Invariants: NextActionAt is set exactly while there is something to do; Period n
-// is always computed from the anchor, never from the period before; a lease only
+// is always computed from the anchor, never from the period before, and when the anchor
+// moves the periods are numbered on; a lease only
 // says who is acting, the row itself is the truth.
 package subscription
