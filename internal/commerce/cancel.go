@@ -137,7 +137,7 @@ func (s *Service) issueNow(tx *db.Tx, a account.Account, sub *subscription.Subsc
 	}
 	chargeable := c.nothingDue || err == nil && c.method.State == payment.Usable
 	c.unasked = !chargeable
-	if err := c.open(tx, lines, now); err != nil {
+	if err := c.open(tx, lines, v.Due(), now); err != nil {
 		return nil, err
 	}
 	entries := ledger.Issued(a.ID, v.ID, now, v.Net, v.Tax)

@@ -235,21 +235,8 @@ func (c *collection) openChange(tx *db.Tx, a account.Account, p ChangePlan, now 
 		}
 	}
 	sub.Extras.Aside++
-	invoices := []invoice.Invoice{v}
-	if err := invoice.Insert(tx, invoices); err != nil {
-		return err
-	}
-	c.invoice = invoices[0]
-	if err := invoice.InsertLines(tx, p.Lines); err != nil || c.nothingDue {
-		return err
-	}
-	payments := []payment.Payment{{ID: id.New[id.Payment](), Account: a.ID, Invoice: v.ID, Customer: v.Customer, Method: c.method.ID, Gateway: c.method.Gateway,
-		Attempt: 1, State: payment.Pending, Amount: p.Due, AskAt: payment.NextAsk(now, now), CreatedAt: now}}
-	if err := payment.Insert(tx, payments); err != nil {
-		return err
-	}
-	c.payment = payments[0]
-	return nil
+	c.invoice = v
+	return c.open(tx, p.Lines, p.Due, now)
 }
 
 // changing is a change of terms on its way to come true.

@@ -170,7 +170,7 @@ func (s *Service) ApplyCoupon(ctx context.Context, c ApplyCoupon) (subscription.
 			return sub, fault.New(fault.Conflict, "the subscription has ended already").WithCode("subscription_ended")
 		}
 		if sub.Changing() {
-			return sub, errChanging
+			return sub, subscription.ErrChanging()
 		}
 		coupons, more, err := redeemable(tx, a, o, []string{c.Code}, now)
 		if err != nil {
@@ -213,7 +213,7 @@ func (s *Service) RemoveCoupon(ctx context.Context, c RemoveCoupon) (subscriptio
 			return sub, err
 		}
 		if sub.Changing() {
-			return sub, errChanging
+			return sub, subscription.ErrChanging()
 		}
 		list, err := discountsOf(&sub)
 		if err != nil {
@@ -235,5 +235,3 @@ func (s *Service) RemoveCoupon(ctx context.Context, c RemoveCoupon) (subscriptio
 		return sub, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.SubscriptionUpdated, int64(sub.ID), sub.Customer, event.Data(map[string]any{"removed_coupon": c.Coupon})))
 	})
 }
-
-var errChanging = fault.New(fault.Conflict, "the terms of this subscription are being changed; wait for the outcome").WithCode("change_under_way")

@@ -112,7 +112,7 @@ func (s *Service) CreditNote(ctx context.Context, c CreditNote) (invoice.CreditN
 			return note, err
 		}
 		if sub != nil && sub.Changing() {
-			return note, fault.New(fault.Conflict, "the terms of this subscription are being changed; wait for the outcome").WithCode("change_under_way")
+			return note, subscription.ErrChanging()
 		}
 		if err := notRefunding(tx, v); err != nil {
 			return note, err

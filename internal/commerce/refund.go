@@ -119,7 +119,7 @@ func (s *Service) refundable(tx *db.Tx, a account.Account, p payment.Payment, am
 		return amount, invoice.AddRefunded(tx, v, 0) // no subscription tells a credit note that begins at the same moment
 	}
 	if sub.Changing() {
-		return amount, fault.New(fault.Conflict, "the terms of this subscription are being changed; wait for the outcome").WithCode("change_under_way")
+		return amount, subscription.ErrChanging()
 	}
 	return amount, subscription.SaveOne(tx, sub)
 }

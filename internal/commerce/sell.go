@@ -163,7 +163,7 @@ func (s *Service) place(tx *db.Tx, a account.Account, now time.Time, c Sell, sav
 	if err := order.Insert(tx, o); err != nil {
 		return o, nil, err
 	}
-	return o, work, work.open(tx, due.lines, now)
+	return o, work, work.open(tx, due.lines, v.Due(), now)
 }
 
 // sellable refuses a sale whose terms cannot be.
@@ -177,7 +177,7 @@ func sellable(tx *db.Tx, a account.Account, c Sell, now time.Time) error {
 }
 
 // open writes an invoice with its lines, and the pending payment of what is due.
-func (c *collection) open(tx *db.Tx, lines []invoice.Line, now time.Time) error {
+func (c *collection) open(tx *db.Tx, lines []invoice.Line, due money.Amount, now time.Time) error {
 	invoices := []invoice.Invoice{c.invoice}
 	if err := invoice.Insert(tx, invoices); err != nil {
 		return err
@@ -188,7 +188,7 @@ func (c *collection) open(tx *db.Tx, lines []invoice.Line, now time.Time) error 
 	}
 	v := c.invoice
 	payments := []payment.Payment{{ID: id.New[id.Payment](), Account: v.Account, Invoice: v.ID, Customer: v.Customer, Method: c.method.ID, Gateway: c.method.Gateway,
-		Attempt: 1, State: payment.Pending, Amount: v.Due(), AskAt: payment.NextAsk(now, now), CreatedAt: now}}
+		Attempt: 1, State: payment.Pending, Amount: due, AskAt: payment.NextAsk(now, now), CreatedAt: now}}
 	if err := payment.Insert(tx, payments); err != nil {
 		return err
 	}

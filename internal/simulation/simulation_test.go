@@ -120,7 +120,7 @@ func options(seed uint64) simulation.Options {
 	return simulation.Options{Seed: seed, Customers: 3 + int(seed%7), Years: 1 + int(seed%4)/3}
 }
 
-// Two hundred merchants live two years each with crashes and in many strides, and
+// Two hundred merchants live a year or two each with crashes and in many strides, and
 // nothing is wrong at any moment. Every tenth has the same history in peace, and
 // another tenth the same in one stride and in many.
 func TestSeeds(t *testing.T) {

@@ -28,7 +28,7 @@ func (s *Subscription) Cancel(when When, at, now time.Time) error {
 	case s.State == Canceled:
 		return errEnded()
 	case s.Changing():
-		return errChanging()
+		return ErrChanging()
 	}
 	switch when {
 	case Now:
@@ -77,7 +77,8 @@ func (s *Subscription) UndoCancel() error {
 // Changing reports whether a change of terms is being charged.
 func (s *Subscription) Changing() bool { return s.Change != 0 && s.Extras.ChangeAt.IsZero() }
 
-func errChanging() error {
+// ErrChanging refuses what would meet a change of terms that is being charged.
+func ErrChanging() error {
 	return fault.New(fault.Conflict, "the terms of this subscription are being changed; wait for the outcome").WithCode("change_under_way")
 }
 
@@ -89,7 +90,7 @@ func (s *Subscription) free(now time.Time) error {
 	case s.State == Paused:
 		return fault.New(fault.Conflict, "the subscription is paused").WithCode("subscription_paused")
 	case s.Changing():
-		return errChanging()
+		return ErrChanging()
 	case s.Invoice != 0 || s.State == PastDue:
 		return fault.New(fault.Conflict, "the subscription owes an invoice; settle it first").WithCode("invoice_unpaid")
 	case !s.Span.To.After(now):
