@@ -100,7 +100,7 @@ func (s *Service) openCollection(tx *db.Tx, a account.Account, c Collect) (*coll
 	}
 	now := a.Now(machine)
 	list := []payment.Payment{{ID: id.New[id.Payment](), Account: a.ID, Invoice: v.ID, Customer: v.Customer, Method: method.ID, Gateway: method.Gateway,
-		Attempt: len(tries) + 1, State: payment.Pending, Amount: v.Due(), AskAt: payment.NextAsk(now, now), CreatedAt: now}}
+		Attempt: len(tries) + 1, ByHand: true, State: payment.Pending, Amount: v.Due(), AskAt: payment.NextAsk(now, now), CreatedAt: now}}
 	if err := payment.Insert(tx, list); err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (s *Service) openCollection(tx *db.Tx, a account.Account, c Collect) (*coll
 	if err := subscription.SaveOne(tx, sub); err != nil {
 		return nil, err
 	}
-	return &collection{invoice: v, sub: sub, payment: list[0], method: method, at: now, byHand: true, actor: c.Actor}, nil
+	return &collection{invoice: v, sub: sub, payment: list[0], method: method, at: now, actor: c.Actor}, nil
 }
 
 // halfCollected is what is left of a payment whose process died, nil when it is

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"perennial/internal/commerce"
+	"perennial/internal/db"
 	"perennial/internal/fault"
 	"perennial/internal/gateway/sandbox"
 	"perennial/internal/id"
@@ -209,4 +210,84 @@ func TestCollectAndVoidAtOnce(t *testing.T) {
 		}
 		same(w, "state", w.sub(sub).State, subscription.Active)
 	})
+}
+
+// lastTry is a subscription that has one try left before it ends, and its open invoice.
+func lastTry(w *world) (subscription.Subscription, id.Invoice) {
+	w.Helper()
+	sub := w.subscribed(w.price(monthly), "tok_declineAfter_1")
+	w.advance(feb28.AddDate(0, 0, 5)) // declined on days 0, 1 and 4
+	s := w.sub(sub)
+	same(w, "failures", s.Failures, len(subscription.RetryDelays))
+	same(w, "last try", s.NextActionAt, feb28.AddDate(0, 0, 9))
+	return s, s.Invoice
+}
+
+// A charge by hand whose outcome is only found out later is no try of the schedule
+// either, whoever finds it out.
+func TestDeclineByHandThatIsFoundOutLater(t *testing.T) {
+	onBoth(t, func(w *world) {
+		before, v := lastTry(w)
+		unchanged := func(when string) {
+			w.Helper()
+			s := w.sub(before.ID)
+			same(w, "state "+when, s.State, subscription.PastDue)
+			same(w, "failures "+when, s.Failures, before.Failures)
+			same(w, "next "+when, s.NextActionAt, before.NextActionAt)
+			same(w, "lease "+when, s.LeaseUntil, time.Time{})
+		}
+		w.faults.Arm("gateway.charge", 1, errors.New("no network"))
+		_, err := w.s.Collect(w.Context(), commerce.Collect{Call: w.call, Invoice: v})
+		w.refused(err, fault.Pending, "payment_unknown")
+		unchanged("without an answer")
+		w.advance(w.now().Add(time.Hour))
+		unchanged("when it was asked for")
+		same(w, "payment", w.payments(v)[3].State, payment.DeclinedState)
+
+		w.faults.Arm(db.FaultBeforeCommit, 2, errors.New("killed")) // before the outcome is written
+		if _, err := w.s.Collect(w.Context(), commerce.Collect{Call: w.call, Invoice: v}); err == nil {
+			w.Fatal("the outcome was written")
+		}
+		same(w, "payment", w.payments(v)[4].State, payment.Pending)
+		w.ok(w.s.Recover(w.Context()))
+		w.advance(w.now().Add(time.Hour))
+		unchanged("after a crash")
+		same(w, "payment", w.payments(v)[4].State, payment.DeclinedState)
+
+		w.advance(feb28.AddDate(0, 0, 9))
+		same(w, "end", w.sub(before.ID).EndReason, subscription.PaymentFailed)
+	})
+}
+
+// A try that falls due while the outcome of a charge by hand is not known comes when it
+// is: after a decline at once, and after a success never.
+func TestTryThatMeetsAChargeByHand(t *testing.T) {
+	for _, token := range []string{"tok_chargeDeclined", "tok_visa"} {
+		t.Run(token, func(t *testing.T) {
+			onBoth(t, func(w *world) {
+				before, v := lastTry(w)
+				method := w.newMethod(token, false)
+				w.advance(before.NextActionAt.Add(-time.Second))
+				for nth := range 2 { // neither it nor the try gets through, nor the first two questions
+					w.faults.Arm("gateway.charge", nth+1, errors.New("no network"))
+					w.bankless.Arm(sandbox.FaultFind, nth+1, errors.New("no answer"))
+				}
+				_, err := w.s.Collect(w.Context(), commerce.Collect{Call: w.call, Invoice: v, Method: method.ID})
+				w.refused(err, fault.Pending, "payment_unknown")
+				w.advance(before.NextActionAt)
+				same(w, "tries", len(w.payments(v)), 4)
+				known := before.NextActionAt.Add(30*time.Minute - time.Second)
+				w.advance(known)
+				s := w.sub(before.ID)
+				if token == "tok_visa" {
+					same(w, "state", s.State, subscription.Active)
+					same(w, "tries", len(w.payments(v)), 4)
+					return
+				}
+				same(w, "end", s.EndReason, subscription.PaymentFailed)
+				same(w, "ended", s.EndedAt, known)
+				same(w, "tries", len(w.payments(v)), 5)
+			})
+		})
+	}
 }

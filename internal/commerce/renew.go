@@ -227,7 +227,7 @@ func (r *renewal) count(batch []*collection) {
 			r.run.Unknown++
 		default:
 			r.run.Declined++
-			if c.sub != nil && c.sub.Failures >= len(subscription.RetryDelays) { // it was the last try
+			if c.sub != nil && !c.payment.ByHand && c.sub.Failures >= len(subscription.RetryDelays) { // it was the last try
 				r.run.Ended++
 			}
 		}

@@ -33,7 +33,6 @@ type collection struct {
 	method  payment.Method
 	result  payment.Result
 	at      time.Time // when it happens, on the account's clock
-	byHand  bool      // somebody asked for it: a decline does not count towards the end
 	actor   event.Actor
 
 	nothingDue bool // the customer's credit paid for all of it
@@ -323,8 +322,8 @@ func (w *settlement) declined(tx *db.Tx, c *collection) error {
 	case c.sub != nil && c.sub.Invoice != c.invoice.ID: // an invoice beside the periods: it stays open
 		c.sub.LeaseUntil = time.Time{}
 		w.subs = append(w.subs, c.sub)
-	case c.sub != nil && c.byHand:
-		c.sub.LeaseUntil = time.Time{}
+	case c.sub != nil && c.payment.ByHand:
+		c.sub.RefusedByHand(c.at)
 		w.subs = append(w.subs, c.sub)
 	case c.sub != nil:
 		first := c.sub.Failures == 0
@@ -355,7 +354,7 @@ func (w *settlement) takeBack(c *collection) {
 func (w *settlement) unknown(c *collection) {
 	switch {
 	case c.sub == nil:
-	case c.change != nil, c.sub.Invoice != c.invoice.ID:
+	case c.change != nil, c.sub.Invoice != c.invoice.ID, c.payment.ByHand && c.sub.NextActionAt.After(c.at): // the schedule stays
 		c.sub.LeaseUntil = time.Time{}
 		w.subs = append(w.subs, c.sub)
 	default:

@@ -60,7 +60,8 @@ type Payment struct {
 	Customer    id.Customer
 	Method      id.Method
 	Gateway     string
-	Attempt     int // 1 for the invoice's first
+	Attempt     int  // 1 for the invoice's first
+	ByHand      bool // somebody asked for it: a decline is no try of the schedule
 	State       State
 	Amount      money.Amount
 	Refunded    int64 // minor units sent back or promised back, 0 to Amount

@@ -84,10 +84,10 @@ func MethodsByID(tx *db.Tx, account id.Account, ids []int64) (map[id.Method]Meth
 
 var paymentTable = db.NewTable("payment", db.Int("account_id"), db.Int("id"), db.Int("invoice_id"), db.Int("customer_id"), db.Int("method_id"),
 	db.Text("gateway"), db.Int("attempt"), db.Text("state"), db.Int("amount"), db.Text("currency"), db.Int("refunded"), db.Text("gateway_ref"),
-	db.Text("decline_code"), db.Text("decline_class"), db.NullInt("ask_at"), db.Int("created_at"), db.NullInt("settled_at"), db.Int("version"))
+	db.Text("decline_code"), db.Text("decline_class"), db.NullInt("ask_at"), db.Int("created_at"), db.NullInt("settled_at"), db.Bool("by_hand"), db.Int("version"))
 
 const paymentColumns = `id, invoice_id, customer_id, method_id, gateway, attempt, state, amount, currency, refunded, gateway_ref,
-	decline_code, decline_class, ask_at, created_at, settled_at, version`
+	decline_code, decline_class, ask_at, created_at, settled_at, by_hand, version`
 
 // Insert writes new payments. A second one that is pending or succeeded for the
 // same invoice is a unique violation.
@@ -111,6 +111,7 @@ func Insert(tx *db.Tx, list []Payment) error {
 		r.Time(p.AskAt)
 		r.Time(p.CreatedAt)
 		r.Time(p.SettledAt)
+		r.Bool(p.ByHand)
 		r.Int(1)
 		p.Version = 1
 	})
@@ -140,7 +141,7 @@ func payments(tx *db.Tx, account id.Account, query string, args ...any) ([]Payme
 	err := tx.Each(func(row db.Scan) error {
 		p := Payment{Account: account}
 		err := row(&p.ID, &p.Invoice, &p.Customer, &p.Method, &p.Gateway, &p.Attempt, &p.State, &p.Amount.Minor, &p.Amount.Currency, &p.Refunded,
-			&p.Reference, &p.DeclineCode, &p.Class, db.ScanTime(&p.AskAt), db.ScanTime(&p.CreatedAt), db.ScanTime(&p.SettledAt), &p.Version)
+			&p.Reference, &p.DeclineCode, &p.Class, db.ScanTime(&p.AskAt), db.ScanTime(&p.CreatedAt), db.ScanTime(&p.SettledAt), &p.ByHand, &p.Version)
 		list = append(list, p)
 		return err
 	}, query, append([]any{account}, args...)...)

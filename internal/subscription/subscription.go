@@ -409,6 +409,16 @@ func (s *Subscription) Refused(invoice id.Invoice, now time.Time) (ended bool) {
 	return false
 }
 
+// RefusedByHand notes that a charge which somebody asked for was declined at now. It is
+// no try of the schedule: a try that fell due while the outcome was not known comes at
+// once, and everything else stays as it was.
+func (s *Subscription) RefusedByHand(now time.Time) {
+	s.LeaseUntil = time.Time{}
+	if s.State != Canceled && s.NextActionAt.IsZero() {
+		s.NextActionAt = now
+	}
+}
+
 // Waiting notes that the outcome of collecting invoice is not known: nothing is
 // done until the gateway has been asked, which the payment itself schedules.
 func (s *Subscription) Waiting(invoice id.Invoice) {

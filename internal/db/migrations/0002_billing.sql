@@ -17,6 +17,10 @@ alter table customer add column tax_exempt text not null default '';
 alter table customer add column tax_id_state text not null default '';
 alter table customer add column tax_id_checked_at {int};
 
+-- by_hand: somebody asked for the charge; it is no try of the schedule, also when its
+-- outcome is only found out later.
+alter table payment add column by_hand {bool} not null default {false};
+
 -- base is the number of the period that begins at the anchor: an anchor can move, and
 -- periods are numbered on.
 alter table subscription add column base {int} not null default 0;
