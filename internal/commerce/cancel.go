@@ -56,6 +56,7 @@ func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscripti
 				return sub, err
 			}
 		}
+		scheduled := sub.Scheduled()
 		if err := sub.Cancel(c.When, c.At.UTC().Truncate(time.Microsecond), now); err != nil {
 			return sub, err
 		}
@@ -72,7 +73,14 @@ func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscripti
 		if sub.State != subscription.Canceled {
 			kind, facts = event.CancelScheduled, map[string]any{"at": sub.CancelAt, "words": c.Reason}
 		}
-		return sub, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, kind, int64(sub.ID), sub.Customer, event.Data(facts)))
+		told := []event.Event{event.New(a.ID, now, c.Actor, kind, int64(sub.ID), sub.Customer, event.Data(facts))}
+		if scheduled != 0 && sub.State == subscription.Canceled {
+			if err := subscription.Undo(tx, a.ID, subscription.Undone{Change: scheduled, At: now}); err != nil {
+				return sub, err
+			}
+			told = append(told, changeUndone(&sub, scheduled, c.Actor, now))
+		}
+		return sub, event.Append(tx, a.ID, told...)
 	})
 	if err != nil {
 		return ended, err
@@ -96,11 +104,11 @@ func (s *Service) billUsage(tx *db.Tx, a account.Account, sub *subscription.Subs
 		return nil, err
 	}
 	t := book.taxes(sub.TaxProfile, sub.Customer, o.product, now)
-	lines, keys, err := usageNow(tx, a, sub, o, t)
+	lines, counters, err := usageNow(tx, a, sub, o, t, everyMeter)
 	if err != nil || len(lines) == 0 {
 		return nil, err
 	}
-	if _, err := usage.Close(tx, a.ID, keys, now); err != nil {
+	if _, err := usage.Close(tx, a.ID, keysOf(counters), now); err != nil {
 		return nil, err
 	}
 	versions, err := customer.Versions(tx, a.ID, []int64{int64(sub.Customer)})

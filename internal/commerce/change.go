@@ -3,6 +3,7 @@ package commerce
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"perennial/internal/account"
@@ -18,7 +19,6 @@ import (
 	"perennial/internal/money"
 	"perennial/internal/payment"
 	"perennial/internal/subscription"
-	"perennial/internal/usage"
 )
 
 // NewTerms is what a subscription is changed to, and how it is paid for.
@@ -194,11 +194,6 @@ func (s *Service) carryOut(tx *db.Tx, a account.Account, sub *subscription.Subsc
 		}
 		return nil, w.write(tx, []*collection{c})
 	}
-	if len(p.Closing) > 0 { // what comes while it is charged counts later
-		if _, err := usage.Close(tx, a.ID, p.Closing, now); err != nil {
-			return nil, err
-		}
-	}
 	sub.Hold(row.ID, s.clock.Now().Add(leaseFor))
 	return c, subscription.SaveOne(tx, sub)
 }
@@ -257,19 +252,19 @@ func (w *settlement) changed(tx *db.Tx, c *collection) error {
 	if err := w.creditUnused(tx, c); err != nil {
 		return err
 	}
-	c.sub.LeaseUntil = time.Time{}
-	c.sub.Switch(p.Terms, p.Keep, p.CarryTrial, p.At)
-	c.sub.Extras.Items = c.sub.Extras.Items || len(p.Items) > 0
-	for i := range p.Items {
-		p.Items[i].CreatedAt = c.at
-	}
-	if err := invoice.InsertItems(tx, p.Items); err != nil {
+	late, err := w.closeUsage(tx, c)
+	if err != nil {
 		return err
 	}
-	if len(p.Closing) > 0 {
-		if _, err := usage.Close(tx, w.account.ID, p.Closing, c.at); err != nil {
-			return err
-		}
+	c.sub.LeaseUntil = time.Time{}
+	c.sub.Switch(p.Terms, p.Keep, p.CarryTrial, p.At)
+	items := slices.Concat(p.Items, late)
+	c.sub.Extras.Items = c.sub.Extras.Items || len(items) > 0
+	for i := range items {
+		items[i].CreatedAt = c.at
+	}
+	if err := invoice.InsertItems(tx, items); err != nil {
+		return err
 	}
 	w.switched = append(w.switched, c.sub)
 	w.add(c, event.SubscriptionChanged, int64(c.sub.ID), event.Data(map[string]any{"price": p.Terms.Price, "quantity": p.Terms.Quantity, "change": c.change.row.ID,
@@ -300,6 +295,8 @@ func (w *settlement) tooLate(tx *db.Tx, c *collection) error {
 		}
 	}
 	w.add(c, event.ChangeFailed, int64(c.sub.ID), event.Data(map[string]any{"change": c.change.row.ID, "code": "subscription_ended"}))
+	c.sub.Release()
+	w.subs = append(w.subs, c.sub)
 	err = credit.Add(tx, []credit.Entry{{Account: c.invoice.Account, Customer: c.invoice.Customer, Amount: note.Total, Reason: credit.Change, CreditNote: note.ID, At: c.at}})
 	if err != nil {
 		return err
@@ -351,9 +348,6 @@ func (w *settlement) creditUnused(tx *db.Tx, c *collection) error {
 // changeDeclined notes that the charge of a change was refused: the old terms go on.
 func (w *settlement) changeDeclined(tx *db.Tx, c *collection, code string) error {
 	w.takeBack(c)
-	if err := usage.Reopen(tx, w.account.ID, c.change.plan.Closing); err != nil {
-		return err
-	}
 	c.sub.Release()
 	w.subs = append(w.subs, c.sub)
 	w.add(c, event.ChangeFailed, int64(c.sub.ID), event.Data(map[string]any{"change": c.change.row.ID, "code": code}))

@@ -1,6 +1,8 @@
 package commerce
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"perennial/internal/account"
@@ -243,32 +245,132 @@ func meteredTo(tx *db.Tx, a account.Account, p catalog.Price) error {
 	return refersTo(err, "prepaid")
 }
 
-// usageNow computes what a subscription used and was not billed for, at its own terms, for
-// an invoice that is made now; the counters are what that invoice must close.
-func usageNow(tx *db.Tx, a account.Account, sub *subscription.Subscription, o priced, t taxes) ([]invoice.Line, []usage.CounterKey, error) {
-	if len(o.price.Terms.Usage) == 0 {
-		return nil, nil, nil
-	}
+// usageNow computes what a subscription used of some of its meters and was not billed for,
+// at its own terms, for an invoice that is made now. It returns the counters that this
+// invoice must close.
+func usageNow(tx *db.Tx, a account.Account, sub *subscription.Subscription, o priced, t taxes, of func(id.Meter) bool) ([]invoice.Line, []usage.Counter, error) {
 	b := billing{priced: o, account: a, tax: t}
-	meters, err := metersOf(tx, a.ID, o.price)
-	if err != nil {
+	var err error
+	if b.used.meters, err = metersOf(tx, a.ID, o.price); err != nil || len(b.used.meters) == 0 {
 		return nil, nil, err
 	}
 	open, err := usage.CountersOf(tx, a.ID, []int64{int64(sub.ID)})
 	if err != nil {
 		return nil, nil, err
 	}
-	b.used = used{meters: meters, counters: open[sub.ID]}
+	for _, c := range open[sub.ID] {
+		if b.used.meters[c.Meter] != nil && of(c.Meter) {
+			b.used.counters = append(b.used.counters, c)
+		}
+	}
 	list, err := b.forUsage()
 	if err != nil {
 		return nil, nil, err
 	}
 	lines, _, err := b.lines(list)
-	var keys []usage.CounterKey
-	for _, c := range open[sub.ID] {
-		if meters[c.Meter] != nil {
-			keys = append(keys, c.CounterKey)
+	return lines, b.used.counters, err
+}
+
+func everyMeter(id.Meter) bool { return true }
+
+func keysOf(list []usage.Counter) []usage.CounterKey {
+	keys := make([]usage.CounterKey, len(list))
+	for i, c := range list {
+		keys[i] = c.CounterKey
+	}
+	return keys
+}
+
+// ending are the meters of a price that another does not have; nil when there are none.
+func ending(was, next catalog.Price) func(id.Meter) bool {
+	has := func(p catalog.Price, meter id.Meter) bool {
+		return slices.ContainsFunc(p.Terms.Usage, func(m catalog.Metered) bool { return m.Meter == meter })
+	}
+	ends := func(meter id.Meter) bool { return has(was, meter) && !has(next, meter) }
+	if !slices.ContainsFunc(was.Terms.Usage, func(m catalog.Metered) bool { return ends(m.Meter) }) {
+		return nil
+	}
+	return ends
+}
+
+// closeUsage closes the counters of meters that end with a change of terms, before the
+// terms are switched. What came while the change was charged is not on its invoice: it
+// waits for the next one, at the terms at which it was used.
+func (w *settlement) closeUsage(tx *db.Tx, c *collection) ([]invoice.Item, error) {
+	if c.change.plan.Terms.Price == c.sub.Price {
+		return nil, nil
+	}
+	o, err := pricedOf(tx, w.account, c.sub)
+	if err != nil {
+		return nil, err
+	}
+	next, err := catalog.LoadPrice(tx, w.account.ID, c.change.plan.Terms.Price)
+	if err != nil {
+		return nil, err
+	}
+	ends := ending(o.price, next)
+	if ends == nil {
+		return nil, nil
+	}
+	_, open, err := usageNow(tx, w.account, c.sub, o, taxes{}, ends)
+	if err != nil {
+		return nil, err
+	}
+	keys := keysOf(open)
+	for _, m := range o.price.Terms.Usage { // also where nothing was counted, so that nothing is any more
+		k := usage.CounterKey{Subscription: c.sub.ID, Meter: m.Meter, Period: c.sub.Period}
+		if ends(m.Meter) && !slices.Contains(keys, k) {
+			keys = append(keys, k)
 		}
 	}
-	return lines, keys, err
+	closed, err := usage.Close(tx, w.account.ID, keys, c.at)
+	if err != nil {
+		return nil, err
+	}
+	meters, err := metersOf(tx, w.account.ID, o.price)
+	if err != nil {
+		return nil, err
+	}
+	return usedSince(c, o, meters, slices.SortedFunc(maps.Values(closed), func(a, b usage.Counter) int { return a.Period - b.Period }))
+}
+
+// usedSince are the amounts by which counters come to more than a change billed of them.
+func usedSince(c *collection, o priced, meters map[id.Meter]*usage.Meter, now []usage.Counter) ([]invoice.Item, error) {
+	cost := func(list []usage.Counter) (map[string]money.Amount, error) {
+		drafts, err := (&billing{priced: o, used: used{meters: meters, counters: list}}).forUsage()
+		sums := map[string]money.Amount{}
+		for _, d := range drafts {
+			sum, known := sums[d.Details.Meter]
+			if !known {
+				sum = money.Zero(o.currency)
+			}
+			if sum, err = sum.Add(d.Amount); err != nil {
+				return nil, err
+			}
+			sums[d.Details.Meter] = sum
+		}
+		return sums, err
+	}
+	billed, err := cost(c.change.plan.Billed)
+	if err != nil {
+		return nil, err
+	}
+	all, err := cost(now)
+	if err != nil {
+		return nil, err
+	}
+	var items []invoice.Item
+	for _, m := range o.price.Terms.Usage {
+		meter := meters[m.Meter]
+		if meter == nil {
+			continue
+		}
+		rest := all[meter.Code].Minor - billed[meter.Code].Minor
+		if rest <= 0 {
+			continue
+		}
+		items = append(items, invoice.Item{ID: id.New[id.Item](), Account: c.sub.Account, Customer: c.sub.Customer, Subscription: c.sub.ID, Kind: invoice.ForUsage,
+			Description: meter.Name, Price: o.price.ID, Quantity: 1, Amount: money.Amount{Minor: rest, Currency: o.currency}, Details: invoice.Details{Meter: meter.Code}, CreatedAt: c.at})
+	}
+	return items, nil
 }

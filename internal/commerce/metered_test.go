@@ -105,6 +105,63 @@ func TestUsageAtEndsToCome(t *testing.T) {
 	})
 }
 
+// Usage that arrives while a change to a price without its meter is charged is billed all
+// the same: with the next invoice, at the terms at which it was used, and within one
+// allowance. A change that is declined leaves the usage to its own period.
+func TestUsageThatArrivesWhileItsMeterEnds(t *testing.T) {
+	onBoth(t, func(w *world) {
+		euro := catalog.Charge{Model: catalog.PerUnit, Unit: w.decimal("0.05")}
+		price := w.plan("Metered", 1000, catalog.Terms{Usage: []catalog.Metered{
+			{Meter: w.meter("kept"), Overage: catalog.Charge{Model: catalog.PerUnit, Unit: w.decimal("9")}},
+			{Meter: w.meter("calls", func(c *commerce.CreateMeter) { c.Late = usage.RefuseLate }), Included: w.decimal("100"), Overage: euro}}})
+		pro := w.plan("Pro", 5000, catalog.Terms{Usage: price.Terms.Usage[:1]})
+		for token, want := range map[string]int64{"tok_visa": 1000 + 5000 + 3750 + 10000, "tok_declineAfter_1": 1000 + 3750 + 1000} {
+			sub := w.subscribed(price.ID, token)
+			w.used(sub, "calls", "50", "a")
+			act := func() {
+				w.used(sub, "calls", "800", "b")
+				w.newMethod("tok_visa", true)
+			}
+			w.bank.during.Store(&act)
+			_, err := w.changeTo(sub, commerce.NewTerms{Price: pro.ID, Proration: &subscription.Proration{Up: subscription.SettleFull}})
+			same(w, "changed", err == nil, token == "tok_visa")
+			w.advance(w.now().AddDate(0, 1, 1))
+			if token == "tok_visa" {
+				w.advance(w.now().AddDate(0, 1, 0))
+			}
+			var sum int64
+			for _, v := range w.invoices(sub) {
+				if v.State == invoice.Paid {
+					sum += v.Total.Minor
+				}
+			}
+			same(w, "in all with "+token, sum, want)
+		}
+	})
+}
+
+// A meter that ended with a change and comes back with another one within the period counts
+// what is used from then on, also where late usage is refused: nothing is late.
+func TestMeterThatComesBackCounts(t *testing.T) {
+	onBoth(t, func(w *world) {
+		price, pro := w.callsPrice(w.meter("calls", func(c *commerce.CreateMeter) { c.Late = usage.RefuseLate })), w.plan("Pro", 5000, catalog.Terms{})
+		sub := w.subscribed(price.ID, "tok_visa")
+		for _, to := range []catalog.Price{pro, price} {
+			_, err := w.changeTo(sub, commerce.NewTerms{Price: to.ID, Proration: &subscription.Proration{}})
+			w.ok(err)
+		}
+		list, err := w.s.RecordUsage(w.Context(), commerce.RecordUsage{Call: w.call, Events: []commerce.UsageEvent{{Subscription: sub, Code: "calls", Units: w.decimal("120"), Key: "b"}}})
+		w.ok(err)
+		same(w, "outcome", list[0].Outcome, commerce.UsageLate)
+		w.advance(start.AddDate(0, 2, 1))
+		var sum int64
+		for _, v := range w.invoices(sub) {
+			sum += v.Due().Minor
+		}
+		same(w, "in all", sum-balanceOf(w), int64(3000+100))
+	})
+}
+
 // Usage that arrives while its invoice is made is either on it or on the next one.
 func TestUsageRacesTheInvoice(t *testing.T) {
 	onBoth(t, func(w *world) {

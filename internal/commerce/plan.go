@@ -2,7 +2,6 @@ package commerce
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"perennial/internal/account"
@@ -38,7 +37,7 @@ type ChangePlan struct {
 	Period  int             // that Lines are for
 	Span    period.Span
 	Notes   invoice.Notes
-	Closing []usage.CounterKey // of usage that Lines bill at the old terms
+	Billed  []usage.Counter // of meters that the new price does not have, as Lines bill them at the old terms
 
 	Credited money.Amount // all Credits, with tax
 	Net      money.Amount // of Lines
@@ -326,19 +325,13 @@ func (p *ChangePlan) charge(b *billing, sub *subscription.Subscription, to NewTe
 // lastUsage bills, at the old terms, the usage of meters that the new price does not have.
 // That of the others goes on to the next invoice.
 func (p *ChangePlan) lastUsage(tx *db.Tx, a account.Account, sub *subscription.Subscription, old priced, next catalog.Price, t taxes) error {
-	ends := func(m catalog.Metered) bool {
-		return !slices.ContainsFunc(next.Terms.Usage, func(n catalog.Metered) bool { return n.Meter == m.Meter })
-	}
-	if old.price.ID == next.ID || !slices.ContainsFunc(old.price.Terms.Usage, ends) {
+	ends := ending(old.price, next)
+	if ends == nil {
 		return nil
 	}
-	old.price.Terms.Usage = slices.DeleteFunc(slices.Clone(old.price.Terms.Usage), func(m catalog.Metered) bool { return !ends(m) })
-	lines, keys, err := usageNow(tx, a, sub, old, t)
-	if err != nil {
-		return err
-	}
-	p.Lines, p.Closing = append(p.Lines, lines...), keys
-	return nil
+	lines, counters, err := usageNow(tx, a, sub, old, t, ends)
+	p.Lines, p.Billed = append(p.Lines, lines...), counters
+	return err
 }
 
 // later makes items for the next invoice of what would be charged now.

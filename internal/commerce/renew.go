@@ -261,6 +261,7 @@ type claiming struct {
 	attempted []*collection // whose payments are new, in the order of payments
 	entries   []ledger.Entry
 	events    []event.Event
+	undone    []subscription.Undone // scheduled changes of subscriptions that end
 	ended     int
 }
 
@@ -588,6 +589,7 @@ func (w *claiming) write(tx *db.Tx) error {
 		func() error { return payment.Insert(tx, w.payments) },
 		func() error { return ledger.Post(tx, w.entries) },
 		func() error { return w.special.write(tx, acc) },
+		func() error { return subscription.Undo(tx, acc, w.undone...) },
 	} {
 		if err := insert(); err != nil {
 			return err

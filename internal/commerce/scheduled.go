@@ -88,8 +88,14 @@ func (s *Service) UndoChange(ctx context.Context, c UndoChange) (subscription.Su
 		if err := subscription.SaveOne(tx, &sub); err != nil {
 			return sub, err
 		}
-		return sub, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.ChangeUndone, int64(sub.ID), sub.Customer, event.Data(map[string]any{"change": row.ID})))
+		return sub, event.Append(tx, a.ID, changeUndone(&sub, row.ID, c.Actor, now))
 	})
+}
+
+// changeUndone tells that a scheduled change does not come: it was taken back, or its
+// subscription ended.
+func changeUndone(sub *subscription.Subscription, change id.Change, by event.Actor, now time.Time) event.Event {
+	return event.New(sub.Account, now, by, event.ChangeUndone, int64(sub.ID), sub.Customer, event.Data(map[string]any{"change": change}))
 }
 
 // comeTrue lets a scheduled change come true at its instant. What cannot be any more

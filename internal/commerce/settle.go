@@ -51,6 +51,7 @@ type settlement struct {
 	entries  []ledger.Entry
 	events   []event.Event
 	started  []subscription.Subscription
+	undone   []subscription.Undone // scheduled changes of subscriptions that end
 }
 
 // settle writes the outcome of collections of one account in a transaction of its
@@ -288,7 +289,9 @@ func (w *settlement) endOthers(tx *db.Tx, c *collection, started *subscription.S
 		if old.State == subscription.Canceled || old.ID == started.ID || !slices.Contains(product.Settings.Ends, old.Product) {
 			continue
 		}
+		scheduled := old.Scheduled()
 		old.End(c.at, subscription.Replaced)
+		w.undo(c, old, scheduled)
 		if old.Invoice != 0 {
 			if err := askAnyway(tx, w.account, old.Invoice, c.at); err != nil {
 				return err
@@ -298,6 +301,15 @@ func (w *settlement) endOthers(tx *db.Tx, c *collection, started *subscription.S
 		w.add(c, event.SubscriptionCanceled, int64(old.ID), event.Data(map[string]any{"reason": old.EndReason, "by": started.ID}))
 	}
 	return nil
+}
+
+// undo takes back the change of terms that was scheduled for a subscription that has ended.
+func (w *settlement) undo(c *collection, sub *subscription.Subscription, scheduled id.Change) {
+	if scheduled == 0 {
+		return
+	}
+	w.undone = append(w.undone, subscription.Undone{Change: scheduled, At: c.at})
+	w.events = append(w.events, changeUndone(sub, scheduled, c.actor, c.at))
 }
 
 // declined settles a collection that was refused.
@@ -326,7 +338,7 @@ func (w *settlement) declined(tx *db.Tx, c *collection) error {
 		c.sub.RefusedByHand(c.at)
 		w.subs = append(w.subs, c.sub)
 	case c.sub != nil:
-		first := c.sub.Failures == 0
+		first, scheduled := c.sub.Failures == 0, c.sub.Scheduled()
 		ended := c.sub.Refused(c.invoice.ID, c.at)
 		w.subs = append(w.subs, c.sub)
 		if first {
@@ -335,6 +347,7 @@ func (w *settlement) declined(tx *db.Tx, c *collection) error {
 		switch {
 		case ended:
 			w.add(c, event.SubscriptionCanceled, int64(c.sub.ID), event.Data(map[string]any{"reason": c.sub.EndReason}))
+			w.undo(c, c.sub, scheduled)
 		case first && c.sub.State == subscription.PastDue: // it may have been canceled meanwhile
 			w.add(c, event.SubscriptionPastDue, int64(c.sub.ID), event.Data(map[string]any{"invoice": c.invoice.ID, "code": code, "next_try": c.sub.NextActionAt}))
 		}
@@ -390,6 +403,9 @@ func (w *settlement) write(tx *db.Tx, list []*collection) error {
 		}
 	}
 	if err := subscription.Insert(tx, w.started); err != nil {
+		return err
+	}
+	if err := subscription.Undo(tx, w.account.ID, w.undone...); err != nil {
 		return err
 	}
 	if len(w.credits) > 0 {

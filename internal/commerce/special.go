@@ -320,11 +320,16 @@ func (w *claiming) endBilled(sub *subscription.Subscription, at time.Time, why s
 
 // end closes a subscription.
 func (w *claiming) end(sub *subscription.Subscription, at time.Time, why subscription.EndReason, now time.Time) {
+	scheduled := sub.Scheduled()
 	sub.End(at, why)
 	w.changed = append(w.changed, sub)
 	w.ended++
 	w.events = append(w.events, event.New(w.account.ID, now, event.Clock, event.SubscriptionCanceled, int64(sub.ID), sub.Customer,
 		event.Data(map[string]any{"reason": sub.EndReason})))
+	if scheduled != 0 {
+		w.undone = append(w.undone, subscription.Undone{Change: scheduled, At: now})
+		w.events = append(w.events, changeUndone(sub, scheduled, event.Clock, now))
+	}
 }
 
 // pauseFee charges the fee of a pause.

@@ -17,7 +17,7 @@ const (
 	ChangePending   ChangeState = "pending"   // is being charged
 	ChangeApplied   ChangeState = "applied"
 	ChangeFailed    ChangeState = "failed" // its charge was declined; the old terms went on
-	ChangeUndone    ChangeState = "undone" // somebody took it back before it came
+	ChangeUndone    ChangeState = "undone" // somebody took it back before it came, or the subscription ended
 )
 
 // Change is a change of a subscription's terms: scheduled, under way or done.
@@ -61,6 +61,24 @@ func SaveChange(tx *db.Tx, c Change) error {
 		return db.VersionConflict()
 	}
 	return err
+}
+
+// Undone is a scheduled change that does not come.
+type Undone struct {
+	Change id.Change
+	At     time.Time // when that became known
+}
+
+// Undo takes scheduled changes back.
+func Undo(tx *db.Tx, account id.Account, list ...Undone) error {
+	for _, u := range list { // few, and hardly ever
+		_, err := tx.Exec("update subscription_change set state = $3, settled_at = $4, version = version + 1 where account_id = $1 and id = $2 and state = $5",
+			account, u.Change, string(ChangeUndone), db.Time(u.At), string(ChangeScheduled))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func changes(tx *db.Tx, account id.Account, where string, args ...any) ([]Change, error) {

@@ -77,6 +77,14 @@ func (s *Subscription) UndoCancel() error {
 // Changing reports whether a change of terms is being charged.
 func (s *Subscription) Changing() bool { return s.Change != 0 && s.Extras.ChangeAt.IsZero() }
 
+// Scheduled is the change of terms that is to come; 0 for none.
+func (s *Subscription) Scheduled() id.Change {
+	if s.Changing() {
+		return 0
+	}
+	return s.Change
+}
+
 // ErrChanging refuses what would meet a change of terms that is being charged.
 func ErrChanging() error {
 	return fault.New(fault.Conflict, "the terms of this subscription are being changed; wait for the outcome").WithCode("change_under_way")

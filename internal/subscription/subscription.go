@@ -262,14 +262,15 @@ func (s *Subscription) PaymentsLeft() int {
 	return max(s.EndPeriod-max(s.Period, -1)-1, 0)
 }
 
-// End closes the subscription.
+// End closes the subscription. Whoever ends one takes back what was Scheduled before.
 func (s *Subscription) End(at time.Time, why EndReason) {
 	s.State, s.EndedAt, s.EndReason = Canceled, at, why
 	s.NextActionAt, s.CancelAt, s.ResumeAt, s.LeaseUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	if !s.Extras.ChangeAt.IsZero() { // it does not come any more; one that is being charged is settled by its payment
+	if s.Scheduled() != 0 { // it does not come any more; one that is being charged is settled by its payment
 		s.Change = 0
 	}
 	s.Extras.Pausing, s.Extras.ChangeAt = nil, time.Time{}
+	s.Extras.Alone, s.Extras.BillUsage = false, false
 }
 
 // Amount is what each period costs at its plain price, without discounts.

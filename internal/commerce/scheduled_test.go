@@ -1,0 +1,111 @@
+package commerce_test
+
+import (
+	"testing"
+
+	"perennial/internal/catalog"
+	"perennial/internal/commerce"
+	"perennial/internal/credit"
+	"perennial/internal/db"
+	"perennial/internal/event"
+	"perennial/internal/id"
+	"perennial/internal/subscription"
+)
+
+func (w *world) changeTo(sub id.Subscription, to commerce.NewTerms) (commerce.Changed, error) {
+	w.Helper()
+	return w.s.Change(w.Context(), commerce.Change{Call: w.call, Subscription: sub, To: to, When: subscription.Now})
+}
+
+// However a subscription ends, the change of terms that was scheduled for it is taken back:
+// it is in nobody's way afterwards, and does not come back with the subscription.
+func TestEndTakesTheScheduledChangeBack(t *testing.T) {
+	ends := map[string]func(w *world, sub id.Subscription){
+		"canceled": func(w *world, sub id.Subscription) {
+			_, err := w.s.Cancel(w.Context(), commerce.Cancel{Call: w.call, Subscription: sub, When: subscription.Now})
+			w.ok(err)
+		},
+		"scheduled end": func(w *world, sub id.Subscription) {
+			_, err := w.s.Cancel(w.Context(), commerce.Cancel{Call: w.call, Subscription: sub, When: subscription.AtDate, At: start.AddDate(0, 0, 10)})
+			w.ok(err)
+			w.advance(start.AddDate(0, 0, 11))
+		},
+		"unpaid": func(w *world, _ id.Subscription) { w.advance(start.AddDate(0, 1, 20)) },
+		"replaced": func(w *world, sub id.Subscription) {
+			ends := []id.Product{w.sub(sub).Product}
+			product, err := w.s.CreateProduct(w.Context(), commerce.CreateProduct{Call: w.call, Name: "Instead", Settings: catalog.Settings{Ends: ends}})
+			w.ok(err)
+			p, err := w.s.CreatePrice(w.Context(), commerce.CreatePrice{Call: w.call, Product: product.ID, Amount: usd(500), Interval: monthly})
+			w.ok(err)
+			w.subscribed(p.ID, "tok_visa")
+		},
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(w *world) {
+				basic, pro := w.plan("Basic", 1000, catalog.Terms{}), w.plan("Pro", 3000, catalog.Terms{})
+				sale, err := w.sell(basic.ID, "tok_declineAfter_1")
+				w.ok(err)
+				sub := sale.Subscription.ID
+				done, err := w.s.Change(w.Context(), commerce.Change{Call: w.call, Subscription: sub, To: commerce.NewTerms{Price: pro.ID}, When: subscription.AtDate,
+					At: start.AddDate(0, 1, 5)})
+				w.ok(err)
+				end(w, sub)
+				same(w, "state", w.sub(sub).State, subscription.Canceled)
+				same(w, "told", w.kinds()[event.ChangeUndone], 1)
+				w.view(func(tx *db.Tx) error {
+					row, err := subscription.LoadChange(tx, w.acc, done.Change.ID)
+					same(w, "change", row.State, subscription.ChangeUndone)
+					same(w, "settled", row.SettledAt.IsZero(), false)
+					return err
+				})
+				_, err = w.s.Refund(w.Context(), commerce.Refund{Call: w.call, Payment: sale.Payment.ID, Amount: 100})
+				w.ok(err)
+				_, err = w.s.Reactivate(w.Context(), commerce.Reactivate{Call: w.call, Subscription: sub, NextCharge: w.now().AddDate(0, 0, 10)})
+				w.ok(err)
+				w.newMethod("tok_visa", true)
+				_, err = w.changeTo(sub, commerce.NewTerms{Quantity: 2})
+				w.ok(err)
+				same(w, "price", w.sub(sub).Price, basic.ID)
+			})
+		})
+	}
+}
+
+// A subscription that is replaced while a change of its terms is charged is free of the
+// change when the charge went through, and what it took is the customer's credit.
+func TestChangeOfAReplacedSubscriptionIsOver(t *testing.T) {
+	onBoth(t, func(w *world) {
+		basic, pro := w.plan("Basic", 1000, catalog.Terms{}), w.plan("Pro", 3000, catalog.Terms{})
+		sub := w.subscribed(basic.ID, "tok_visa")
+		product, err := w.s.CreateProduct(w.Context(), commerce.CreateProduct{Call: w.call, Name: "Instead", Settings: catalog.Settings{Ends: []id.Product{basic.Product}}})
+		w.ok(err)
+		p, err := w.s.CreatePrice(w.Context(), commerce.CreatePrice{Call: w.call, Product: product.ID, Amount: usd(500), Interval: monthly})
+		w.ok(err)
+		replace := func() { w.subscribed(p.ID, "tok_visa") }
+		w.bank.during.Store(&replace)
+		_, err = w.changeTo(sub, commerce.NewTerms{Price: pro.ID})
+		if err == nil {
+			t.Error("the change of a subscription that has ended came true")
+		}
+		s := w.sub(sub)
+		same(w, "state", s.State, subscription.Canceled)
+		same(w, "change", s.Change, id.Change(0))
+		_, err = w.s.Reactivate(w.Context(), commerce.Reactivate{Call: w.call, Subscription: sub, NextCharge: w.now().AddDate(0, 0, 10)})
+		w.ok(err)
+		_, err = w.s.Cancel(w.Context(), commerce.Cancel{Call: w.call, Subscription: sub, When: subscription.AtPeriodEnd})
+		w.ok(err)
+	})
+}
+
+// balanceOf is the customer's credit in US cents.
+func balanceOf(w *world) int64 {
+	w.Helper()
+	var have int64
+	w.view(func(tx *db.Tx) error {
+		all, err := credit.Balances(tx, w.acc, []int64{int64(w.customer)})
+		have = all[w.customer]["USD"]
+		return err
+	})
+	return have
+}
