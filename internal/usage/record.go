@@ -136,7 +136,7 @@ type Standing struct {
 // Place decides where usage of an instant, arriving at now, counts. Usage of the
 // present span counts in the present period. Usage after it, which has come before the
 // renewal, counts in the next one, and so does usage of a period that was billed before
-// its end. Usage before it counts in the previous period while
+// its end, as long as that is to come. Usage before it counts in the previous period while
 // that has not been billed, else as the meter says: in the present one or not at all.
 func Place(at, now time.Time, s Standing, late Late) (int, Outcome, Why) {
 	ended := !s.End.IsZero()
@@ -158,7 +158,7 @@ func Place(at, now time.Time, s Standing, late Late) (int, Outcome, Why) {
 		return own, Counted, NoReason
 	}
 	next := max(own+1, s.Period)
-	early := own == s.Period && !ended // billed before its end, by a change of terms: then nobody is late
+	early := own == s.Period && !ended && now.Before(s.Span.To) // it is not over, so nobody is late: a change of terms billed it
 	switch {
 	case early && !s.Closed(next):
 		return next, LateCounted, NoReason
