@@ -60,7 +60,7 @@ func (w *world) judge(answers []reply, status int) string {
 func (w *world) bankCharges() int {
 	w.Helper()
 	n := 0
-	w.ok(sandbox.New(w.bankDB, w.clock, sandbox.Options{}).Each(w.Context(), w.acc.ID, func(r payment.Record) error {
+	w.ok(sandbox.New(w.bankDB, w.clock, sandbox.Options{}).Each(w.Context(), w.acc.ID, time.Time{}, func(r payment.Record) error {
 		if !r.Refund {
 			n++
 		}

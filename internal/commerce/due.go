@@ -371,7 +371,7 @@ func (s *Service) ask(ctx context.Context, c *collection) {
 	g, err := s.gateway(c.payment.Gateway)
 	if err == nil {
 		asking, cancel := context.WithTimeout(ctx, gatewayTimeout)
-		c.result, err = g.Find(asking, c.payment.Account, c.payment.Key())
+		c.result, err = g.Find(asking, inquiry(c))
 		cancel()
 	}
 	switch {
@@ -381,4 +381,10 @@ func (s *Service) ask(ctx context.Context, c *collection) {
 	case c.result.Outcome == payment.Absent:
 		s.charge(ctx, c)
 	}
+}
+
+// inquiry asks what became of a collection's charge.
+func inquiry(c *collection) payment.Inquiry {
+	p := c.payment
+	return payment.Inquiry{Account: p.Account, Key: p.Key(), Reference: p.Reference, Asked: p.CreatedAt, Now: c.at}
 }

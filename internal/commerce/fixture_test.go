@@ -247,7 +247,7 @@ func (w *world) kinds() map[event.Kind]int {
 // how much went back.
 func (w *world) charged() (n int, minor, back int64) {
 	w.Helper()
-	err := w.bank.Each(context.Background(), w.acc, func(r payment.Record) error {
+	err := w.bank.Each(context.Background(), w.acc, time.Time{}, func(r payment.Record) error {
 		if r.Refund {
 			back += r.Amount.Minor
 		} else {

@@ -134,7 +134,7 @@ func (s *Service) giveBack(ctx context.Context, r payment.Refund, p payment.Paym
 	if err == nil {
 		ctx, cancel := context.WithTimeout(ctx, gatewayTimeout)
 		defer cancel()
-		result, err = g.Refund(ctx, payment.RefundRequest{Account: r.Account, Key: r.Key(), ChargeKey: p.Key(), Reference: p.Reference, Amount: r.Amount})
+		result, err = g.Refund(ctx, payment.RefundRequest{Account: r.Account, Key: r.Key(), ChargeKey: p.Key(), Reference: p.Reference, Amount: r.Amount, Asked: r.CreatedAt})
 	}
 	if err != nil {
 		s.log.Warn("a refund could not be sent", "refund", r.ID, "err", err)
@@ -222,7 +222,7 @@ func (s *Service) askRefund(ctx context.Context, r payment.Refund) error {
 	g, err := s.gateway(p.Gateway)
 	if err == nil {
 		asking, cancel := context.WithTimeout(ctx, gatewayTimeout)
-		result, err = g.Find(asking, r.Account, r.Key())
+		result, err = g.Find(asking, payment.Inquiry{Account: r.Account, Key: r.Key(), Refund: true, Reference: r.Reference, Asked: r.CreatedAt, Now: r.AskAt})
 		cancel()
 	}
 	if err != nil {

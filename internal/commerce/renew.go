@@ -223,7 +223,7 @@ func (r *renewal) count(batch []*collection) {
 		switch c.result.Outcome {
 		case payment.Succeeded:
 			r.run.Collected++
-		case payment.Unknown:
+		case payment.Unknown, payment.Processing, payment.Confirm:
 			r.run.Unknown++
 		default:
 			r.run.Declined++

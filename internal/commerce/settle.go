@@ -447,7 +447,9 @@ func (s *Service) charge(ctx context.Context, c *collection) {
 	if err == nil {
 		ctx, cancel := context.WithTimeout(ctx, gatewayTimeout)
 		defer cancel()
-		c.result, err = g.Charge(ctx, payment.Charge{Account: c.payment.Account, Key: c.payment.Key(), Token: c.method.Token, Amount: c.payment.Amount})
+		p := c.payment
+		c.result, err = g.Charge(ctx, payment.Charge{Account: p.Account, Key: p.Key(), Token: c.method.Token, Amount: p.Amount, Customer: p.Customer, Invoice: p.Invoice,
+			Asked: p.CreatedAt, Now: c.at})
 	}
 	if err != nil {
 		// Nothing can have happened, yet to say "declined" would let another payment be

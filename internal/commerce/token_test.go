@@ -8,7 +8,6 @@ import (
 
 	"perennial/internal/commerce"
 	"perennial/internal/fault"
-	"perennial/internal/id"
 	"perennial/internal/idempotency"
 	"perennial/internal/payment"
 )
@@ -20,14 +19,14 @@ type singleUse struct {
 	seen map[string]bool
 }
 
-func (g *singleUse) Save(ctx context.Context, account id.Account, token string) (payment.Instrument, error) {
+func (g *singleUse) Save(ctx context.Context, r payment.SaveRequest) (payment.Saved, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.seen[token] {
-		return payment.Instrument{}, fault.New(fault.Declined, "this token was used already")
+	if g.seen[r.Token] {
+		return payment.Saved{}, fault.New(fault.Declined, "this token was used already")
 	}
-	g.seen[token] = true
-	return g.hooked.Save(ctx, account, token)
+	g.seen[r.Token] = true
+	return g.hooked.Save(ctx, r)
 }
 
 // A request that is repeated with its key gets its answer, although its token cannot

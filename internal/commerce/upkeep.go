@@ -487,8 +487,8 @@ func (s *Service) save(ctx context.Context, acc id.Account, token string) (instr
 	}
 	ctx, cancel := context.WithTimeout(ctx, gatewayTimeout)
 	defer cancel()
-	saved, err := g.Save(ctx, acc, token)
-	return instrument{name, saved}, err
+	saved, err := g.Save(ctx, payment.SaveRequest{Account: acc, Token: token})
+	return instrument{name, saved.Instrument}, err
 }
 
 func attach(tx *db.Tx, a account.Account, now time.Time, by event.Actor, owner id.Customer, saved instrument) (payment.Method, error) {

@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"perennial/internal/account"
 	"perennial/internal/coupon"
@@ -49,7 +50,7 @@ func (r *Reader) Books(ctx context.Context, acc id.Account, gateways map[string]
 	var b Books
 	charged := map[string]money.Amount{} // by the key under which a gateway knows it
 	for _, g := range gateways {
-		err := g.Each(ctx, acc, func(rec payment.Record) error {
+		err := g.Each(ctx, acc, time.Time{}, func(rec payment.Record) error {
 			charged[rec.Key] = rec.Amount
 			return nil
 		})
@@ -102,7 +103,7 @@ func (r *Reader) Books(ctx context.Context, acc id.Account, gateways map[string]
 // foundAt reports whether any gateway moved money under a key.
 func foundAt(ctx context.Context, gateways map[string]payment.Gateway, acc id.Account, key string) (bool, error) {
 	for _, g := range gateways {
-		result, err := g.Find(ctx, acc, key)
+		result, err := g.Find(ctx, payment.Inquiry{Account: acc, Key: key})
 		if err != nil || result.Outcome == payment.Succeeded {
 			return err == nil, err
 		}

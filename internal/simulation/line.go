@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"time"
 
 	"perennial/internal/id"
 	"perennial/internal/payment"
@@ -83,8 +84,8 @@ func (l *line) hand(token string, rough bool) string {
 }
 
 // Save exchanges a token.
-func (l *line) Save(ctx context.Context, account id.Account, token string) (payment.Instrument, error) {
-	made, err := l.bank.Save(ctx, account, token)
+func (l *line) Save(ctx context.Context, r payment.SaveRequest) (payment.Saved, error) {
+	made, err := l.bank.Save(ctx, r)
 	if err != nil {
 		return made, err
 	}
@@ -172,22 +173,27 @@ func (l *line) Refund(ctx context.Context, r payment.RefundRequest) (payment.Res
 }
 
 // Find tells what became of a key. A request that was late arrives just after that.
-func (l *line) Find(ctx context.Context, account id.Account, key string) (payment.Result, error) {
+func (l *line) Find(ctx context.Context, q payment.Inquiry) (payment.Result, error) {
 	l.mu.Lock()
 	var arrival func(context.Context) (payment.Result, error)
-	if s := l.keys[key]; s != nil {
+	if s := l.keys[q.Key]; s != nil {
 		s.asked = true
 		arrival, s.late = s.late, nil
 	}
 	l.mu.Unlock()
-	result, err := l.bank.Find(ctx, account, key)
+	result, err := l.bank.Find(ctx, q)
 	if err == nil && arrival != nil {
 		_, err = arrival(ctx)
 	}
 	return result, err
 }
 
+// Abandon gives up a charge that waits for the customer.
+func (l *line) Abandon(ctx context.Context, q payment.Inquiry) (payment.Result, error) {
+	return l.bank.Abandon(ctx, q)
+}
+
 // Each is the bank's own books.
-func (l *line) Each(ctx context.Context, account id.Account, fn func(payment.Record) error) error {
-	return l.bank.Each(ctx, account, fn)
+func (l *line) Each(ctx context.Context, account id.Account, since time.Time, fn func(payment.Record) error) error {
+	return l.bank.Each(ctx, account, since, fn)
 }

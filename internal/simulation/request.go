@@ -238,7 +238,7 @@ func (w *world) fingerprint(ctx context.Context) (string, error) {
 		return "", err
 	}
 	moved := map[bool]int{}
-	err := w.line.Each(ctx, w.acc, func(r payment.Record) error {
+	err := w.line.Each(ctx, w.acc, time.Time{}, func(r payment.Record) error {
 		moved[r.Refund]++
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"time"
 
 	"perennial/internal/id"
 	"perennial/internal/money"
@@ -56,17 +57,17 @@ func (c charge) result(key string) payment.Result {
 	return payment.Result{Outcome: payment.Succeeded, Reference: key}
 }
 
-func (g *gateway) Find(_ context.Context, account id.Account, key string) (payment.Result, error) {
+func (g *gateway) Find(_ context.Context, q payment.Inquiry) (payment.Result, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	c, ok := g.charges[account][key]
+	c, ok := g.charges[q.Account][q.Key]
 	if !ok {
 		return payment.Result{Outcome: payment.Absent}, nil
 	}
-	return c.result(key), nil
+	return c.result(q.Key), nil
 }
 
-func (g *gateway) Each(_ context.Context, account id.Account, fn func(payment.Record) error) error {
+func (g *gateway) Each(_ context.Context, account id.Account, _ time.Time, fn func(payment.Record) error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for key, c := range g.charges[account] {
@@ -94,8 +95,12 @@ func (g *gateway) taken() (charged, twice int) {
 	return charged, g.twice
 }
 
-func (g *gateway) Save(context.Context, id.Account, string) (payment.Instrument, error) {
+func (g *gateway) Save(context.Context, payment.SaveRequest) (payment.Saved, error) {
 	panic("no benchmark saves a card")
+}
+
+func (g *gateway) Abandon(context.Context, payment.Inquiry) (payment.Result, error) {
+	panic("no benchmark gives a charge up")
 }
 
 func (g *gateway) Refund(context.Context, payment.RefundRequest) (payment.Result, error) {

@@ -194,7 +194,7 @@ func (e *entry) answer() payment.Result {
 	if e.silent {
 		return payment.Result{Outcome: payment.Unknown}
 	}
-	return e.outcome.result("ch_"+e.key, e.code)
+	return e.outcome.result("ch_"+e.key, e.code, e.amount)
 }
 
 // book is what one transaction reads and writes.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"perennial/internal/fault"
 	"perennial/internal/id"
@@ -27,7 +28,7 @@ func newKey() string { return id.New[id.Payment]().String() }
 
 func (g under) save(t *testing.T, token string) string {
 	t.Helper()
-	saved, err := g.Save(t.Context(), g.account, token)
+	saved, err := g.Save(t.Context(), payment.SaveRequest{Account: g.account, Token: token})
 	if err != nil {
 		t.Fatalf("save %s: %v", token, err)
 	}
@@ -54,7 +55,7 @@ func (g under) refund(t *testing.T, key, chargeKey, reference string, minor int6
 
 func (g under) find(t *testing.T, key string) payment.Result {
 	t.Helper()
-	result, err := g.Find(t.Context(), g.account, key)
+	result, err := g.Find(t.Context(), payment.Inquiry{Account: g.account, Key: key})
 	if err != nil {
 		t.Fatalf("find: %v", err)
 	}
@@ -65,7 +66,11 @@ func (g under) find(t *testing.T, key string) payment.Result {
 func (g under) books(t *testing.T) map[string]payment.Record {
 	t.Helper()
 	found := map[string]payment.Record{}
-	err := g.Each(t.Context(), g.account, func(r payment.Record) error {
+	err := g.Each(t.Context(), g.account, time.Time{}, func(r payment.Record) error {
+		if r.Reference == "" || r.At.IsZero() {
+			t.Errorf("a record without reference or time: %+v", r)
+		}
+		r.Reference, r.At = "", time.Time{}
 		if _, twice := found[r.Key]; twice {
 			t.Errorf("%s stands in the books twice", r.Key)
 		}
@@ -113,7 +118,7 @@ func conform(t *testing.T, open func(t *testing.T) under) {
 }
 
 func savedCard(t *testing.T, g under) {
-	first, err := g.Save(t.Context(), g.account, g.good)
+	first, err := g.Save(t.Context(), payment.SaveRequest{Account: g.account, Token: g.good})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +131,7 @@ func savedCard(t *testing.T, g under) {
 }
 
 func unknownToken(t *testing.T, g under) {
-	if _, err := g.Save(t.Context(), g.account, "tok_of_nobody"); !fault.Is(err, fault.Declined) {
+	if _, err := g.Save(t.Context(), payment.SaveRequest{Account: g.account, Token: "tok_of_nobody"}); !fault.Is(err, fault.Declined) {
 		t.Errorf("got %v, want fault.Declined", err)
 	}
 }

@@ -75,31 +75,31 @@ var cardTable = db.NewTable("sandbox_card", db.Int("account_id"), db.Text("token
 
 // Save exchanges a test token for a card. Every test token can be saved, those too
 // whose charges are always declined; any other token is fault.Declined.
-func (g *Gateway) Save(ctx context.Context, account id.Account, token string) (payment.Instrument, error) {
-	c, ok := lookUp(token)
+func (g *Gateway) Save(ctx context.Context, q payment.SaveRequest) (payment.Saved, error) {
+	c, ok := lookUp(q.Token)
 	if !ok {
-		return payment.Instrument{}, unknownToken()
+		return payment.Saved{}, unknownToken()
 	}
 	if err := g.wait(ctx); err != nil {
-		return payment.Instrument{}, err
+		return payment.Saved{}, err
 	}
 	now := g.clock.Now()
 	// Rising names keep the books' index narrow where charges of a renewal run read it.
 	saved := payment.Instrument{Token: fmt.Sprintf("card_%016x", id.New[int64]()), Kind: "card", Brand: c.brand, LastFour: c.lastFour, Expires: int64(now.Year()+4)*100 + 12}
 	err := g.db.Update(ctx, func(tx *db.Tx) error {
 		return tx.Insert(cardTable, 1, func(_ int, r *db.Row) {
-			r.Int(int64(account))
+			r.Int(int64(q.Account))
 			r.Text(saved.Token)
-			r.Text(token)
+			r.Text(q.Token)
 			r.Int(0)
 			r.Time(now)
 		})
 	})
-	return saved, err
+	return payment.Saved{Instrument: saved}, err
 }
 
 // Find is what became of a charge or refund, Absent when the key was never seen.
-func (g *Gateway) Find(ctx context.Context, account id.Account, key string) (payment.Result, error) {
+func (g *Gateway) Find(ctx context.Context, q payment.Inquiry) (payment.Result, error) {
 	if err := g.wait(ctx); err != nil {
 		return payment.Result{}, err
 	}
@@ -112,13 +112,14 @@ func (g *Gateway) Find(ctx context.Context, account id.Account, key string) (pay
 			var name string
 			var o outcome
 			var code string
-			if err := row(&name, &o, &code); err != nil {
+			var amount money.Amount
+			if err := row(&name, &o, &code, &amount.Minor, &amount.Currency); err != nil {
 				return err
 			}
-			result = o.result(name+key, code)
+			result = o.result(name+q.Key, code, amount)
 			return nil
-		}, `select 'ch_', outcome, code from sandbox_charge where account_id = $1 and key = $2 and outcome <> 'missed'
-			union all select 're_', outcome, code from sandbox_refund where account_id = $1 and key = $2`, account, key)
+		}, `select 'ch_', outcome, code, amount, currency from sandbox_charge where account_id = $1 and key = $2 and outcome <> 'missed'
+			union all select 're_', outcome, code, amount, currency from sandbox_refund where account_id = $1 and key = $2`, q.Account, q.Key)
 	})
 	return result, err
 }
@@ -126,17 +127,26 @@ func (g *Gateway) Find(ctx context.Context, account id.Account, key string) (pay
 // page is how many records Each reads at once.
 const page = 500
 
-// Each calls fn with every charge of the account that went through, then with
-// every refund, each in the order of their keys. It holds one page of them at a
+// Abandon gives up a charge that waits for the customer.
+func (g *Gateway) Abandon(ctx context.Context, q payment.Inquiry) (payment.Result, error) {
+	return g.Find(ctx, q) // no card waits for anybody
+}
+
+// Each calls fn with every charge of the account that went through since an instant,
+// then with every refund, each in the order of their keys. It holds one page of them at a
 // time and no transaction while fn runs; what is recorded meanwhile may or may not
 // be told. An error of fn ends the reading and is the result.
-func (g *Gateway) Each(ctx context.Context, account id.Account, fn func(payment.Record) error) error {
+func (g *Gateway) Each(ctx context.Context, account id.Account, since time.Time, fn func(payment.Record) error) error {
+	var from int64
+	if !since.IsZero() {
+		from = clock.Micros(since)
+	}
 	for _, kind := range []struct {
 		refund bool
 		query  string
 	}{
-		{false, "select key, amount, currency from sandbox_charge where account_id = $1 and key > $2 and outcome = 'succeeded' order by key limit $3"},
-		{true, "select key, amount, currency from sandbox_refund where account_id = $1 and key > $2 and outcome = 'succeeded' order by key limit $3"},
+		{false, "select 'ch_', key, amount, currency, created_at from sandbox_charge where account_id = $1 and key > $2 and outcome = 'succeeded' and created_at >= $4 order by key limit $3"},
+		{true, "select 're_', key, amount, currency, created_at from sandbox_refund where account_id = $1 and key > $2 and outcome = 'succeeded' and created_at >= $4 order by key limit $3"},
 	} {
 		last := ""
 		for {
@@ -145,10 +155,11 @@ func (g *Gateway) Each(ctx context.Context, account id.Account, fn func(payment.
 				list = list[:0]
 				return tx.Each(func(row db.Scan) error {
 					r := payment.Record{Refund: kind.refund}
-					err := row(&r.Key, &r.Amount.Minor, &r.Amount.Currency)
+					err := row(&r.Reference, &r.Key, &r.Amount.Minor, &r.Amount.Currency, db.ScanTime(&r.At))
+					r.Reference += r.Key
 					list = append(list, r)
 					return err
-				}, kind.query, account, last, page)
+				}, kind.query, account, last, page, from)
 			})
 			if err != nil {
 				return err
@@ -176,10 +187,10 @@ const (
 	neverCame outcome = "missed" // the sending was lost on its way: to the merchant it is as if it was never sent
 )
 
-func (o outcome) result(reference, code string) payment.Result {
+func (o outcome) result(reference, code string, amount money.Amount) payment.Result {
 	switch o {
 	case succeeded:
-		return payment.Result{Outcome: payment.Succeeded, Reference: reference}
+		return payment.Result{Outcome: payment.Succeeded, Reference: reference, Amount: amount}
 	case declined:
 		return payment.Result{Outcome: payment.Declined, Reference: reference, Code: code}
 	}

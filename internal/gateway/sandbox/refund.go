@@ -70,7 +70,7 @@ func (g *Gateway) refund(tx *db.Tx, r payment.RefundRequest) (payment.Result, er
 	if err == nil && inserted == 0 {
 		err = db.VersionConflict() // the same key came twice at once; the second time it is found
 	}
-	return o.result("re_"+r.Key, code), err
+	return o.result("re_"+r.Key, code, r.Amount), err
 }
 
 // firstRefund is the outcome that a key got before.
@@ -88,7 +88,7 @@ func firstRefund(tx *db.Tx, r payment.RefundRequest) (payment.Result, bool, erro
 	case chargeKey != r.ChargeKey || amount != r.Amount:
 		return payment.Result{}, false, keyReused("refund")
 	}
-	return o.result("re_"+r.Key, code), true, nil
+	return o.result("re_"+r.Key, code, r.Amount), true, nil
 }
 
 // giveBack takes the amount off its charge, or says why that cannot be.

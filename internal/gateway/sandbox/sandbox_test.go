@@ -80,7 +80,7 @@ func TestTokensThatAreNone(t *testing.T) {
 	each(t, func(t *testing.T, g under) {
 		for _, token := range []string{"", "visa", "tok_", "TOK_VISA", "tok_declineAfter_", "tok_declineAfter_-1", "tok_declineAfter_+1", "tok_declineAfter_01",
 			"tok_declineAfter_1000001", "tok_declineAfter_99999999999999999999", "4242424242424242", strings.Repeat("x", 1<<20)} {
-			_, err := g.Save(t.Context(), g.account, token)
+			_, err := g.Save(t.Context(), payment.SaveRequest{Account: g.account, Token: token})
 			if !fault.Is(err, fault.Declined) || fault.As(err).Code != "unknown_token" || len(token) > 17 && strings.Contains(err.Error(), token) {
 				t.Errorf("%.40q: got %v", token, err)
 			}
@@ -248,7 +248,7 @@ func TestFaults(t *testing.T) {
 			same(t, c.point+" again", g.refund(t, own, key, "", 50).Outcome, payment.Succeeded)
 		}
 		faults.Arm(sandbox.FaultFind, 1, broken)
-		if _, err := g.Find(t.Context(), g.account, key); !errors.Is(err, broken) {
+		if _, err := g.Find(t.Context(), payment.Inquiry{Account: g.account, Key: key}); !errors.Is(err, broken) {
 			t.Errorf("find: got %v", err)
 		}
 		same(t, "records", len(g.books(t)), 5)
@@ -283,7 +283,7 @@ func TestEachReadsInPages(t *testing.T) {
 		same(t, "records", len(g.books(t)), n)
 		enough := errors.New("enough")
 		seen := 0
-		err := g.Each(t.Context(), g.account, func(payment.Record) error {
+		err := g.Each(t.Context(), g.account, time.Time{}, func(payment.Record) error {
 			if seen++; seen == 700 {
 				return enough
 			}
@@ -311,10 +311,10 @@ func TestLatencyEndsWithTheContext(t *testing.T) {
 	if err != nil || result.Outcome != payment.Unknown {
 		t.Errorf("refund: got %+v, %v", result, err)
 	}
-	if _, err := far.Save(ctx, far.account, "tok_visa"); !errors.Is(err, context.Canceled) {
+	if _, err := far.Save(ctx, payment.SaveRequest{Account: far.account, Token: "tok_visa"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("save: got %v", err)
 	}
-	if _, err := far.Find(ctx, far.account, key); !errors.Is(err, context.Canceled) {
+	if _, err := far.Find(ctx, payment.Inquiry{Account: far.account, Key: key}); !errors.Is(err, context.Canceled) {
 		t.Errorf("find: got %v", err)
 	}
 	same(t, "found", near.find(t, key).Outcome, payment.Absent)
