@@ -146,14 +146,34 @@ func (h *house) deliverer(keys *seal.Keys, nets []netip.Prefix) *outbox.Delivere
 	h.service.UseRegister(vies.New(client, vies.Address, version))
 	sender := webhook.NewSender(client, keys, h.clock, version)
 	return outbox.NewDeliverer(h.db, h.clock, h.log, outbox.Work{
-		Render: func(tx *db.Tx, _ outbox.Endpoint, d outbox.Delivery) (string, error) {
-			e, err := event.Load(tx, d.Account, d.Event)
-			if err != nil {
-				return "", err
-			}
-			return webhook.Body(e)
-		},
+		Render: renderWebhooks,
 		Deliver:  sender.Deliver,
 		Disabled: commerce.EndpointGaveUp,
 	})
+}
+
+// renderWebhooks spells what webhooks are sent.
+func renderWebhooks(tx *db.Tx, e outbox.Endpoint, list []outbox.Delivery) ([]outbox.Rendering, error) {
+	ids := make([]int64, len(list))
+	for i, d := range list {
+		ids[i] = int64(d.Event)
+	}
+	events, err := event.ByID(tx, e.Account, ids)
+	if err != nil {
+		return nil, err
+	}
+	made := make([]outbox.Rendering, len(list))
+	for i, d := range list {
+		found, ok := events[d.Event]
+		if !ok {
+			made[i] = outbox.Rendering{Fate: outbox.Refuse, Reason: "the event is no longer there"}
+			continue
+		}
+		body, err := webhook.Body(found)
+		if err != nil {
+			return nil, err
+		}
+		made[i].Body = body
+	}
+	return made, nil
 }

@@ -47,7 +47,7 @@ type UpdateEndpoint struct {
 // enabling it forgets its failures.
 func (s *Service) UpdateEndpoint(ctx context.Context, c UpdateEndpoint) (outbox.Endpoint, error) {
 	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (outbox.Endpoint, error) {
-		e, err := outbox.LoadEndpoint(tx, a.ID, c.Endpoint)
+		e, err := outbox.LoadWebhook(tx, a.ID, c.Endpoint)
 		if err != nil {
 			return e, err
 		}
@@ -107,6 +107,13 @@ type ReplayDelivery struct {
 // ReplayDelivery sends a delivery again, the same bytes, whatever became of it.
 func (s *Service) ReplayDelivery(ctx context.Context, c ReplayDelivery) (outbox.Delivery, error) {
 	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, _ time.Time) (outbox.Delivery, error) {
+		d, err := outbox.Load(tx, a.ID, c.Delivery)
+		if err == nil {
+			_, err = outbox.LoadWebhook(tx, a.ID, d.Endpoint)
+		}
+		if err != nil {
+			return outbox.Delivery{}, err
+		}
 		if err := outbox.Replay(tx, a.ID, c.Delivery); err != nil {
 			return outbox.Delivery{}, err
 		}

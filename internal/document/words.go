@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/text/language"
 
+	"perennial/internal/locale"
 	"perennial/internal/money"
 )
 
@@ -51,39 +52,21 @@ type words struct {
 	PaidBy, PaidAt string // row of a payment: method and day, or day alone
 	NextOn         string // amount, day
 	Page           string // this page, all pages
-	Day            string // {d} {m} {y}
-	First          string // the first of a month, where a language writes it otherwise
-	Months         [12]string
 	decimal        string // sign between whole and fraction
 	percent        string // pattern of a rate
+	locale         locale.Locale
 }
 
-// spoken holds the languages of the fixed words; the first is the fallback.
+// spoken holds the fixed words in the order of locale.Languages.
 var spoken = []words{english, german, french, spanish, greek, bulgarian}
 
-var matcher = func() language.Matcher {
-	tags := make([]language.Tag, len(spoken))
-	for i, w := range spoken {
-		tags[i] = w.tag
-	}
-	return language.NewMatcher(tags)
-}()
-
 // wordsFor returns the words nearest to a language, and the language in which
-// amounts are to be written: the one asked for when its words are known, so that
-// Swiss German keeps its Swiss separators, else that of the words.
+// amounts are to be written.
 func wordsFor(tag language.Tag) (words, language.Tag) {
-	_, i, confidence := matcher.Match(tag)
-	w := spoken[i]
-	if confidence == language.No {
-		return w, w.tag
-	}
-	if base, _ := tag.Base(); base.String() == "en" {
-		if region, c := tag.Region(); c == language.Exact && (region.String() == "US" || region.String() == "PH") {
-			w.Day = "{m} {d}, {y}"
-		}
-	}
-	return w, tag
+	l := locale.For(tag)
+	w := spoken[l.Index]
+	w.locale = l
+	return w, l.Tag
 }
 
 func (w words) title(k Kind) string {
@@ -122,25 +105,10 @@ func (w words) reference(r Reference) string {
 }
 
 // day writes the day on which t lies in its own location.
-func (w words) day(t time.Time) string {
-	d := fmt.Sprint(t.Day())
-	if t.Day() == 1 && w.First != "" {
-		d = w.First
-	}
-	return strings.NewReplacer("{d}", d, "{m}", w.Months[t.Month()-1], "{y}", fmt.Sprint(t.Year()), " ", nbsp).Replace(w.Day)
-}
+func (w words) day(t time.Time) string { return w.locale.Day(t) }
 
 // span writes the first and the last day of a stretch of time, or nothing.
-func (w words) span(s Span) string {
-	if s.From.IsZero() {
-		return ""
-	}
-	last := s.Until.Add(-time.Microsecond)
-	if last.Before(s.From) || w.day(s.From) == w.day(last) {
-		return w.day(s.From)
-	}
-	return w.day(s.From) + " – " + w.day(last)
-}
+func (w words) span(s Span) string { return w.locale.Span(s.From, s.Until) }
 
 func (w words) rate(r money.Rate) string {
 	return fmt.Sprintf(w.percent, strings.Replace(r.Percent(), ".", w.decimal, 1))

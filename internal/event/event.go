@@ -114,6 +114,28 @@ const (
 	RefundCreated        Kind = "refund.created"
 	RefundSucceeded      Kind = "refund.succeeded"
 	RefundFailed         Kind = "refund.failed"
+
+	// What is about to happen, said ahead so that nobody is surprised.
+	RenewalUpcoming Kind = "subscription.renewal_upcoming"
+	TrialEnding     Kind = "subscription.trial_ending"
+	MethodExpiring  Kind = "payment_method.expiring"
+
+	PaymentNeedsConfirmation Kind = "payment.needs_confirmation" // the customer has to confirm it at the bank
+	PaymentProcessing        Kind = "payment.processing"         // the bank settles it in days
+	PaymentUnresolved        Kind = "payment.unresolved"         // a person has to find out what became of it
+	DisputeOpened            Kind = "dispute.opened"
+	DisputeWon               Kind = "dispute.won"
+	DisputeLost              Kind = "dispute.lost"
+
+	MailSettingsUpdated Kind = "account.mail_updated"
+	BrandingUpdated     Kind = "account.branding_updated"
+	CampaignBranded     Kind = "campaign.branding_updated"
+	TemplateUpdated     Kind = "account.mail_template_updated"
+	TemplateRemoved     Kind = "account.mail_template_removed"
+	MailsChosen         Kind = "customer.mails_chosen" // which of the optional mails a customer gets
+	AddressSuppressed   Kind = "account.address_suppressed"
+	AddressReleased     Kind = "account.address_released"
+	MailBounced         Kind = "mail.bounced"
 )
 
 // Event is one thing that happened.
@@ -168,6 +190,8 @@ func (e Event) SubjectID() string {
 		return id.Coupon(e.Subject).String()
 	case "meter":
 		return id.Meter(e.Subject).String()
+	case "mail":
+		return id.Delivery(e.Subject).String()
 	case "tax_profile":
 		return id.TaxProfile(e.Subject).String()
 	}
@@ -252,6 +276,18 @@ func List(tx *db.Tx, account id.Account, f Filter) ([]Event, error) {
 	err := tx.Each(each, "select "+columns+` from event where account_id = $1 and id < $2
 		and ($3 = '' or kind = $3) order by id desc limit $4`, account, before, f.Kind, f.Limit)
 	return list, err
+}
+
+// ByID is the events with those ids, as far as the account has them.
+func ByID(tx *db.Tx, account id.Account, ids []int64) (map[id.Event]Event, error) {
+	var list []Event
+	err := tx.Each(func(row db.Scan) error { return scan(row, account, &list) },
+		"select "+columns+" from event where account_id = $1 and "+tx.AnyOf("id", 2), account, tx.List(ids))
+	found := make(map[id.Event]Event, len(list))
+	for _, e := range list {
+		found[e.ID] = e
+	}
+	return found, err
 }
 
 // Load is one event; NotFound when the account has none with that id.

@@ -19,6 +19,7 @@ import (
 const (
 	every       = time.Second // between looks for work
 	page        = 200         // endpoints a look reads at once
+	keptBatch   = 100         // deliveries of one claim that are only kept
 	batch       = 40          // deliveries of one claim; with perEndpoint and 15 s a try they fit the lease
 	perEndpoint = 4           // deliveries under way to one endpoint
 	lane        = 64          // endpoints served at once, of those that work and of those that fail
@@ -33,17 +34,39 @@ const (
 
 // Work is what a Deliverer does for its deliveries.
 type Work struct {
-	// Render spells the body of a delivery from its event. It runs in the
-	// transaction of the claim and only reads. NotFound gives the delivery up.
-	Render func(tx *db.Tx, e Endpoint, d Delivery) (string, error)
+	// Render spells the bodies of deliveries of one endpoint from their events, one
+	// Rendering each. It runs in the transaction of the claim; an error undoes the
+	// claim, so whatever is wrong with a single delivery is said in its Rendering.
+	Render func(tx *db.Tx, e Endpoint, list []Delivery) ([]Rendering, error)
 	// Deliver makes one try outside of any transaction. It bounds its own time
 	// and may be called after ctx of Run has ended, for none but what had begun.
 	Deliver func(ctx context.Context, e Endpoint, d Delivery) Answer
 	// Disabled is told, in the transaction that does it, that the program
 	// disabled an endpoint.
 	Disabled func(tx *db.Tx, e Endpoint) error
+	// Bounced is told, in the transaction that gives it up, of a delivery with the
+	// verdict Bounced.
+	Bounced func(tx *db.Tx, e Endpoint, d Delivery) error
 	// Faults is for tests; nil never fails.
 	Faults *db.Faults
+}
+
+// Fate is what is to be done with a delivery that was rendered.
+type Fate uint8
+
+// The fates.
+const (
+	Send   Fate = iota // its body is brought to the endpoint
+	Keep               // its body is kept where it is: it is done without being sent
+	Drop               // nothing was owed after all; it leaves no trace
+	Refuse             // it cannot be made; it is dead with a reason
+)
+
+// Rendering is what Render made of a delivery.
+type Rendering struct {
+	Fate   Fate
+	Body   string // to Send or Keep
+	Reason string // to Refuse
 }
 
 // Deliverer brings due deliveries to their endpoints. Several processes may run
@@ -156,7 +179,7 @@ func (d *Deliverer) begin(ctx context.Context, e Endpoint) {
 // reports whether the endpoint took all and may have more due.
 func (d *Deliverer) serve(ctx context.Context, e Endpoint, limit int) (again bool) {
 	log := d.log.With("account", e.Account.String(), "endpoint", e.ID.String())
-	e, claimed, err := d.claim(ctx, e, limit)
+	e, claimed, n, err := d.claim(ctx, e, limit)
 	if err == nil {
 		err = d.work.Faults.Hit(FaultClaimed)
 	}
@@ -166,7 +189,7 @@ func (d *Deliverer) serve(ctx context.Context, e Endpoint, limit int) (again boo
 		}
 		return false
 	}
-	again = len(claimed) > 0
+	again = n > 0
 	answers := d.send(ctx, e, claimed)
 	for first := range answers {
 		got := append([]answered{first}, waiting(answers)...)
@@ -181,19 +204,21 @@ func (d *Deliverer) serve(ctx context.Context, e Endpoint, limit int) (again boo
 			again = false
 		}
 		for _, a := range got {
-			again = again && (a.answer.Verdict == Accepted || a.answer.Verdict == Aborted)
+			again = again && a.answer.Verdict.works()
 		}
 	}
 	return again
 }
 
-// claim takes due deliveries and renders those that were never sent.
-func (d *Deliverer) claim(ctx context.Context, e Endpoint, limit int) (Endpoint, []Delivery, error) {
+// claim takes due deliveries and renders those that were never sent. It returns
+// those to be sent, and how many were claimed.
+func (d *Deliverer) claim(ctx context.Context, e Endpoint, limit int) (Endpoint, []Delivery, int, error) {
 	var claimed []Delivery
+	var n int
 	now := d.clock.Now()
 	err := d.db.Background(ctx, func(tx *db.Tx) error {
 		var err error
-		claimed = nil
+		claimed, n = nil, 0
 		e, err = LoadEndpoint(tx, e.Account, e.ID)
 		if fault.Is(err, fault.NotFound) || err == nil && e.State != Enabled {
 			return nil // removed or disabled since the look
@@ -204,38 +229,74 @@ func (d *Deliverer) claim(ctx context.Context, e Endpoint, limit int) (Endpoint,
 		if claimed, err = Claim(tx, e, limit, now); err != nil {
 			return err
 		}
+		n = len(claimed)
 		claimed, err = d.render(tx, e, claimed, now)
 		return err
 	})
-	return e, claimed, err
+	return e, claimed, n, err
 }
 
-// render gives the claimed deliveries their bodies and returns those that have one.
+// render gives the claimed deliveries their bodies and returns those to be sent.
 func (d *Deliverer) render(tx *db.Tx, e Endpoint, claimed []Delivery, now time.Time) ([]Delivery, error) {
-	var fresh []*Delivery
-	var lost []Delivery
 	ready := make([]Delivery, 0, len(claimed))
+	var fresh []Delivery
 	for _, c := range claimed {
 		if c.Body != "" {
 			ready = append(ready, c)
-			continue
-		}
-		body, err := d.work.Render(tx, e, c)
-		switch {
-		case fault.Is(err, fault.NotFound):
-			lost = append(lost, c.Settle(Answer{Verdict: Aborted, Failure: "the event is no longer there"}, now))
-		case err != nil:
-			return nil, err
-		default:
-			c.Body = body
-			ready = append(ready, c)
-			fresh = append(fresh, &ready[len(ready)-1])
+		} else {
+			fresh = append(fresh, c)
 		}
 	}
-	if err := Save(tx, lost); err != nil {
+	if len(fresh) == 0 {
+		return ready, nil
+	}
+	made, err := d.work.Render(tx, e, fresh)
+	if err != nil {
 		return nil, err
 	}
-	return ready, keepBodies(tx, fresh)
+	var rendered []*Delivery
+	var settled []Delivery
+	var dropped []int64
+	for i := range fresh {
+		c, r := &fresh[i], made[i]
+		switch r.Fate {
+		case Refuse:
+			settled = append(settled, c.Settle(Answer{Verdict: Aborted, Failure: r.Reason}, now))
+		case Drop:
+			dropped = append(dropped, int64(c.ID))
+		default:
+			c.Body = r.Body
+			rendered = append(rendered, c)
+		}
+	}
+	if err := keepBodies(tx, rendered); err != nil {
+		return nil, err
+	}
+	for i, c := range fresh {
+		switch made[i].Fate {
+		case Send:
+			ready = append(ready, c)
+		case Keep:
+			settled = append(settled, c.Settle(Answer{Verdict: Accepted}, now))
+		}
+	}
+	if err := remove(tx, e.Account, dropped); err != nil {
+		return nil, err
+	}
+	return ready, Save(tx, settled)
+}
+
+// Settle does at once what is due to one endpoint and is not to be sent: it renders
+// it and keeps, drops or refuses it. What is to be sent is left to Run. It is for
+// those who must not go on before that is done, and only for endpoints to which
+// nothing is sent.
+func (d *Deliverer) Settle(ctx context.Context, e Endpoint) error {
+	for {
+		_, ready, n, err := d.claim(ctx, e, keptBatch)
+		if err != nil || len(ready) > 0 || n < keptBatch {
+			return err
+		}
+	}
 }
 
 // answered is a claimed delivery and what its try came to.
@@ -302,8 +363,18 @@ func (d *Deliverer) settle(ctx context.Context, e Endpoint, got []answered) (End
 	}
 	after, news := e.Learn(answers, now)
 	err := d.db.Background(ctx, func(tx *db.Tx) error {
-		if err := Save(tx, settled); err != nil || !news {
+		if err := Save(tx, settled); err != nil {
 			return err
+		}
+		for _, g := range got {
+			if g.answer.Verdict == Bounced {
+				if err := d.work.Bounced(tx, e, g.delivery); err != nil {
+					return err
+				}
+			}
+		}
+		if !news {
+			return nil
 		}
 		fresh, err := LoadEndpoint(tx, e.Account, e.ID)
 		if fault.Is(err, fault.NotFound) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -11,7 +12,6 @@ import (
 	"perennial/internal/clock"
 	"perennial/internal/db"
 	"perennial/internal/db/dbtest"
-	"perennial/internal/fault"
 	"perennial/internal/id"
 )
 
@@ -22,17 +22,26 @@ type outside struct {
 	order    []id.Delivery
 	renders  int
 	disabled []Endpoint
-	answer   func(e Endpoint, d Delivery) Answer // nil takes everything
+	bounced  []id.Delivery
+	render   func(e Endpoint, d Delivery) Rendering // nil sends everything
+	answer   func(e Endpoint, d Delivery) Answer    // nil takes everything
 	faults   db.Faults
 }
 
 func (o *outside) work() Work {
 	return Work{
-		Render: func(_ *db.Tx, e Endpoint, d Delivery) (string, error) {
+		Render: func(_ *db.Tx, e Endpoint, list []Delivery) ([]Rendering, error) {
 			o.mu.Lock()
 			defer o.mu.Unlock()
-			o.renders++
-			return fmt.Sprintf("rendering %d of %s for %s", o.renders, d.Event, e.Address), nil
+			made := make([]Rendering, len(list))
+			for i, d := range list {
+				o.renders++
+				if o.render != nil {
+					made[i] = o.render(e, d)
+				}
+				made[i].Body = fmt.Sprintf("rendering %d of %s for %s", o.renders, d.Event, e.Address)
+			}
+			return made, nil
 		},
 		Deliver: func(_ context.Context, e Endpoint, d Delivery) Answer {
 			o.mu.Lock()
@@ -52,6 +61,12 @@ func (o *outside) work() Work {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			o.disabled = append(o.disabled, e)
+			return nil
+		},
+		Bounced: func(_ *db.Tx, _ Endpoint, d Delivery) error {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.bounced = append(o.bounced, d.ID)
 			return nil
 		},
 		Faults: &o.faults,
@@ -337,14 +352,19 @@ func TestRenderFailure(t *testing.T) {
 		newEndpoint(t, b.db, b.account, "one")
 		events := owe(t, b.db, b.account, "invoice.paid", 3)
 		broken := true
-		b.d.work.Render = func(_ *db.Tx, _ Endpoint, d Delivery) (string, error) {
-			switch {
-			case d.Event == events[1]:
-				return "", fault.New(fault.NotFound, "no such event")
-			case broken:
-				return "", errBroken
+		b.d.work.Render = func(_ *db.Tx, _ Endpoint, list []Delivery) ([]Rendering, error) {
+			made := make([]Rendering, len(list))
+			for i, d := range list {
+				switch {
+				case d.Event == events[1]:
+					made[i] = Rendering{Fate: Refuse, Reason: "no such event"}
+				case broken:
+					return nil, errBroken
+				default:
+					made[i].Body = "body"
+				}
 			}
-			return "body", nil
+			return made, nil
 		}
 		b.step(t)
 		for _, d := range list(t, b.db, b.account, Query{}) {
@@ -360,6 +380,89 @@ func TestRenderFailure(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What is kept is done without being sent, what nobody is owed leaves no trace, and
+// Settle does both at once, however many there are.
+func TestKeepAndDrop(t *testing.T) {
+	t.Parallel()
+	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+		b := newBench(t, open())
+		e := NewMailEndpoint(b.account, Filter{"invoice.paid"}, start)
+		update(t, b.db, func(tx *db.Tx) error { return InsertEndpoint(tx, e) })
+		const n = keptBatch + 3
+		events := owe(t, b.db, b.account, "invoice.paid", n)
+		b.render = func(_ Endpoint, d Delivery) Rendering {
+			if d.Event == events[1] {
+				return Rendering{Fate: Drop}
+			}
+			return Rendering{Fate: Keep}
+		}
+		if err := b.d.Settle(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		got := list(t, b.db, b.account, Query{Endpoint: e.ID, Limit: 2 * n})
+		if len(got) != n-1 || len(b.order) != 0 {
+			t.Fatalf("%d of %d left, %d sent", len(got), n, len(b.order))
+		}
+		for _, d := range got {
+			if d.State != Delivered || d.Answer != 0 || d.Event == events[1] {
+				t.Errorf("%+v", d)
+			}
+		}
+		update(t, b.db, func(tx *db.Tx) error { return Replay(tx, b.account, got[0].ID) })
+		b.step(t)
+		if len(b.tries(got[0].ID)) != 1 {
+			t.Error("a kept delivery was not sent when it was replayed")
+		}
+	})
+}
+
+// What is wrong with one delivery holds up no other, and whom a bounce concerns is
+// told with it. Nothing disables the endpoint for mails.
+func TestOneRecipient(t *testing.T) {
+	t.Parallel()
+	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+		b := newBench(t, open())
+		e := NewMailEndpoint(b.account, nil, start)
+		update(t, b.db, func(tx *db.Tx) error { return InsertEndpoint(tx, e) })
+		events := owe(t, b.db, b.account, "invoice.paid", 6)
+		verdicts := map[id.Event]Verdict{events[0]: Later, events[1]: Bounced, events[2]: Aborted}
+		b.say(func(_ Endpoint, d Delivery) Answer {
+			if v, ok := verdicts[d.Event]; ok {
+				return Answer{Verdict: v, Status: 550, Failure: "no"}
+			}
+			return Answer{Verdict: Accepted, Status: 250}
+		})
+		b.step(t)
+		for _, d := range list(t, b.db, b.account, Query{}) {
+			want := map[Verdict]State{Accepted: Delivered, Later: Waiting, Bounced: Dead, Aborted: Dead}[verdictOf(verdicts, d.Event)]
+			if d.State != want {
+				t.Errorf("%+v, want %s", d, want)
+			}
+			if bounced := slices.Contains(b.bounced, d.ID); bounced != (d.Event == events[1]) {
+				t.Errorf("%s: bounced is %v", d.ID, bounced)
+			}
+		}
+		if got := endpoint(t, b.db, e); !got.FailingSince.IsZero() {
+			t.Errorf("%+v", got)
+		}
+		b.say(refuse)
+		for range 8 {
+			b.clock.Add(24 * time.Hour)
+			b.step(t)
+		}
+		if got := endpoint(t, b.db, e); got.State != Enabled || got.FailingSince.IsZero() {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func verdictOf(verdicts map[id.Event]Verdict, e id.Event) Verdict {
+	if v, ok := verdicts[e]; ok {
+		return v
+	}
+	return Accepted
 }
 
 // One endpoint answers nothing; the other gets all of its deliveries meanwhile,

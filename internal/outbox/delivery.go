@@ -66,7 +66,14 @@ const (
 	Aborted                 // the endpoint asks that this delivery be given up
 	Gone                    // the endpoint asks for nothing ever again
 	Untried                 // it was claimed, but not sent
+	Later                   // this one alone is to be tried again later: the endpoint works
+	Bounced                 // this one never arrives, because whom it is for is not there
 )
+
+// works reports whether a try that came to v shows that the endpoint works.
+func (v Verdict) works() bool {
+	return v == Accepted || v == Aborted || v == Later || v == Bounced
+}
 
 // Answer is what a try came to, and what was said.
 type Answer struct {
@@ -87,7 +94,7 @@ func (d Delivery) Settle(a Answer, now time.Time) Delivery {
 	switch {
 	case a.Verdict == Accepted:
 		d.State, d.SettledAt, d.Failure = Delivered, now, ""
-	case a.Verdict == Aborted, a.Verdict == Gone, d.Attempts >= MaxAttempts:
+	case a.Verdict == Aborted, a.Verdict == Gone, a.Verdict == Bounced, d.Attempts >= MaxAttempts:
 		d.State, d.SettledAt = Dead, now
 	default:
 		wait := schedule[max(d.Attempts, 1)-1]
@@ -114,7 +121,7 @@ func (e Endpoint) Learn(answers []Answer, now time.Time) (after Endpoint, change
 	accepted, failed := false, false
 	for _, a := range answers {
 		switch a.Verdict {
-		case Accepted, Aborted:
+		case Accepted, Aborted, Later, Bounced:
 			accepted = true
 		case Gone:
 			if e.State == Enabled {
@@ -132,7 +139,7 @@ func (e Endpoint) Learn(answers []Answer, now time.Time) (after Endpoint, change
 	case !failed:
 	case e.FailingSince.IsZero():
 		e.FailingSince, changed = now, true
-	case e.State == Enabled && now.Sub(e.FailingSince) >= GivenUpAfter:
+	case e.Kind != Mail && e.State == Enabled && now.Sub(e.FailingSince) >= GivenUpAfter:
 		e.Disable("every delivery failed for five days")
 		changed = true
 	}

@@ -11,8 +11,14 @@ import (
 // Kind is the sort of an endpoint, which says who delivers to it.
 type Kind string
 
-// Webhook is an HTTP address that receives signed JSON.
-const Webhook Kind = "webhook"
+// The kinds of endpoints.
+const (
+	Webhook Kind = "webhook" // an HTTP address that receives signed JSON
+	// Mail is built in: every account has exactly one, which stands for the inboxes of
+	// its customers and its team. It is not counted, listed or removed with webhooks,
+	// and no failures disable it: what it is owed must reach somebody.
+	Mail Kind = "mail"
+)
 
 // EndpointState says whether an endpoint receives anything.
 type EndpointState string
@@ -53,6 +59,17 @@ type Endpoint struct {
 func NewEndpoint(account id.Account, kind Kind, address, secret string, events Filter, now time.Time) Endpoint {
 	return Endpoint{ID: id.New[id.Endpoint](), Account: account, Kind: kind, Address: address, Secret: secret,
 		Events: events, State: Enabled, CreatedAt: now, Version: 1}
+}
+
+// MailEndpointOf is the id of an account's built-in endpoint for mails: the number of
+// the account, so that it is found without looking for it.
+func MailEndpointOf(account id.Account) id.Endpoint { return id.Endpoint(account) }
+
+// NewMailEndpoint makes the built-in endpoint of a new account.
+func NewMailEndpoint(account id.Account, events Filter, now time.Time) Endpoint {
+	e := NewEndpoint(account, Mail, "", "", events, now)
+	e.ID = MailEndpointOf(account)
+	return e
 }
 
 // Rotate gives the endpoint a new sealed secret. The old one goes on signing

@@ -25,18 +25,20 @@ func scanEndpoint(row db.Scan, list *[]Endpoint) error {
 	return err
 }
 
-// InsertEndpoint writes a new endpoint. An account that has MaxEndpoints already
-// is refused with Conflict, and so is a filter that Check refuses.
+// InsertEndpoint writes a new endpoint. A webhook beyond MaxEndpoints is refused
+// with Conflict, and so is a filter that Check refuses.
 func InsertEndpoint(tx *db.Tx, e Endpoint) error {
 	if err := e.Events.Check(); err != nil {
 		return err
 	}
-	var n int
-	if err := tx.One([]any{&n}, "select count(*) from endpoint where account_id = $1", e.Account); err != nil {
-		return err
-	}
-	if n >= MaxEndpoints {
-		return fault.New(fault.Conflict, "an account can have at most %d endpoints; remove one first", MaxEndpoints)
+	if e.Kind == Webhook {
+		var n int
+		if err := tx.One([]any{&n}, "select count(*) from endpoint where account_id = $1 and kind = 'webhook'", e.Account); err != nil {
+			return err
+		}
+		if n >= MaxEndpoints {
+			return fault.New(fault.Conflict, "an account can have at most %d endpoints; remove one first", MaxEndpoints)
+		}
 	}
 	return tx.Insert(endpointTable, 1, func(_ int, r *db.Row) {
 		r.Int(int64(e.Account))
@@ -55,7 +57,27 @@ func InsertEndpoint(tx *db.Tx, e Endpoint) error {
 	})
 }
 
-// LoadEndpoint is one endpoint; NotFound when the account has none with that id.
+// LoadWebhook is one endpoint that a merchant made; NotFound when the account has
+// none with that id, and for its built-in one.
+func LoadWebhook(tx *db.Tx, account id.Account, endpoint id.Endpoint) (Endpoint, error) {
+	e, err := LoadEndpoint(tx, account, endpoint)
+	if err == nil && e.Kind != Webhook {
+		return Endpoint{}, fault.New(fault.NotFound, "there is no webhook endpoint with that id")
+	}
+	return e, err
+}
+
+// MailEndpoint is the account's built-in endpoint for mails.
+func MailEndpoint(tx *db.Tx, account id.Account) (Endpoint, error) {
+	e, err := LoadEndpoint(tx, account, MailEndpointOf(account))
+	if fault.Is(err, fault.NotFound) {
+		return e, fault.New(fault.Internal, "the account has no endpoint for mails")
+	}
+	return e, err
+}
+
+// LoadEndpoint is one endpoint of any kind; NotFound when the account has none with
+// that id.
 func LoadEndpoint(tx *db.Tx, account id.Account, endpoint id.Endpoint) (Endpoint, error) {
 	var list []Endpoint
 	err := tx.Each(func(row db.Scan) error { return scanEndpoint(row, &list) },
@@ -69,11 +91,11 @@ func LoadEndpoint(tx *db.Tx, account id.Account, endpoint id.Endpoint) (Endpoint
 	return list[0], nil
 }
 
-// Endpoints is every endpoint of the account, oldest first; they are at most MaxEndpoints.
+// Endpoints is every webhook of the account, oldest first; they are at most MaxEndpoints.
 func Endpoints(tx *db.Tx, account id.Account) ([]Endpoint, error) {
 	var list []Endpoint
 	err := tx.Each(func(row db.Scan) error { return scanEndpoint(row, &list) },
-		"select "+endpointColumns+" from endpoint where account_id = $1 order by id", account)
+		"select "+endpointColumns+" from endpoint where account_id = $1 and kind = 'webhook' order by id", account)
 	return list, err
 }
 
@@ -96,10 +118,10 @@ func SaveEndpoint(tx *db.Tx, e *Endpoint) error {
 	return nil
 }
 
-// RemoveEndpoint deletes the endpoint and gives up what it is still owed; its part
+// RemoveEndpoint deletes a webhook and gives up what it is still owed; its part
 // of the delivery log stays. NotFound when there is none with that id.
 func RemoveEndpoint(tx *db.Tx, account id.Account, endpoint id.Endpoint, now time.Time) error {
-	n, err := tx.Exec("delete from endpoint where account_id = $1 and id = $2", account, endpoint)
+	n, err := tx.Exec("delete from endpoint where account_id = $1 and id = $2 and kind = 'webhook'", account, endpoint)
 	if err != nil {
 		return err
 	}

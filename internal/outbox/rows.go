@@ -142,6 +142,15 @@ func keepBodies(tx *db.Tx, list []*Delivery) error {
 	return nil
 }
 
+// remove deletes claimed deliveries.
+func remove(tx *db.Tx, account id.Account, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := tx.Exec("delete from outbox where account_id = $1 and "+tx.AnyOf("id", 2), account, tx.List(ids))
+	return err
+}
+
 // Save writes what became of claimed deliveries. One that meanwhile belongs to
 // somebody else is left alone: its lease had ended, or it was replayed.
 func Save(tx *db.Tx, list []Delivery) error {

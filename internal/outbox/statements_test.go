@@ -32,8 +32,8 @@ func TestStatements(t *testing.T) {
 			allow := dbtest.Allow{
 				Statements: []string{"from endpoint e where e.state = 'enabled'"}, // finds who has work, over all merchants
 				// An account has at most MaxEndpoints endpoints, and these want all of them.
-				Plans: []string{"select count(*) from endpoint where account_id = $1", "from endpoint where account_id = $1 and state = 'enabled' order by id",
-					"endpoint_id in (select id from endpoint where account_id = $1)", "from endpoint where account_id = $1 order by id"},
+				Plans: []string{"select count(*) from endpoint where account_id = $1 and kind = 'webhook'", "from endpoint where account_id = $1 and state = 'enabled' order by id",
+					"endpoint_id in (select id from endpoint where account_id = $1)", "from endpoint where account_id = $1 and kind = 'webhook' order by id"},
 			}
 			dbtest.CheckStatements(t, made, allow)
 			dbtest.CheckPlans(t, d, made, allow)
@@ -69,5 +69,6 @@ func everything(t *testing.T, d *db.DB) {
 		_, err := Endpoints(tx, b.account)
 		return err
 	})
+	update(t, d, func(tx *db.Tx) error { return remove(tx, b.account, []int64{int64(one.ID)}) })
 	update(t, d, func(tx *db.Tx) error { return RemoveEndpoint(tx, b.account, e.ID, start) })
 }

@@ -15,7 +15,7 @@ func (r *Reader) Endpoints(ctx context.Context, acc id.Account) ([]outbox.Endpoi
 
 // Endpoint is one webhook endpoint.
 func (r *Reader) Endpoint(ctx context.Context, acc id.Account, e id.Endpoint) (outbox.Endpoint, error) {
-	return view(ctx, r, func(tx *db.Tx) (outbox.Endpoint, error) { return outbox.LoadEndpoint(tx, acc, e) })
+	return view(ctx, r, func(tx *db.Tx) (outbox.Endpoint, error) { return outbox.LoadWebhook(tx, acc, e) })
 }
 
 // Deliveries are what the account's endpoints were and are owed, newest first.
