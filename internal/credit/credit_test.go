@@ -174,6 +174,30 @@ func TestNothingBelowZero(t *testing.T) {
 	})
 }
 
+// What an invoice used comes back whatever was given meanwhile, and can be taken.
+func TestCreditThatComesBackIsNeverRefused(t *testing.T) {
+	t.Parallel()
+	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+		h := newHouse(t, open)
+		ada := id.New[id.Customer]()
+		for _, e := range []credit.Entry{h.entry(ada, money.MaxMinor, credit.Goodwill), h.entry(ada, 500, credit.Reversal), h.entry(ada, money.MaxMinor, credit.Change)} {
+			h.update(func(tx *db.Tx) error { return credit.Add(tx, []credit.Entry{e}) })
+		}
+		const all = 2*money.MaxMinor + 500
+		if h.balance(ada) != all {
+			t.Errorf("the balance is %d, want %d", h.balance(ada), int64(all))
+		}
+		err := h.db.Update(t.Context(), func(tx *db.Tx) error { return credit.Add(tx, []credit.Entry{h.entry(ada, 1, credit.Goodwill)}) })
+		if fault.As(err).Code != "amount_too_large" {
+			t.Errorf("a gift beyond the limit answers %v", err)
+		}
+		h.update(func(tx *db.Tx) error { return credit.Take(tx, []credit.Entry{h.entry(ada, -700, credit.Invoice)}) })
+		if h.balance(ada) != all-700 {
+			t.Errorf("the balance is %d, want %d", h.balance(ada), int64(all-700))
+		}
+	})
+}
+
 // Ten take 30 each of 100 at the same time: three succeed, and one takes what is left.
 func TestTenTakersRace(t *testing.T) {
 	t.Parallel()

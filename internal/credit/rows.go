@@ -17,8 +17,10 @@ var entryTable = db.NewTable("credit_entry", db.Int("account_id"), db.Int("id"),
 
 // Add gives credit: it writes the entries, in their order, and raises the balances.
 // The amounts are above zero, and all entries are of one account. It sets ID and
-// BalanceAfter of the list. A balance beyond money.MaxMinor is refused with
-// fault.Invalid; one that somebody else changed meanwhile is a version conflict.
+// BalanceAfter of the list. Goodwill that brings a balance beyond money.MaxMinor is refused
+// with fault.Invalid; what comes back of the customer's own money never is, because its
+// story has happened already. A balance that somebody else changed meanwhile is a version
+// conflict.
 func Add(tx *db.Tx, list []Entry) error { return post(tx, list, 1) }
 
 // Take uses credit up: it writes the entries, in their order, and lowers the balances.
@@ -76,9 +78,12 @@ func (e *Entry) settle(held map[holder]*holding) error {
 		h = &holding{customer: e.Customer, id: id.New[id.Entry](), now: money.Zero(e.Amount.Currency)}
 		held[key] = h
 	}
-	after, err := h.now.Add(e.Amount)
-	if err != nil {
-		return err
+	after := money.Amount{Minor: h.now.Minor + e.Amount.Minor, Currency: e.Amount.Currency}
+	if e.Reason == Goodwill && e.Amount.Sign() > 0 {
+		var err error
+		if after, err = h.now.Add(e.Amount); err != nil {
+			return err
+		}
 	}
 	if after.Minor < 0 {
 		return db.VersionConflict()
