@@ -71,7 +71,7 @@ func (s *Service) Change(ctx context.Context, c Change) (Changed, error) {
 		}
 		if before != 0 {
 			made = id.Change(before)
-			work, err = s.halfChanged(tx, a, made)
+			work, err = s.halfChanged(tx, a, made, a.Now(s.clock.Now()))
 			return err
 		}
 		if made, work, err = s.startChange(tx, a, c, a.Now(s.clock.Now())); err != nil {
@@ -194,7 +194,7 @@ func (s *Service) carryOut(tx *db.Tx, a account.Account, sub *subscription.Subsc
 		}
 		return nil, w.write(tx, []*collection{c})
 	}
-	sub.Hold(row.ID, s.clock.Now().Add(leaseFor))
+	sub.Hold(row.ID, now, s.clock.Now().Add(leaseFor))
 	return c, subscription.SaveOne(tx, sub)
 }
 
@@ -355,7 +355,7 @@ func (w *settlement) changeDeclined(tx *db.Tx, c *collection, code string) error
 }
 
 // halfChanged is what is left to charge of a change, nil when it is settled.
-func (s *Service) halfChanged(tx *db.Tx, a account.Account, made id.Change) (*collection, error) {
+func (s *Service) halfChanged(tx *db.Tx, a account.Account, made id.Change, now time.Time) (*collection, error) {
 	row, err := subscription.LoadChange(tx, a.ID, made)
 	if err != nil || row.State != subscription.ChangePending || row.Invoice == 0 {
 		return nil, err
@@ -366,7 +366,7 @@ func (s *Service) halfChanged(tx *db.Tx, a account.Account, made id.Change) (*co
 	}
 	for _, p := range payments[row.Invoice] {
 		if p.State == payment.Pending {
-			return s.resume(tx, a, p, a.Now(s.clock.Now()))
+			return s.resume(tx, a, p, now)
 		}
 	}
 	return nil, nil

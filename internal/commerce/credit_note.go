@@ -180,6 +180,8 @@ func (s *Service) creditLines(tx *db.Tx, v invoice.Invoice, c CreditNote) ([]inv
 	return v.TakeTotal(lines, taken[v.ID], amount)
 }
 
+var errRefunding = fault.New(fault.Conflict, "money of this invoice is being refunded; wait for the outcome").WithCode("refund_under_way")
+
 // notRefunding refuses what cannot be done while money of an invoice is on its way back.
 func notRefunding(tx *db.Tx, v invoice.Invoice) error {
 	payments, err := payment.OfInvoices(tx, v.Account, []int64{int64(v.ID)})
@@ -191,7 +193,7 @@ func notRefunding(tx *db.Tx, v invoice.Invoice) error {
 		promised += p.Refunded
 	}
 	if promised > v.Refunded {
-		return fault.New(fault.Conflict, "money of this invoice is being refunded; wait for the outcome").WithCode("refund_under_way")
+		return errRefunding
 	}
 	return nil
 }

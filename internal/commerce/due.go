@@ -48,14 +48,14 @@ func (s *Service) RunAccount(ctx context.Context, acc id.Account) (Run, error) {
 		return walked.Run, err
 	}
 	now := a.Now(s.clock.Now())
-	if err := s.askDue(ctx, acc, now); err != nil {
+	if _, err := s.askDue(ctx, acc, now); err != nil {
 		return Run{}, err
 	}
 	done, err := s.topUps(ctx, acc, now)
 	if err != nil {
 		return done, err
 	}
-	run, err := s.RunDue(ctx, acc, now, false)
+	run, err := s.RunDue(ctx, acc, now)
 	done.add(run)
 	return done, err
 }
@@ -91,16 +91,27 @@ func nextDue(tx *db.Tx, acc id.Account) (time.Time, error) {
 	if err != nil {
 		return at, err
 	}
-	for _, next := range []func(*db.Tx, id.Account) (time.Time, error){payment.NextAskDue, usage.NextTopUp} {
-		other, err := next(tx, acc)
-		if err != nil {
-			return at, err
-		}
-		if !other.IsZero() && (at.IsZero() || other.Before(at)) {
-			at = other
-		}
+	other, err := nextOther(tx, acc)
+	return sooner(at, other), err
+}
+
+// nextOther is nextDue of all but subscriptions: of what the gateways must be asked for,
+// and of refills.
+func nextOther(tx *db.Tx, acc id.Account) (time.Time, error) {
+	ask, err := payment.NextAskDue(tx, acc)
+	if err != nil {
+		return ask, err
 	}
-	return at, nil
+	fill, err := usage.NextTopUp(tx, acc)
+	return sooner(ask, fill), err
+}
+
+// sooner is the earlier of two instants of which zero means never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // Recover gives back the leases of a process that is known to be dead. It is for
@@ -152,8 +163,12 @@ func (s *Service) AdvanceClock(ctx context.Context, c AdvanceClock) (Progress, e
 	_, err = update(ctx, s, Call{Account: c.Account, Actor: c.Actor}, func(tx *db.Tx, a account.Account, now time.Time) (account.Account, error) {
 		before := a
 		from = now
+		begun := !a.ClockTarget.IsZero() // by this request before its process died
 		if err := a.Aim(s.clock.Now(), c.To); err != nil {
 			return a, err
+		}
+		if begun {
+			return a, nil
 		}
 		if err := account.Save(tx, before, &a); err != nil {
 			return a, err
@@ -168,109 +183,10 @@ func (s *Service) AdvanceClock(ctx context.Context, c AdvanceClock) (Progress, e
 	return done, err
 }
 
-// step is the longest stretch of a walk that is worked off in one go. Inside it each
-// thing still happens at its own instant; it must be shorter than the shortest
-// retry delay, so that nothing done in a step falls due again before its end
-// without being seen by the same step.
-const step = 12 * time.Hour
-
-// walk works off what falls due up to an instant and moves the clock along.
-func (s *Service) walk(ctx context.Context, acc id.Account, to time.Time, progress func(Progress)) (Progress, error) {
-	done := Progress{To: to}
-	for {
-		var at time.Time
-		err := s.db.View(ctx, func(tx *db.Tx) (err error) {
-			at, err = nextDue(tx, acc)
-			return err
-		})
-		if err != nil {
-			return done, err
-		}
-		last := at.IsZero() || at.After(to)
-		reach := to
-		if !last {
-			if end := at.Add(step); end.Before(to) {
-				reach = end
-			}
-			run, err := s.workOff(ctx, acc, reach)
-			done.Run.add(run)
-			if err != nil {
-				return done, err
-			}
-		}
-		if err := s.reach(ctx, acc, reach); err != nil {
-			return done, err
-		}
-		done.At = reach
-		if progress != nil {
-			if done.From.IsZero() {
-				done.From = at
-			}
-			progress(done)
-		}
-		if last || reach.Equal(to) {
-			return done, nil
-		}
-	}
-}
-
-// workOff does everything that falls due up to an instant, also what only falls due
-// because of it: a charge without an answer is asked for a minute later. It refuses
-// to go on when nothing moves, because another process holds what is due.
-func (s *Service) workOff(ctx context.Context, acc id.Account, upTo time.Time) (Run, error) {
-	var done Run
-	var before time.Time
-	for {
-		if err := s.askDue(ctx, acc, upTo); err != nil {
-			return done, err
-		}
-		filled, err := s.topUps(ctx, acc, upTo)
-		done.add(filled)
-		if err != nil {
-			return done, err
-		}
-		run, err := s.RunDue(ctx, acc, upTo, true)
-		done.add(run)
-		run.add(filled)
-		if err != nil {
-			return done, err
-		}
-		var at, held time.Time
-		err = s.db.View(ctx, func(tx *db.Tx) (err error) {
-			if at, err = nextDue(tx, acc); err != nil {
-				return err
-			}
-			held, err = subscription.NextDue(tx, acc) // only these are held by leases
-			return err
-		})
-		if err != nil || at.IsZero() || at.After(upTo) {
-			return done, err
-		}
-		if run == (Run{}) && at.Equal(held) && at.Equal(before) {
-			busy := fault.New(fault.Unavailable, "some of what is due is being worked on elsewhere; the clock goes on in a minute")
-			busy.RetryAfter = leaseFor
-			return done, busy
-		}
-		before = at
-	}
-}
-
-// reach moves a sandbox clock to an instant on its way.
-func (s *Service) reach(ctx context.Context, acc id.Account, at time.Time) error {
-	return s.db.Update(ctx, func(tx *db.Tx) error {
-		before, err := account.Load(tx, acc)
-		if err != nil {
-			return err
-		}
-		a := before
-		a.Reach(s.clock.Now(), at)
-		return account.Save(tx, before, &a)
-	})
-}
-
 // askDue asks the gateways what became of everything whose outcome is unknown and
-// due to be asked for.
-func (s *Service) askDue(ctx context.Context, acc id.Account, upTo time.Time) error {
+// due to be asked for, and returns how many it asked for.
+func (s *Service) askDue(ctx context.Context, acc id.Account, upTo time.Time) (int, error) {
+	asked := 0
 	for {
 		var list []*collection
 		var refunds []payment.Refund
@@ -297,8 +213,9 @@ func (s *Service) askDue(ctx context.Context, acc id.Account, upTo time.Time) er
 			return err
 		})
 		if err != nil || len(list)+len(refunds) == 0 {
-			return err
+			return asked, err
 		}
+		asked += len(list) + len(refunds)
 		var calls errgroup.Group
 		calls.SetLimit(asksAtOnce)
 		for _, c := range list {
@@ -309,11 +226,15 @@ func (s *Service) askDue(ctx context.Context, acc id.Account, upTo time.Time) er
 		}
 		_ = calls.Wait() // asking has outcomes, not errors
 		if err := s.settleAsked(ctx, acc, list); err != nil {
-			return err
+			return asked, err
 		}
 		for _, r := range refunds {
-			if err := s.askRefund(ctx, r); err != nil {
-				return err
+			err := s.askRefund(ctx, r)
+			if refusedByRule(err) {
+				err = s.refundLater(ctx, r, err)
+			}
+			if err != nil {
+				return asked, err
 			}
 		}
 	}
@@ -326,35 +247,51 @@ func (s *Service) settleAsked(ctx context.Context, acc id.Account, list []*colle
 		return nil
 	}
 	err := s.settle(ctx, acc, list)
-	if err == nil || !refusedByRule(err) {
+	if !refusedByRule(err) {
 		return err
 	}
 	for _, c := range list {
 		err := s.settle(ctx, acc, []*collection{c})
-		if err == nil {
-			continue
+		if refusedByRule(err) {
+			err = s.chargeLater(ctx, c, err)
 		}
-		if !refusedByRule(err) {
-			return err
-		}
-		s.log.Error("the outcome of a charge cannot be written: run perennial books", "payment", c.payment.ID, "account", acc, "err", err)
-		err = s.db.Update(ctx, func(tx *db.Tx) error {
-			p, err := payment.Load(tx, acc, c.payment.ID)
-			if err != nil || p.State != payment.Pending {
-				return err
-			}
-			p.AskAt = payment.NextAsk(p.CreatedAt, c.at)
-			conflicts, err := payment.Save(tx, []payment.Payment{p})
-			if err == nil && len(conflicts) > 0 {
-				err = db.VersionConflict()
-			}
-			return err
-		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// chargeLater leaves a charge alone, whose outcome cannot be written, until it is asked
+// for again.
+func (s *Service) chargeLater(ctx context.Context, c *collection, why error) error {
+	s.log.Error("the outcome of a charge cannot be written: run perennial books", "payment", c.payment.ID, "account", c.payment.Account, "err", why)
+	return s.db.Update(ctx, func(tx *db.Tx) error {
+		p, err := payment.Load(tx, c.payment.Account, c.payment.ID)
+		if err != nil || p.State != payment.Pending {
+			return err
+		}
+		p.AskAt = payment.NextAsk(p.CreatedAt, c.at)
+		conflicts, err := payment.Save(tx, []payment.Payment{p})
+		if err == nil && len(conflicts) > 0 {
+			err = db.VersionConflict()
+		}
+		return err
+	})
+}
+
+// refundLater leaves a refund alone, whose outcome cannot be written, until it is asked
+// for again.
+func (s *Service) refundLater(ctx context.Context, r payment.Refund, why error) error {
+	s.log.Error("the outcome of a refund cannot be written: run perennial books", "refund", r.ID, "account", r.Account, "err", why)
+	return s.db.Update(ctx, func(tx *db.Tx) error {
+		fresh, err := payment.LoadRefund(tx, r.Account, r.ID)
+		if err != nil || fresh.State != payment.Pending {
+			return err
+		}
+		fresh.AskAt = payment.NextAsk(fresh.CreatedAt, r.AskAt)
+		return payment.SaveRefund(tx, fresh)
+	})
 }
 
 // refusedByRule reports whether a transaction was refused by what it would write, and not

@@ -66,7 +66,7 @@ type renewal struct {
 	s    *Service
 	acc  id.Account
 	upTo time.Time
-	walk bool // each thing happens at the instant it was due, not at upTo
+	walk bool // each thing happens at the instant it was due, not at upTo; see walk.go
 
 	mu      sync.Mutex
 	run     Run
@@ -76,16 +76,13 @@ type renewal struct {
 	results chan *collection
 }
 
-// RunDue does everything that is due on the account's subscriptions up to an
-// instant of the account's clock, until nothing more is due. On a live account
-// things happen at upTo; on a sandbox that is being advanced (walk) each happens
-// at the instant it was due. Interrupted anywhere it can be run again: what was
-// charged is not charged twice.
-func (s *Service) RunDue(ctx context.Context, acc id.Account, upTo time.Time, walk bool) (Run, error) {
-	r := &renewal{s: s, acc: acc, upTo: upTo, walk: walk, charges: make(chan *collection, inFlight), results: make(chan *collection, inFlight)}
-	if walk {
-		return r.inOrder(ctx)
-	}
+// RunDue does everything that is due on the account's subscriptions at now, an instant
+// of the account's clock, until nothing more is due. A run that comes late does what
+// one would have done that came at each instant, in the same order: ends, changes and
+// pauses take effect when they were due; invoices and charges are made now. Interrupted
+// anywhere it can be run again: what was charged is not charged twice.
+func (s *Service) RunDue(ctx context.Context, acc id.Account, now time.Time) (Run, error) {
+	r := &renewal{s: s, acc: acc, upTo: now, charges: make(chan *collection, inFlight), results: make(chan *collection, inFlight)}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(r.charges)
@@ -293,11 +290,10 @@ func (r *renewal) claim(ctx context.Context) ([]*collection, int, error) {
 		}
 		due = len(subs)
 		for i := range subs {
-			now := w.at(&subs[i])
 			before := subs[i]
-			if err := w.decide(&subs[i], now); err != nil {
+			if err := w.decide(&subs[i]); err != nil {
 				subs[i] = before
-				w.setAside(&subs[i], now, err)
+				w.setAside(&subs[i], w.at(&subs[i]), err)
 			}
 		}
 		return w.write(tx)
@@ -320,11 +316,11 @@ func (r *renewal) claim(ctx context.Context) ([]*collection, int, error) {
 // change lets the scheduled changes of a claim come true, one after the other.
 func (r *renewal) change(ctx context.Context, list []*subscription.Subscription) error {
 	for _, sub := range list {
-		at := r.upTo
+		now := r.upTo
 		if r.walk {
-			at = sub.Extras.ChangeAt
+			now = sub.NextActionAt
 		}
-		if err := r.s.comeTrue(context.WithoutCancel(ctx), r.acc, sub.ID, sub.Change, at); err != nil {
+		if err := r.s.comeTrue(context.WithoutCancel(ctx), r.acc, sub.ID, sub.Change, now); err != nil {
 			return err
 		}
 	}
@@ -377,7 +373,8 @@ func (w *claiming) load(tx *db.Tx, subs []subscription.Subscription) error {
 	return w.loadPending(tx, seen)
 }
 
-// at is when what is due on a subscription happens.
+// at is when what is due on a subscription is done. What it is, and as of when, is
+// decided at the instant at which it fell due, which is the same in a walk alone.
 func (w *claiming) at(sub *subscription.Subscription) time.Time {
 	if w.walk {
 		return sub.NextActionAt
@@ -418,11 +415,12 @@ func (w *claiming) loadPending(tx *db.Tx, seen map[int64]bool) error {
 }
 
 // decide does what is due on one subscription.
-func (w *claiming) decide(sub *subscription.Subscription, now time.Time) error {
+func (w *claiming) decide(sub *subscription.Subscription) error {
+	fell, now := sub.NextActionAt, w.at(sub)
 	pending, tries := w.pending(sub), w.attempts[sub.Invoice]
-	switch sub.Due(now, pending != nil) {
+	switch sub.Due(pending != nil) {
 	case subscription.Finish:
-		return w.endBilled(sub, sub.CancelAt, subscription.ByRequest, now)
+		return w.endBilled(sub, sub.CancelAt, subscription.ByRequest, fell, now)
 	case subscription.Resume:
 		c := w.collect(sub, w.unpaid[sub.Invoice], now)
 		c.payment, c.method = *pending, w.methods[pending.Method]
@@ -433,9 +431,9 @@ func (w *claiming) decide(sub *subscription.Subscription, now time.Time) error {
 		w.changed = append(w.changed, sub)
 	case subscription.Bill:
 		sub.Advance()
-		return w.bill(sub, now)
+		return w.bill(sub, fell, now)
 	case subscription.Complete:
-		return w.complete(sub, now)
+		return w.complete(sub, fell, now)
 	case subscription.ChangeDue:
 		sub.LeaseUntil = w.machine.Add(leaseFor)
 		w.changed, w.changing = append(w.changed, sub), append(w.changing, sub)
@@ -444,12 +442,12 @@ func (w *claiming) decide(sub *subscription.Subscription, now time.Time) error {
 		w.change(sub, now, event.SubscriptionPaused, map[string]any{"until": sub.ResumeAt})
 	case subscription.EndOfPause:
 		collect := sub.Extras.Pausing != nil && sub.Extras.Pausing.Collect
-		if err := sub.Unpause(collect, now); err != nil {
+		if err := sub.Unpause(collect, sub.ResumeAt); err != nil {
 			return err
 		}
 		w.change(sub, now, event.PauseEnded, map[string]any{"next_charge": sub.NextActionAt})
 	case subscription.PauseFee:
-		return w.pauseFee(sub, now)
+		return w.pauseFee(sub, fell, now)
 	}
 	return nil
 }
@@ -505,14 +503,14 @@ func (w *claiming) attempt(c *collection, number int) {
 	w.attempted = append(w.attempted, c)
 }
 
-// bill issues the invoice of the period that a subscription has just entered. A period
-// that costs nothing needs none.
-func (w *claiming) bill(sub *subscription.Subscription, now time.Time) error {
+// bill issues the invoice of the period that a subscription has just entered, as it would
+// have been when it fell due. A period that costs nothing needs none.
+func (w *claiming) bill(sub *subscription.Subscription, fell, now time.Time) error {
 	product, price := w.products[sub.Product], w.prices[sub.Price]
 	v := invoice.Invoice{ID: id.New[id.Invoice](), Account: w.account.ID, Customer: sub.Customer, Subscription: sub.ID, Reason: invoice.Renewal,
 		Period: sub.Period, Span: sub.Span, Seller: w.account.Profile, Buyer: w.versions[sub.Customer], CreatedAt: now}
 	if w.special.of(sub, price, product) {
-		return w.billSpecial(sub, price, product, v, now)
+		return w.billSpecial(sub, price, product, v, fell)
 	}
 	amount, err := sub.Amount()
 	if err != nil {

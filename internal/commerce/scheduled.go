@@ -10,6 +10,7 @@ import (
 	"perennial/internal/event"
 	"perennial/internal/fault"
 	"perennial/internal/id"
+	"perennial/internal/payment"
 	"perennial/internal/subscription"
 )
 
@@ -98,53 +99,77 @@ func changeUndone(sub *subscription.Subscription, change id.Change, by event.Act
 	return event.New(sub.Account, now, by, event.ChangeUndone, int64(sub.ID), sub.Customer, event.Data(map[string]any{"change": change}))
 }
 
-// comeTrue lets a scheduled change come true at its instant. What cannot be any more
-// fails, and the old terms go on.
-func (s *Service) comeTrue(ctx context.Context, acc id.Account, of id.Subscription, change id.Change, at time.Time) error {
+// comeTrue lets a scheduled change come true as of its instant, or goes on to charge one
+// whose process died. What cannot be any more fails, and the old terms go on.
+func (s *Service) comeTrue(ctx context.Context, acc id.Account, of id.Subscription, change id.Change, now time.Time) error {
 	var work *collection
-	err := s.db.Update(ctx, func(tx *db.Tx) error {
-		work = nil
+	err := s.ofChange(ctx, acc, of, change, func(tx *db.Tx, a account.Account, sub *subscription.Subscription, row *subscription.Change) error {
+		var err error
+		if row.State == subscription.ChangePending {
+			work, err = s.halfChanged(tx, a, change, now)
+			return err
+		}
+		to, err := newTerms(*row)
+		if err != nil {
+			return err
+		}
+		p, err := s.planChange(tx, a, sub, to, sub.Extras.ChangeAt)
+		if err == nil {
+			work, err = s.carryOut(tx, a, sub, row, p, false, event.Clock, now)
+		}
+		return err
+	})
+	if refusedByRule(err) {
+		return s.notCome(ctx, acc, of, change, fault.As(err).Code, now)
+	}
+	if err != nil {
+		return err
+	}
+	return s.finishCharge(ctx, acc, work)
+}
+
+// notCome notes that a scheduled change cannot come. While money of what it would credit
+// is on its way back it is looked at again, as often as the gateway is asked; else it
+// fails.
+func (s *Service) notCome(ctx context.Context, acc id.Account, of id.Subscription, change id.Change, code string, now time.Time) error {
+	return s.ofChange(ctx, acc, of, change, func(tx *db.Tx, _ account.Account, sub *subscription.Subscription, row *subscription.Change) error {
+		if row.State != subscription.ChangeScheduled {
+			return nil
+		}
+		if code == errRefunding.Code {
+			sub.Postpone(payment.NextAsk(sub.Extras.ChangeAt, now))
+			return subscription.SaveOne(tx, sub)
+		}
+		row.State, row.Failure, row.SettledAt = subscription.ChangeFailed, code, now
+		if err := subscription.SaveChange(tx, *row); err != nil {
+			return err
+		}
+		sub.Release()
+		if err := subscription.SaveOne(tx, sub); err != nil {
+			return err
+		}
+		return event.Append(tx, acc, event.New(acc, now, event.Clock, event.ChangeFailed, int64(sub.ID), sub.Customer, event.Data(map[string]any{"change": row.ID, "code": code})))
+	})
+}
+
+// ofChange does work on a subscription with the change of its terms that is under way;
+// nothing when there is another one, or none any more.
+func (s *Service) ofChange(ctx context.Context, acc id.Account, of id.Subscription, change id.Change, work func(*db.Tx, account.Account, *subscription.Subscription, *subscription.Change) error) error {
+	return s.db.Update(ctx, func(tx *db.Tx) error {
 		a, err := account.Load(tx, acc)
 		if err != nil {
 			return err
 		}
 		sub, err := subscription.Load(tx, acc, of)
-		if err != nil {
+		if err != nil || sub.Change != change {
 			return err
 		}
 		row, err := subscription.LoadChange(tx, acc, change)
-		if err != nil || row.State != subscription.ChangeScheduled || sub.Change != change {
-			return err
-		}
-		to, err := newTerms(row)
 		if err != nil {
 			return err
 		}
-		p, err := s.planChange(tx, a, &sub, to, at)
-		if err == nil {
-			err = payable(tx, &sub, p)
-		}
-		if err == nil {
-			work, err = s.carryOut(tx, a, &sub, &row, p, false, event.Clock, at)
-			return err
-		}
-		if f := fault.As(err); f.Kind != fault.Conflict && f.Kind != fault.Invalid || db.IsConflict(err) {
-			return err
-		}
-		row.State, row.Failure, row.SettledAt = subscription.ChangeFailed, fault.As(err).Code, at
-		if err := subscription.SaveChange(tx, row); err != nil {
-			return err
-		}
-		sub.Release()
-		if err := subscription.SaveOne(tx, &sub); err != nil {
-			return err
-		}
-		return event.Append(tx, acc, event.New(acc, at, event.Clock, event.ChangeFailed, int64(sub.ID), sub.Customer, event.Data(map[string]any{"change": row.ID, "code": row.Failure})))
+		return work(tx, a, &sub, &row)
 	})
-	if err != nil {
-		return err
-	}
-	return s.finishCharge(ctx, acc, work)
 }
 
 // newTerms is what a scheduled change asks for.

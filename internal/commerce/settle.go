@@ -367,7 +367,10 @@ func (w *settlement) takeBack(c *collection) {
 func (w *settlement) unknown(c *collection) {
 	switch {
 	case c.sub == nil:
-	case c.change != nil, c.sub.Invoice != c.invoice.ID, c.payment.ByHand && c.sub.NextActionAt.After(c.at): // the schedule stays
+	case c.change != nil:
+		c.sub.Held()
+		w.subs = append(w.subs, c.sub)
+	case c.sub.Invoice != c.invoice.ID, c.payment.ByHand && c.sub.NextActionAt.After(c.at): // the schedule stays
 		c.sub.LeaseUntil = time.Time{}
 		w.subs = append(w.subs, c.sub)
 	default:

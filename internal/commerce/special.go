@@ -78,7 +78,7 @@ func (w *claiming) loadUsage(tx *db.Tx, subs []subscription.Subscription) error 
 		if len(w.prices[s.Price].Terms.Usage) == 0 {
 			continue
 		}
-		step := s.Due(w.at(s), w.pending(s) != nil)
+		step := s.Due(w.pending(s) != nil)
 		if w.preview || step == subscription.Bill || step == subscription.Complete || step == subscription.Finish && s.Extras.BillUsage {
 			list = append(list, s)
 		}
@@ -159,12 +159,13 @@ func (x *special) write(tx *db.Tx, acc id.Account) error {
 }
 
 // billing is what the lines of a subscription's next invoice are computed from.
-func (w *claiming) billing(sub *subscription.Subscription, price catalog.Price, product catalog.Product, now time.Time) (*billing, error) {
+// The tax is that of the instant at which it falls due.
+func (w *claiming) billing(sub *subscription.Subscription, price catalog.Price, product catalog.Product, fell time.Time) (*billing, error) {
 	o, err := pricedFor(sub, price, product)
 	if err != nil {
 		return nil, err
 	}
-	b := &billing{priced: o, account: w.account, tax: w.special.book.taxes(sub.TaxProfile, sub.Customer, product, now),
+	b := &billing{priced: o, account: w.account, tax: w.special.book.taxes(sub.TaxProfile, sub.Customer, product, fell),
 		items: w.special.items[sub.ID], first: sub.Extras.Uncharged}
 	b.used = w.special.measures.before(sub)
 	if last, chained := w.special.last[sub.ID]; chained { // it is billed, at the terms that it was used at
@@ -175,8 +176,8 @@ func (w *claiming) billing(sub *subscription.Subscription, price catalog.Price, 
 }
 
 // billSpecial issues the invoice of a period that is more than a plain price.
-func (w *claiming) billSpecial(sub *subscription.Subscription, price catalog.Price, product catalog.Product, v invoice.Invoice, now time.Time) error {
-	b, err := w.billing(sub, price, product, now)
+func (w *claiming) billSpecial(sub *subscription.Subscription, price catalog.Price, product catalog.Product, v invoice.Invoice, fell time.Time) error {
+	b, err := w.billing(sub, price, product, fell)
 	if err != nil {
 		return err
 	}
@@ -195,7 +196,7 @@ func (w *claiming) billSpecial(sub *subscription.Subscription, price catalog.Pri
 		return err
 	}
 	if v.Total.IsZero() {
-		w.nothing(sub, now)
+		w.nothing(sub, v.CreatedAt)
 		return nil
 	}
 	v.Notes = invoice.Notes{Text: sub.Extras.Note, Fields: sub.Extras.Fields}
@@ -217,10 +218,10 @@ func (w *claiming) billSpecial(sub *subscription.Subscription, price catalog.Pri
 }
 
 // complete ends a subscription after its last payment, or begins what follows it.
-func (w *claiming) complete(sub *subscription.Subscription, now time.Time) error {
+func (w *claiming) complete(sub *subscription.Subscription, fell, now time.Time) error {
 	next := w.prices[sub.Price].Terms.NextPrice
 	if next == 0 || sub.Extras.Alone {
-		return w.endBilled(sub, sub.Span.To, subscription.Completed, now)
+		return w.endBilled(sub, sub.Span.To, subscription.Completed, fell, now)
 	}
 	was := sub.Price
 	if err := w.chain(sub); err != nil {
@@ -229,7 +230,13 @@ func (w *claiming) complete(sub *subscription.Subscription, now time.Time) error
 	w.switched = append(w.switched, sub)
 	w.events = append(w.events, event.New(w.account.ID, now, event.Clock, event.SubscriptionChained, int64(sub.ID), sub.Customer,
 		event.Data(map[string]any{"from": was, "to": sub.Price})))
-	return w.bill(sub, now)
+	if err := w.bill(sub, fell, now); err != nil {
+		return err
+	}
+	if sub.Invoice != 0 { // it stays due, so that its charge goes on when whoever sends it dies
+		sub.NextActionAt = fell
+	}
+	return nil
 }
 
 // chain begins the price that follows the last payment.
@@ -283,13 +290,13 @@ func (w *claiming) lastUsage(sub *subscription.Subscription) error {
 
 // endBilled closes a subscription and bills what it used and was not billed for. Nobody
 // tries again when that is declined: the invoice stays open.
-func (w *claiming) endBilled(sub *subscription.Subscription, at time.Time, why subscription.EndReason, now time.Time) error {
+func (w *claiming) endBilled(sub *subscription.Subscription, at time.Time, why subscription.EndReason, fell, now time.Time) error {
 	counters := w.special.measures.counters[sub.ID]
 	if len(counters) == 0 {
 		w.end(sub, at, why, now)
 		return nil
 	}
-	b, err := w.billing(sub, w.prices[sub.Price], w.products[sub.Product], now)
+	b, err := w.billing(sub, w.prices[sub.Price], w.products[sub.Product], fell)
 	if err != nil {
 		return err
 	}
@@ -333,9 +340,9 @@ func (w *claiming) end(sub *subscription.Subscription, at time.Time, why subscri
 }
 
 // pauseFee charges the fee of a pause.
-func (w *claiming) pauseFee(sub *subscription.Subscription, now time.Time) error {
+func (w *claiming) pauseFee(sub *subscription.Subscription, fell, now time.Time) error {
 	product, price := w.products[sub.Product], w.prices[sub.Price]
-	b, err := w.billing(sub, price, product, now)
+	b, err := w.billing(sub, price, product, fell)
 	if err != nil {
 		return err
 	}

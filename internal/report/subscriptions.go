@@ -160,7 +160,7 @@ func upcoming(tx *db.Tx, acc id.Account, to time.Time, limit int) ([]Due, error)
 	list := make([]Due, 0, len(subs))
 	var customers []int64
 	for _, s := range subs {
-		d := Due{At: s.NextActionAt, Subscription: s, Step: s.Due(s.NextActionAt, false)}
+		d := Due{At: s.NextActionAt, Subscription: s, Step: s.Due(false)}
 		if d.Step != subscription.Finish {
 			if d.Amount, err = s.Amount(); err != nil {
 				return nil, err

@@ -431,10 +431,14 @@ func (s *Subscription) Chain(t Terms) {
 }
 
 // Hold keeps everybody from acting on the subscription while a change of its terms is
-// charged.
-func (s *Subscription) Hold(change id.Change, lease time.Time) {
-	s.Change, s.Extras.ChangeAt, s.NextActionAt, s.LeaseUntil = change, time.Time{}, time.Time{}, lease
+// charged. It stays due at now, so that the charge goes on when whoever sends it dies.
+func (s *Subscription) Hold(change id.Change, now, lease time.Time) {
+	s.Change, s.Extras.ChangeAt, s.NextActionAt, s.LeaseUntil = change, time.Time{}, now, lease
 }
+
+// Held notes that the outcome of charging a change is not known: nothing is done until
+// the gateway has been asked, which the payment itself schedules.
+func (s *Subscription) Held() { s.NextActionAt, s.LeaseUntil = time.Time{}, time.Time{} }
 
 // Release ends a Hold after a change that came to nothing.
 func (s *Subscription) Release() {
@@ -449,6 +453,10 @@ func (s *Subscription) Schedule(change id.Change, at time.Time) {
 	s.Change, s.Extras.ChangeAt = change, at
 	s.plan()
 }
+
+// Postpone leaves a scheduled change for a later look: it stays one of the instant at
+// which it should have come, and what comes after it waits for it.
+func (s *Subscription) Postpone(look time.Time) { s.NextActionAt, s.LeaseUntil = look, time.Time{} }
 
 // Unschedule takes a scheduled change back.
 func (s *Subscription) Unschedule() {

@@ -287,19 +287,22 @@ const (
 	Retry                  // collect the unpaid invoice again
 	Resume                 // somebody died between issuing the invoice and settling it
 	Complete               // the last payment's period is over
-	ChangeDue              // a scheduled change of terms has come; it wins over the renewal
+	ChangeDue              // a scheduled change of terms has come, or its charge goes on; it wins over the renewal
 	PauseNow               // a scheduled pause has come
 	PauseFee               // the fee of a pause falls due
 	EndOfPause             // the pause is over
 )
 
-// Due tells what is to be done at now. Pending says whether the unpaid invoice has
-// a payment whose outcome was never settled.
-func (s *Subscription) Due(now time.Time, pending bool) Step {
-	come := func(at time.Time) bool { return !at.IsZero() && !at.After(now) }
+// Due tells what is to be done when NextActionAt has come, as of that instant: however
+// late somebody looks, what fell due first is done first. Pending says whether the
+// unpaid invoice has a payment whose outcome was never settled.
+func (s *Subscription) Due(pending bool) Step {
+	come := func(at time.Time) bool { return !at.IsZero() && !at.After(s.NextActionAt) }
 	switch {
-	case !come(s.NextActionAt):
+	case s.NextActionAt.IsZero():
 		return Wait
+	case s.Changing():
+		return ChangeDue
 	case pending:
 		return Resume
 	case come(s.CancelAt):

@@ -85,7 +85,7 @@ func (h *house) furnish(ctx context.Context, d *db.DB, subs int) error {
 	}
 	acc := h.accounts[0]
 	service := commerce.New(d, due(), map[string]payment.Gateway{gatewayName: newGateway()}, nil, silent())
-	if _, err := service.RunDue(ctx, acc, dueBy, false); err != nil {
+	if _, err := service.RunDue(ctx, acc, dueBy); err != nil {
 		return err
 	}
 	err = d.Update(ctx, func(tx *db.Tx) error {

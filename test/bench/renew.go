@@ -152,7 +152,7 @@ func (b *bench) renewProduct(ctx context.Context, url string, s seeded, servers 
 		group.SetLimit(atOnce)
 		for i, acc := range s.accounts {
 			group.Go(func() (err error) {
-				runs[i], err = service.RunDue(ctx, acc, dueBy, false)
+				runs[i], err = service.RunDue(ctx, acc, dueBy)
 				return err
 			})
 		}
