@@ -70,11 +70,12 @@ var billingTellings = map[event.Kind]telling{
 
 // tellingOf is how a kind of event is told.
 func tellingOf(kind event.Kind) (telling, bool) {
-	t, ok := tellings[kind]
-	if !ok {
-		t, ok = billingTellings[kind]
+	for _, known := range []map[event.Kind]telling{tellings, billingTellings, aheadTellings} {
+		if t, ok := known[kind]; ok {
+			return t, true
+		}
 	}
-	return t, ok
+	return telling{}, false
 }
 
 func (f facts) yes(name string) bool {

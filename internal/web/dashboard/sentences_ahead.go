@@ -1,0 +1,48 @@
+package dashboard
+
+import (
+	"strings"
+
+	"perennial/internal/event"
+	"perennial/internal/web"
+)
+
+// aheadTellings tell what is about to happen, what waits for somebody, and mails.
+var aheadTellings = map[event.Kind]telling{
+	event.RenewalUpcoming:          {"clock", "", dated("The renewal%s was announced", "at")},
+	event.TrialEnding:              {"clock", "", dated("The end of the trial%s was announced", "at")},
+	event.MethodExpiring:           {"card", web.Warning, named("Payment method about to expire: %s", "method")},
+	event.PaymentNeedsConfirmation: {"clock", web.Warning, says("A payment waits until the customer confirms it at the bank")},
+	event.PaymentProcessing:        {"clock", "", says("A payment is on its way and will be settled by the bank")},
+	event.PaymentUnresolved:        {"question", web.Failure, says("It is not known what became of a payment; somebody has to look")},
+	event.DisputeOpened:            {"warning", web.Failure, says("A payment was disputed")},
+	event.DisputeWon:               {"check-circle", web.Success, says("A dispute was won")},
+	event.DisputeLost:              {"x-circle", web.Failure, says("A dispute was lost")},
+
+	event.MailSettingsUpdated: {"mail", "", says("The settings of e-mails were changed")},
+	event.BrandingUpdated:     {"pencil", "", says("The look of e-mails was changed")},
+	event.CampaignBranded:     {"pencil", "", says("The look of a campaign's e-mails was changed")},
+	event.TemplateUpdated:     {"mail", "", named("The text of an e-mail was changed: %s", "mail")},
+	event.TemplateRemoved:     {"mail", "", named("An e-mail got its first text back: %s", "mail")},
+	event.MailsChosen: {"mail", "", func(_ *visit, f facts) string {
+		if f.yes("optional") {
+			return "The customer gets all e-mails again"
+		}
+		return "The customer gets only the e-mails that must be sent"
+	}},
+	event.AddressSuppressed: {"mail", web.Warning, named("E-mails to an address were stopped: %s", "address")},
+	event.AddressReleased:   {"mail", "", named("E-mails to an address are sent again: %s", "address")},
+	event.MailBounced:       {"mail", web.Failure, named("An e-mail could not be delivered: %s", "address")},
+}
+
+// dated is a sentence with " on <day>" in place of %s, or without when the day is not
+// known.
+func dated(format, field string) func(*visit, facts) string {
+	return func(v *visit, f facts) string {
+		on := ""
+		if at := f.instant(field); !at.IsZero() {
+			on = " on " + v.date(at)
+		}
+		return strings.Replace(format, "%s", on, 1)
+	}
+}
