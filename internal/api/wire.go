@@ -270,6 +270,7 @@ type Event struct {
 	Type      string          `json:"type" example:"invoice.paid"`
 	CreatedAt time.Time       `json:"created_at" doc:"On the account's own clock."`
 	Subject   string          `json:"subject" doc:"The id of the thing that the type names."`
+	Sequence  int64           `json:"sequence" doc:"1, 2, 3 … among the events of that thing, without a gap: which of two happened later."`
 	Customer  *string         `json:"customer"`
 	ActorKind string          `json:"actor_kind" enum:"api_key,member,customer,clock,operator"`
 	Actor     string          `json:"actor"`
@@ -277,5 +278,5 @@ type Event struct {
 }
 
 func eventOf(e event.Event) Event {
-	return Event{e.ID.String(), string(e.Kind), e.At, e.SubjectID(), textOf(e.Customer.String()), string(e.Actor.Kind), e.Actor.Name, json.RawMessage(e.Data)}
+	return Event{e.ID.String(), string(e.Kind), e.At, e.SubjectID(), e.Sequence, textOf(e.Customer.String()), string(e.Actor.Kind), e.Actor.Name, json.RawMessage(e.Data)}
 }

@@ -109,6 +109,28 @@ func (w *world) balanced() {
 	if books.UnderWay != w.underWay {
 		w.Errorf("books: %d outcomes are unknown, want %d", books.UnderWay, w.underWay)
 	}
+	w.numbered()
+}
+
+// numbered proves that the events of each thing are numbered without a gap.
+func (w *world) numbered() {
+	list, err := report.New(w.db, w.clock).Events(context.Background(), w.acc, event.Filter{Limit: 1_000_000})
+	if err != nil {
+		w.Errorf("events: %v", err)
+	}
+	numbers := map[int64][]int64{}
+	for _, e := range list {
+		numbers[e.Subject] = append(numbers[e.Subject], e.Sequence)
+	}
+	for subject, all := range numbers {
+		slices.Sort(all)
+		for i, n := range all {
+			if n != int64(i+1) {
+				w.Errorf("the events of %d are numbered %v", subject, all)
+				break
+			}
+		}
+	}
 }
 
 func (w *world) ok(err error) {

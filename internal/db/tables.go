@@ -45,6 +45,7 @@ var Tables = []TableKind{
 	{Name: "tax_rule", Kind: Merchant},
 	{Name: "shipping_rule", Kind: Merchant},
 	{Name: "event", Kind: Merchant},
+	{Name: "event_sequence", Kind: Merchant},
 	{Name: "endpoint", Kind: Merchant},
 	{Name: "outbox", Kind: Merchant},
 	{Name: "alias", Kind: Merchant},

@@ -145,6 +145,7 @@ type Event struct {
 	At       time.Time // on the account's own clock
 	Kind     Kind
 	Subject  int64       // the id of the thing that Kind names
+	Sequence int64       // 1, 2, 3 … among the events of Subject, without a gap; Append gives it
 	Customer id.Customer // whose story it belongs to; 0 when nobody's
 	Actor    Actor
 	Data     string // a JSON object with the facts of that kind
@@ -215,13 +216,16 @@ func New(account id.Account, at time.Time, by Actor, kind Kind, subject int64, c
 }
 
 var table = db.NewTable("event", db.Int("account_id"), db.Int("id"), db.Int("at"), db.Text("kind"), db.Int("subject_id"),
-	db.NullInt("customer_id"), db.Text("actor_kind"), db.Text("actor"), db.Text("data"))
+	db.NullInt("customer_id"), db.Text("actor_kind"), db.Text("actor"), db.Text("data"), db.Int("sequence"))
 
 // Append writes events of one account, in order, and what is owed to the account's
-// endpoints because of them.
+// endpoints because of them. Each gets the next number of its subject.
 func Append(tx *db.Tx, account id.Account, events ...Event) error {
 	if len(events) == 0 {
 		return nil
+	}
+	if err := number(tx, account, events); err != nil {
+		return err
 	}
 	err := tx.Insert(table, len(events), func(i int, r *db.Row) {
 		e := &events[i]
@@ -234,6 +238,7 @@ func Append(tx *db.Tx, account id.Account, events ...Event) error {
 		r.Text(string(e.Actor.Kind))
 		r.Text(e.Actor.Name)
 		r.Text(e.Data)
+		r.Int(e.Sequence)
 	})
 	if err != nil {
 		return err
@@ -243,11 +248,11 @@ func Append(tx *db.Tx, account id.Account, events ...Event) error {
 	})
 }
 
-const columns = "id, at, kind, subject_id, customer_id, actor_kind, actor, data"
+const columns = "id, at, kind, subject_id, customer_id, actor_kind, actor, data, sequence"
 
 func scan(row db.Scan, account id.Account, list *[]Event) error {
 	e := Event{Account: account}
-	err := row(&e.ID, db.ScanTime(&e.At), &e.Kind, &e.Subject, db.ScanNull(&e.Customer), &e.Actor.Kind, &e.Actor.Name, &e.Data)
+	err := row(&e.ID, db.ScanTime(&e.At), &e.Kind, &e.Subject, db.ScanNull(&e.Customer), &e.Actor.Kind, &e.Actor.Name, &e.Data, &e.Sequence)
 	*list = append(*list, e)
 	return err
 }

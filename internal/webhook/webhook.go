@@ -76,9 +76,10 @@ func Body(e event.Event) (string, error) {
 		CreatedAt time.Time       `json:"created_at"`
 		Account   id.Account      `json:"account"`
 		Subject   string          `json:"subject"`
+		Sequence  int64           `json:"sequence"`
 		Customer  string          `json:"customer,omitempty"`
 		Data      json.RawMessage `json:"data"`
-	}{e.ID, e.Kind, e.At.UTC(), e.Account, e.SubjectID(), e.Customer.String(), json.RawMessage(e.Data)})
+	}{e.ID, e.Kind, e.At.UTC(), e.Account, e.SubjectID(), e.Sequence, e.Customer.String(), json.RawMessage(e.Data)})
 	return string(b), err
 }
 

@@ -70,13 +70,13 @@ func TestNewSecret(t *testing.T) {
 func TestBody(t *testing.T) {
 	t.Parallel()
 	e := event.Event{ID: 123, Account: 7, At: time.Date(2026, 3, 1, 12, 0, 0, 5000, time.UTC), Kind: event.InvoicePaid, Subject: 9,
-		Customer: 11, Data: `{"total":1000,"note":"<ä>"}`}
+		Sequence: 4, Customer: 11, Data: `{"total":1000,"note":"<ä>"}`}
 	got, err := Body(e)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := `{"id":"` + e.ID.String() + `","type":"invoice.paid","created_at":"2026-03-01T12:00:00.000005Z","account":"` + e.Account.String() +
-		`","subject":"` + id.Invoice(9).String() + `","customer":"` + id.Customer(11).String() + `","data":{"total":1000,"note":"\u003cä\u003e"}}`
+		`","subject":"` + id.Invoice(9).String() + `","sequence":4,"customer":"` + id.Customer(11).String() + `","data":{"total":1000,"note":"\u003cä\u003e"}}`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
