@@ -48,6 +48,8 @@ var Tables = []TableKind{
 	{Name: "event_sequence", Kind: Merchant},
 	{Name: "endpoint", Kind: Merchant},
 	{Name: "outbox", Kind: Merchant},
+	{Name: "delivery_try", Kind: Merchant},
+	{Name: "replay", Kind: Merchant},
 	{Name: "alias", Kind: Merchant},
 	{Name: "idempotency", Kind: Merchant},
 	{Name: "sandbox_card", Kind: Merchant},
