@@ -118,7 +118,7 @@ func (q *Quote) follow(tx *db.Tx, b billing, ch chosen) error {
 	if err != nil {
 		return err
 	}
-	if b.priced, err = inCurrency(p, product, ch.currency, ch.rate); err != nil {
+	if b.priced, err = follows(tx, b.account, p, product, ch.currency, ch.rate, q.At); err != nil {
 		return err
 	}
 	l, err := b.regular(min(ch.quantity, p.MaxQuantity))

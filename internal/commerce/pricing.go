@@ -77,6 +77,54 @@ func inCurrency(p catalog.Price, product catalog.Product, c money.Currency, rate
 	return o, nil
 }
 
+// follows is the price that begins after the last payment of another, in the currency that
+// this one was sold in: at the same rate, or at that of an instant when none was needed.
+func follows(tx *db.Tx, a account.Account, next catalog.Price, product catalog.Product, c money.Currency, rate money.Decimal, at time.Time) (priced, error) {
+	if rate.IsZero() {
+		var err error
+		if rate, err = rateFor(tx, a, next, c, at); err != nil {
+			return priced{}, err
+		}
+	}
+	return inCurrency(next, product, c, rate)
+}
+
+// checkFollowing refuses a sale after whose last payment a price follows that could not be
+// billed.
+func (c *chosen) checkFollowing(tx *db.Tx, a account.Account, t taxes, at time.Time) error {
+	for next := c.price.Terms.NextPrice; next != 0; { // each is older than the one before
+		p, err := catalog.LoadPrice(tx, a.ID, next)
+		if err != nil {
+			return err
+		}
+		b := billing{account: a, tax: t}
+		if b.priced, err = follows(tx, a, p, c.product, c.currency, c.rate, at); err != nil {
+			if fault.Is(err, fault.Invalid) {
+				err = fault.BadField("currency", "must be one that the price after the last payment is sold in, too")
+			}
+			return err
+		}
+		if err := b.payable(min(c.quantity, p.MaxQuantity)); err != nil {
+			return err
+		}
+		next = p.Terms.NextPrice
+	}
+	return nil
+}
+
+// payable refuses what a whole period costs with tax when that is too much.
+func (b *billing) payable(quantity int64) error {
+	l, err := b.regular(quantity)
+	if err != nil {
+		return err
+	}
+	if err := b.tax.on(&l); err != nil {
+		return err
+	}
+	_, err = l.Amount.Add(l.Tax)
+	return err
+}
+
 // convert is an amount of the price's own currency in the currency of the sale, rounded
 // half up once.
 func (o priced) convert(a money.Amount) (money.Amount, error) {

@@ -431,7 +431,7 @@ func (w *claiming) decide(sub *subscription.Subscription) error {
 		w.changed = append(w.changed, sub)
 	case subscription.Bill:
 		sub.Advance()
-		return w.bill(sub, fell, now)
+		return w.bill(sub, false, fell, now)
 	case subscription.Complete:
 		return w.complete(sub, fell, now)
 	case subscription.ChangeDue:
@@ -504,20 +504,21 @@ func (w *claiming) attempt(c *collection, number int) {
 }
 
 // bill issues the invoice of the period that a subscription has just entered, as it would
-// have been when it fell due. A period that costs nothing needs none.
-func (w *claiming) bill(sub *subscription.Subscription, fell, now time.Time) error {
+// have been when it fell due; chained when that begins other terms. A period that costs
+// nothing needs none.
+func (w *claiming) bill(sub *subscription.Subscription, chained bool, fell, now time.Time) error {
 	product, price := w.products[sub.Product], w.prices[sub.Price]
 	v := invoice.Invoice{ID: id.New[id.Invoice](), Account: w.account.ID, Customer: sub.Customer, Subscription: sub.ID, Reason: invoice.Renewal,
 		Period: sub.Period, Span: sub.Span, Seller: w.account.Profile, Buyer: w.versions[sub.Customer], CreatedAt: now}
 	if w.special.of(sub, price, product) {
-		return w.billSpecial(sub, price, product, v, fell)
+		return w.billSpecial(sub, price, product, v, chained, fell)
 	}
 	amount, err := sub.Amount()
 	if err != nil {
 		return err
 	}
 	if amount.IsZero() {
-		w.nothing(sub, now)
+		w.nothing(sub, chained, now)
 		return nil
 	}
 	line, err := invoice.NewLine(invoice.ForPeriod, describe(product, price), sub.Price, sub.Quantity, sub.UnitAmount, w.account.Tax.Rate, sub.Span)
@@ -527,12 +528,16 @@ func (w *claiming) bill(sub *subscription.Subscription, fell, now time.Time) err
 	if err := w.issue(sub, &v, []invoice.Line{line}); err != nil {
 		return err
 	}
-	w.leased = append(w.leased, sub)
+	if chained {
+		w.switched = append(w.switched, sub)
+	} else {
+		w.leased = append(w.leased, sub)
+	}
 	return nil
 }
 
 // nothing notes that the period that a subscription entered costs nothing.
-func (w *claiming) nothing(sub *subscription.Subscription, now time.Time) {
+func (w *claiming) nothing(sub *subscription.Subscription, chained bool, now time.Time) {
 	kind := event.SubscriptionRenewed
 	if sub.State == subscription.Trialing && !sub.InTrial() {
 		kind = event.SubscriptionStarted
@@ -540,10 +545,11 @@ func (w *claiming) nothing(sub *subscription.Subscription, now time.Time) {
 	sub.Settled()
 	w.events = append(w.events, event.New(w.account.ID, now, event.Clock, kind, int64(sub.ID), sub.Customer,
 		event.Data(map[string]any{"period": sub.Period, "from": sub.Span.From, "to": sub.Span.To})))
-	if n := len(w.switched); n > 0 && w.switched[n-1] == sub {
-		return // it is saved with its new terms
+	if chained {
+		w.switched = append(w.switched, sub)
+	} else {
+		w.changed = append(w.changed, sub)
 	}
-	w.changed = append(w.changed, sub)
 }
 
 // issue puts a new invoice of a subscription on its way to the gateway. The caller saves

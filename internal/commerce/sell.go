@@ -235,14 +235,10 @@ func (c *chosen) due(tx *db.Tx, a account.Account, o order.Order, buyer id.Custo
 	if d.sub != nil {
 		keepDiscounts(&c.terms.Extras, left)
 		c.terms.Extras.Uncharged = d.sub.InTrial() && !slices.ContainsFunc(d.lines, func(l invoice.Line) bool { return l.Kind == invoice.ForPeriod || l.Kind == invoice.ForTrial })
-		later, err := b.regular(c.quantity)
-		if err != nil {
+		if err := b.payable(c.quantity); err != nil {
 			return d, err
 		}
-		if err := b.tax.on(&later); err != nil {
-			return d, err
-		}
-		if _, err := later.Amount.Add(later.Tax); err != nil {
+		if err := c.checkFollowing(tx, a, d.tax, now); err != nil {
 			return d, err
 		}
 	}

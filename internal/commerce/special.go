@@ -3,6 +3,7 @@ package commerce
 import (
 	"bytes"
 	"maps"
+	"slices"
 	"time"
 
 	"perennial/internal/catalog"
@@ -28,6 +29,14 @@ type special struct {
 	used     []credit.Entry // what new invoices take of credit
 	billed   map[id.Invoice][]int64
 	last     map[id.Subscription][]invoice.Line // what was used at terms that another price follows
+	next     map[id.Subscription]following      // what follows their last payments
+}
+
+// following is the price that follows the last payment of a subscription.
+type following struct {
+	priced
+	grace time.Duration
+	err   error // why it cannot be billed
 }
 
 // loadSpecial reads what the batch needs besides plain prices.
@@ -94,11 +103,12 @@ func (w *claiming) loadUsage(tx *db.Tx, subs []subscription.Subscription) error 
 // loadNext reads the prices that follow the last payments of the batch.
 func (w *claiming) loadNext(tx *db.Tx, subs []subscription.Subscription) error {
 	var prices, products []int64
+	next := map[id.Subscription]id.Price{}
 	for i := range subs {
 		s := &subs[i]
 		if s.EndPeriod > 0 && s.Period+1 >= s.EndPeriod {
-			if next := w.prices[s.Price].Terms.NextPrice; next != 0 && !s.Extras.Alone {
-				prices = append(prices, int64(next))
+			if p := w.prices[s.Price].Terms.NextPrice; p != 0 && !s.Extras.Alone {
+				next[s.ID], prices = p, append(prices, int64(p))
 			}
 		}
 	}
@@ -114,8 +124,28 @@ func (w *claiming) loadNext(tx *db.Tx, subs []subscription.Subscription) error {
 		products = append(products, int64(p.Product))
 	}
 	more, err := catalog.ProductsByID(tx, w.account.ID, products)
+	if err != nil {
+		return err
+	}
 	maps.Copy(w.products, more)
-	return err
+	w.special.next = map[id.Subscription]following{}
+	for i := range subs {
+		s := &subs[i]
+		p, known := found[next[s.ID]]
+		if !known {
+			continue
+		}
+		var f following
+		f.priced, f.err = follows(tx, w.account, p, w.products[p.Product], s.UnitAmount.Currency, s.Extras.Rate, s.Span.To)
+		if f.err != nil && !refusedByRule(f.err) {
+			return f.err
+		}
+		if f.grace, err = graceOf(tx, w.account, p); err != nil {
+			return err
+		}
+		w.special.next[s.ID] = f
+	}
+	return nil
 }
 
 // of reports whether billing a subscription takes more than its plain price.
@@ -176,7 +206,7 @@ func (w *claiming) billing(sub *subscription.Subscription, price catalog.Price, 
 }
 
 // billSpecial issues the invoice of a period that is more than a plain price.
-func (w *claiming) billSpecial(sub *subscription.Subscription, price catalog.Price, product catalog.Product, v invoice.Invoice, fell time.Time) error {
+func (w *claiming) billSpecial(sub *subscription.Subscription, price catalog.Price, product catalog.Product, v invoice.Invoice, chained bool, fell time.Time) error {
 	b, err := w.billing(sub, price, product, fell)
 	if err != nil {
 		return err
@@ -185,7 +215,6 @@ func (w *claiming) billSpecial(sub *subscription.Subscription, price catalog.Pri
 	if err != nil {
 		return err
 	}
-	switched := len(w.switched) > 0 && w.switched[len(w.switched)-1] == sub
 	extras := sub.Extras
 	charged := sub.Extras.Uncharged && len(lines) > 0
 	keepDiscounts(&sub.Extras, left)
@@ -196,7 +225,7 @@ func (w *claiming) billSpecial(sub *subscription.Subscription, price catalog.Pri
 		return err
 	}
 	if v.Total.IsZero() {
-		w.nothing(sub, v.CreatedAt)
+		w.nothing(sub, chained, v.CreatedAt)
 		return nil
 	}
 	v.Notes = invoice.Notes{Text: sub.Extras.Note, Fields: sub.Extras.Fields}
@@ -208,7 +237,8 @@ func (w *claiming) billSpecial(sub *subscription.Subscription, price catalog.Pri
 		return err
 	}
 	switch {
-	case switched:
+	case chained:
+		w.switched = append(w.switched, sub)
 	case moved:
 		w.moved = append(w.moved, sub)
 	default:
@@ -223,16 +253,15 @@ func (w *claiming) complete(sub *subscription.Subscription, fell, now time.Time)
 	if next == 0 || sub.Extras.Alone {
 		return w.endBilled(sub, sub.Span.To, subscription.Completed, fell, now)
 	}
-	was := sub.Price
+	was, told := sub.Price, len(w.events)
 	if err := w.chain(sub); err != nil {
 		return err
 	}
-	w.switched = append(w.switched, sub)
-	w.events = append(w.events, event.New(w.account.ID, now, event.Clock, event.SubscriptionChained, int64(sub.ID), sub.Customer,
-		event.Data(map[string]any{"from": was, "to": sub.Price})))
-	if err := w.bill(sub, fell, now); err != nil {
+	if err := w.bill(sub, true, fell, now); err != nil {
 		return err
 	}
+	w.events = slices.Insert(w.events, told, event.New(w.account.ID, now, event.Clock, event.SubscriptionChained, int64(sub.ID), sub.Customer,
+		event.Data(map[string]any{"from": was, "to": sub.Price})))
 	if sub.Invoice != 0 { // it stays due, so that its charge goes on when whoever sends it dies
 		sub.NextActionAt = fell
 	}
@@ -241,15 +270,14 @@ func (w *claiming) complete(sub *subscription.Subscription, fell, now time.Time)
 
 // chain begins the price that follows the last payment.
 func (w *claiming) chain(sub *subscription.Subscription) error {
-	price, known := w.prices[w.prices[sub.Price].Terms.NextPrice]
+	next, known := w.special.next[sub.ID]
 	if !known {
 		return fault.New(fault.Internal, "the price that follows does not exist")
 	}
-	o, err := inCurrency(price, w.products[price.Product], sub.UnitAmount.Currency, sub.Extras.Rate)
-	if err != nil {
-		return err
+	if next.err != nil {
+		return next.err
 	}
-	c := chosen{priced: o, quantity: min(sub.Quantity, price.MaxQuantity)}
+	c := chosen{priced: next.priced, quantity: min(sub.Quantity, next.price.MaxQuantity)}
 	if err := c.termsOf(w.account, Options{}); err != nil {
 		return err
 	}
@@ -258,6 +286,7 @@ func (w *claiming) chain(sub *subscription.Subscription) error {
 	}
 	c.terms.TaxProfile, c.terms.TrialDays = sub.TaxProfile, 0
 	c.terms.Extras.Discounts, c.terms.Extras.Note, c.terms.Extras.Fields = sub.Extras.Discounts, sub.Extras.Note, sub.Extras.Fields
+	c.terms.Extras.Grace = next.grace
 	sub.Chain(c.terms)
 	return nil
 }
