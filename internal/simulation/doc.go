@@ -7,9 +7,9 @@
 // seed gives the same history (identifiers and secrets differ), on every engine.
 //
 // The history does not say where the process died or in how many strides a clock
-// was advanced: neither may leave a trace. So the same seed with and without
-// Options.Strides must have one history, and of plain business also with and without
-// Options.Faults; to compare two of them is the strictest check of this package.
+// was advanced: neither may leave a trace. So the same seed must have one history with
+// and without Options.Strides, and with and without Options.Faults; to compare two of
+// them is the strictest check of this package.
 //
 // A new story is one more entry in the list of actions in actions.go.
 package simulation

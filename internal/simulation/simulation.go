@@ -53,9 +53,8 @@ type Options struct {
 	// it is not the same every time, so there is no digest.
 	Races bool
 	// Plain leaves out what changes a subscription's terms, calendar and price: there
-	// are sales, renewals, cancellations, cards and refunds. Of these a crash leaves no
-	// trace; a change of terms that met one comes true when the gateway is asked, a
-	// minute later than it would have.
+	// are sales, renewals, cancellations, cards and refunds, and the simulation knows by
+	// itself what each period costs and when it ends.
 	Plain bool
 	// Log, when set, is told every line of the history as it is lived.
 	Log io.Writer

@@ -235,10 +235,38 @@ func (w *world) news(ctx context.Context) ([]happening, error) {
 		}
 		out[i] = h
 	}
-	slices.SortStableFunc(out, func(a, b happening) int {
-		return cmp.Or(a.At.Compare(b.At), strings.Compare(a.who, b.who), strings.Compare(a.text, b.text))
-	})
-	return out, nil
+	slices.SortStableFunc(out, happening.compare)
+	return out, w.untie(ctx, out)
+}
+
+func (h happening) compare(o happening) int {
+	return cmp.Or(h.At.Compare(o.At), strings.Compare(h.who, o.who), strings.Compare(h.text, o.text))
+}
+
+// untie orders what reads the same: a customer's invoices of one moment, by the
+// subscriptions that they are for. Which of them is drawn later must not be chance.
+func (w *world) untie(ctx context.Context, list []happening) error {
+	for from := 0; from < len(list); {
+		to := from + 1
+		for to < len(list) && list[to].compare(list[from]) == 0 {
+			to++
+		}
+		if k := list[from].Kind; to-from > 1 && (k == event.InvoicePaid || k == event.InvoiceIssued) {
+			whose := map[int64]string{}
+			for _, h := range list[from:to] {
+				v, err := w.stage.Reader.Invoice(ctx, w.acc, id.Invoice(h.Subject))
+				if err != nil {
+					return err
+				}
+				if s := w.subOf[v.Invoice.Subscription]; s != nil {
+					whose[h.Subject] = s.String()
+				}
+			}
+			slices.SortStableFunc(list[from:to], func(a, b happening) int { return strings.Compare(whose[a.Subject], whose[b.Subject]) })
+		}
+		from = to
+	}
+	return nil
 }
 
 func (w *world) meet(c id.Customer, data string) {
