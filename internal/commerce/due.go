@@ -184,8 +184,8 @@ func (s *Service) AdvanceClock(ctx context.Context, c AdvanceClock) (Progress, e
 }
 
 // askDue asks the gateways what became of everything whose outcome is unknown and
-// due to be asked for, and returns how many it asked for.
-func (s *Service) askDue(ctx context.Context, acc id.Account, upTo time.Time) (int, error) {
+// due to be asked for at now, and returns how many it asked for.
+func (s *Service) askDue(ctx context.Context, acc id.Account, now time.Time) (int, error) {
 	asked := 0
 	for {
 		var list []*collection
@@ -196,12 +196,12 @@ func (s *Service) askDue(ctx context.Context, acc id.Account, upTo time.Time) (i
 			if err != nil {
 				return err
 			}
-			due, err := payment.ToAsk(tx, acc, clock.Micros(upTo), askBatch)
+			due, err := payment.ToAsk(tx, acc, clock.Micros(now), askBatch)
 			if err != nil {
 				return err
 			}
 			for _, p := range due {
-				c, err := s.resume(tx, a, p, p.AskAt)
+				c, err := s.resume(tx, a, p, now)
 				if err != nil {
 					return err
 				}
@@ -209,7 +209,7 @@ func (s *Service) askDue(ctx context.Context, acc id.Account, upTo time.Time) (i
 					list = append(list, c)
 				}
 			}
-			refunds, err = payment.RefundsToAsk(tx, acc, clock.Micros(upTo), askBatch)
+			refunds, err = payment.RefundsToAsk(tx, acc, clock.Micros(now), askBatch)
 			return err
 		})
 		if err != nil || len(list)+len(refunds) == 0 {
@@ -229,9 +229,9 @@ func (s *Service) askDue(ctx context.Context, acc id.Account, upTo time.Time) (i
 			return asked, err
 		}
 		for _, r := range refunds {
-			err := s.askRefund(ctx, r)
+			err := s.askRefund(ctx, r, now)
 			if refusedByRule(err) {
-				err = s.refundLater(ctx, r, err)
+				err = s.refundLater(ctx, r, now, err)
 			}
 			if err != nil {
 				return asked, err
@@ -282,14 +282,14 @@ func (s *Service) chargeLater(ctx context.Context, c *collection, why error) err
 
 // refundLater leaves a refund alone, whose outcome cannot be written, until it is asked
 // for again.
-func (s *Service) refundLater(ctx context.Context, r payment.Refund, why error) error {
+func (s *Service) refundLater(ctx context.Context, r payment.Refund, now time.Time, why error) error {
 	s.log.Error("the outcome of a refund cannot be written: run perennial books", "refund", r.ID, "account", r.Account, "err", why)
 	return s.db.Update(ctx, func(tx *db.Tx) error {
 		fresh, err := payment.LoadRefund(tx, r.Account, r.ID)
 		if err != nil || fresh.State != payment.Pending {
 			return err
 		}
-		fresh.AskAt = payment.NextAsk(fresh.CreatedAt, r.AskAt)
+		fresh.AskAt = payment.NextAsk(fresh.CreatedAt, now)
 		return payment.SaveRefund(tx, fresh)
 	})
 }

@@ -13,9 +13,11 @@ import (
 	"perennial/internal/db"
 	"perennial/internal/event"
 	"perennial/internal/fault"
+	"perennial/internal/gateway/sandbox"
 	"perennial/internal/id"
 	"perennial/internal/invoice"
 	"perennial/internal/money"
+	"perennial/internal/payment"
 	"perennial/internal/period"
 	"perennial/internal/subscription"
 )
@@ -317,5 +319,30 @@ func TestDeclinedSaleGivesCreditBackAtTheLimit(t *testing.T) {
 		w.ok(give(-500))
 		w.advance(feb28)
 		w.paidOnce(healthy, 0, 1)
+	})
+}
+
+// What a late run finds out is of the moment at which it finds it out: a decline is tried
+// again from then on, and a gateway that does not answer is asked once.
+func TestLateRunAsksOnce(t *testing.T) {
+	onBoth(t, func(w *world) {
+		sub := w.subscribed(w.price(monthly), "tok_visa")
+		w.newMethod("tok_unknown_then_declined", true)
+		w.advance(feb28)
+		p := w.payments(w.invoices(sub)[1].ID)[0]
+		same(w, "payment", p.State, payment.Pending)
+		w.bankless.Arm(sandbox.FaultFind, 1, errors.New("no answer"))
+		w.clock.Add(3 * 24 * time.Hour)
+		before := w.bankless.Passes(sandbox.FaultFind)
+		w.run()
+		same(w, "asked", w.bankless.Passes(sandbox.FaultFind)-before, 1)
+		late := feb28.AddDate(0, 0, 4)
+		w.clock.Add(24 * time.Hour)
+		w.run()
+		s := w.sub(sub)
+		same(w, "state", s.State, subscription.PastDue)
+		same(w, "settled", w.payments(p.Invoice)[0].SettledAt, late)
+		same(w, "next try", s.NextActionAt, late.Add(subscription.RetryDelays[0]))
+		same(w, "tries", len(w.payments(p.Invoice)), 1)
 	})
 }

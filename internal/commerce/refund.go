@@ -209,7 +209,7 @@ func refundDone(tx *db.Tx, a account.Account, v invoice.Invoice, r payment.Refun
 
 // askRefund finds out what became of a refund; one that the gateway never saw is
 // sent now, under the same key.
-func (s *Service) askRefund(ctx context.Context, r payment.Refund) error {
+func (s *Service) askRefund(ctx context.Context, r payment.Refund, now time.Time) error {
 	var p payment.Payment
 	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
 		p, err = payment.Load(tx, r.Account, r.Payment)
@@ -222,7 +222,7 @@ func (s *Service) askRefund(ctx context.Context, r payment.Refund) error {
 	g, err := s.gateway(p.Gateway)
 	if err == nil {
 		asking, cancel := context.WithTimeout(ctx, gatewayTimeout)
-		result, err = g.Find(asking, payment.Inquiry{Account: r.Account, Key: r.Key(), Refund: true, Reference: r.Reference, Asked: r.CreatedAt, Now: r.AskAt})
+		result, err = g.Find(asking, payment.Inquiry{Account: r.Account, Key: r.Key(), Refund: true, Reference: r.Reference, Asked: r.CreatedAt, Now: now})
 		cancel()
 	}
 	if err != nil {
@@ -232,7 +232,7 @@ func (s *Service) askRefund(ctx context.Context, r payment.Refund) error {
 	if result.Outcome == payment.Absent {
 		result = s.giveBack(ctx, r, p)
 	}
-	return s.settleRefund(ctx, r, result, event.Clock, r.AskAt)
+	return s.settleRefund(ctx, r, result, event.Clock, now)
 }
 
 // refunded reads what came of a refund and keeps the answer of the call.
