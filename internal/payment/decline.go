@@ -45,6 +45,7 @@ var Codes = map[string]Code{
 	"security_violation":              {Later, "The bank declined the card without a reason."},
 	"payment_method_provider_decline": {Later, "The provider of the payment method declined."},
 	"payment_method_customer_decline": {Later, "The customer declined the payment."},
+	"not_paid":                        {Later, "The payment did not arrive."},
 	"testmode_decline":                {Later, "A test card was used for a real payment."},
 
 	// Something failed on the way.

@@ -31,17 +31,20 @@ type Bank struct {
 	Confirming func() string
 	Act        func(step payment.Step, confirmed bool)
 
-	// Debit is what the browser brings for a bank account, and Settle is its bank
-	// answering days later; with a code it declines. Nil: there are no debits.
-	Debit  func() string
+	// Debit is what the browser brings for a bank account whose bank declines with that
+	// code, or pays when it is empty; Settle is the bank answering, days later. Nil:
+	// there are no debits.
+	Debit  func(code string) string
 	Settle func(key, reference, code string)
 
-	// Forget makes the gateway forget all idempotency keys; Later is how long after a
-	// charge was asked for that is. Nil: it remembers them for ever.
+	// Forget makes the gateway forget all idempotency keys. Nil: it remembers them for
+	// ever.
 	Forget func()
 
 	// Sent are the notices that the gateway has sent so far. Nil: it sends none.
 	Sent func() []Sent
+	// DebitsOnly says that it tells of charges only what comes later than the charge.
+	DebitsOnly bool
 	// Now is the time at which notices are read; zero is the present.
 	Now time.Time
 

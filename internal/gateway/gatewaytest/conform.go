@@ -229,15 +229,15 @@ func accountsApart(t *testing.T, b Bank) {
 	if err != nil || result.Outcome != payment.Absent {
 		t.Errorf("found by another with its reference: got %+v, %v", result, err)
 	}
+	result, err = other.Abandon(t.Context(), payment.Inquiry{Account: other.Account, Key: key, Reference: charge.Reference})
+	if err != nil || result.Outcome != payment.Absent {
+		t.Errorf("given up by another: got %+v, %v", result, err)
+	}
 	result, err = other.Gateway.Charge(t.Context(), other.request(key, card, 100))
 	if result.Outcome == payment.Succeeded {
 		t.Errorf("charged by another: got %+v, %v", result, err)
 	}
 	same(t, "refunded by another", other.refund(t, newKey(), key, "", 100).Outcome, payment.Declined)
-	result, err = other.Abandon(t.Context(), payment.Inquiry{Account: other.Account, Key: key, Reference: charge.Reference})
-	if err != nil || result.Outcome != payment.Absent {
-		t.Errorf("given up by another: got %+v, %v", result, err)
-	}
 	same(t, "records of another", len(other.books(t)), 0)
 	same(t, "records", len(b.books(t)), 1)
 }

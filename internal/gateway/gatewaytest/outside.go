@@ -96,9 +96,8 @@ func offSession(t *testing.T, b Bank) {
 }
 
 func debit(t *testing.T, b Bank) {
-	account := b.save(t, b.Debit())
 	for _, code := range []string{"", "insufficient_funds"} {
-		c := b.request(newKey(), account, 1500)
+		c := b.request(newKey(), b.save(t, b.Debit(code)), 1500)
 		c.Present = true
 		first := b.ask(t, c)
 		same(t, "outcome", first.Outcome, payment.Processing)
@@ -133,6 +132,20 @@ func forgotten(t *testing.T, b Bank) {
 	same(t, "records", len(b.books(t)), 2)
 }
 
+// tellingCharge makes a charge that a notice tells of.
+func (b Bank) tellingCharge(t *testing.T) (key string) {
+	t.Helper()
+	key = newKey()
+	if !b.DebitsOnly {
+		same(t, "charge", b.charge(t, key, b.save(t, b.Good()), 400).Outcome, payment.Succeeded)
+		return key
+	}
+	r := b.charge(t, key, b.save(t, b.Debit("")), 400)
+	same(t, "charge", r.Outcome, payment.Processing)
+	b.Settle(key, r.Reference, "")
+	return key
+}
+
 // sent are the notices so far of one charge that went through.
 func (b Bank) sent(t *testing.T) (r payment.Receiver, key string, list []Sent) {
 	t.Helper()
@@ -140,8 +153,7 @@ func (b Bank) sent(t *testing.T) (r payment.Receiver, key string, list []Sent) {
 	if !ok {
 		t.Fatal("a gateway that sends notices is no payment.Receiver")
 	}
-	key = newKey()
-	same(t, "charge", b.charge(t, key, b.save(t, b.Good()), 400).Outcome, payment.Succeeded)
+	key = b.tellingCharge(t)
 	if list = b.Sent(); len(list) == 0 {
 		t.Fatal("nothing was sent")
 	}
@@ -198,13 +210,9 @@ func noticesListed(t *testing.T, b Bank) {
 	if err != nil || len(none) != 0 || still != last {
 		t.Errorf("nothing new: got %d, %q, %v", len(none), still, err)
 	}
-	card := b.save(t, b.Good())
-	const n = 3
 	keys := map[string]bool{}
-	for range n {
-		key := newKey()
-		keys[key] = true
-		b.charge(t, key, card, 400)
+	for range 3 {
+		keys[b.tellingCharge(t)] = true
 	}
 	fresh, _, err := r.Notices(t.Context(), b.Account, last, b.Now)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"perennial/internal/db"
 	"perennial/internal/db/dbtest"
 	"perennial/internal/fault"
+	"perennial/internal/gateway/gatewaytest"
 	"perennial/internal/gateway/sandbox"
 	"perennial/internal/id"
 	"perennial/internal/payment"
@@ -32,7 +33,7 @@ func TestGateway(t *testing.T) {
 	t.Parallel()
 	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
 		d := open()
-		conform(t, func(*testing.T) under { return over(d, sandbox.Options{}) })
+		gatewaytest.Conform(t, func(*testing.T) gatewaytest.Bank { return over(d, sandbox.Options{}).bank() })
 	})
 }
 

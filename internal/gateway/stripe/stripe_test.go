@@ -46,7 +46,9 @@ func (w world) bank(t *testing.T) gatewaytest.Bank {
 				t.Error(err)
 			}
 		},
-		Debit:   card(stripetest.Card{Type: "sepa_debit", LastFour: "3000"}),
+		Debit: func(string) string {
+			return w.far.Method(stripetest.Card{Type: "sepa_debit", LastFour: "3000"})
+		},
 		Settle:  func(_, reference, code string) { w.far.Settle(reference, code) },
 		Forget:  w.far.ForgetKeys,
 		Dispute: func(reference string) string { return w.far.Dispute(reference, "needs_response") },
