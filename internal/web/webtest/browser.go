@@ -84,6 +84,7 @@ type Browser struct {
 
 	mu       sync.Mutex
 	host     string         // host and port of the first page
+	others   []string       // hosts that the tab may talk to besides
 	allowed  map[int64]bool // status codes a test provokes on purpose
 	problems []string
 }
@@ -139,7 +140,7 @@ func (b *Browser) hear(event any) {
 			return
 		}
 		b.mu.Lock()
-		foreign := b.host != "" && u.Host != b.host
+		foreign := b.host != "" && u.Host != b.host && !slices.Contains(b.others, u.Host)
 		b.mu.Unlock()
 		if foreign {
 			b.problem("request to another host: %s", e.Request.URL)
@@ -183,6 +184,24 @@ func (b *Browser) Expect(status int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.allowed[int64(status)] = true
+}
+
+// AllowHost lets the tab talk to the host and port of an address, too.
+func (b *Browser) AllowHost(address string) {
+	u, err := url.Parse(address)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.others = append(b.others, u.Host)
+}
+
+// Forget takes back what went wrong so far, for a test that provokes it.
+func (b *Browser) Forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.problems = nil
 }
 
 func (b *Browser) do(what string, steps ...chromedp.Action[chromedp.Void]) {

@@ -202,6 +202,9 @@ func (s *Stripe) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "bad form", http.StatusBadRequest)
 		return
 	}
+	if s.browser(w, r) {
+		return
+	}
 	s.mu.Lock()
 	s.requests = append(s.requests, r.Method+" "+r.URL.Path)
 	fault := s.nextFault(r)
