@@ -62,8 +62,8 @@ func (b *billing) add(list []draft, kind invoice.LineKind, eligible coupon.LineK
 func (b *billing) forPeriod(sub *subscription.Subscription) ([]draft, error) {
 	var list []draft
 	name := describe(b.product, b.price)
-	every := b.price.Terms.SetupEvery
-	if b.sale || every > 0 && sub.Period > 0 && sub.Period%every == 0 {
+	every, n := b.price.Terms.SetupEvery, sub.Period-sub.Extras.Gaps
+	if b.sale || every > 0 && n > 0 && n%every == 0 {
 		list = b.add(list, invoice.ForSetup, coupon.SetupLine, invoice.Line{Description: name + " (setup fee)", Amount: b.setup})
 	}
 	switch {

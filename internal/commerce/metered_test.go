@@ -248,6 +248,60 @@ func TestTopUp(t *testing.T) {
 	})
 }
 
+// pack is a price of 100 prepaid units that is sold again when no more than 20 are left, and
+// what is drawn from it.
+func (w *world) pack(terms catalog.Terms) (catalog.Price, id.Subscription) {
+	w.Helper()
+	meter := w.meter("tokens", func(c *commerce.CreateMeter) { c.Prepaid = true })
+	mark := w.decimal("20")
+	terms.Prepaid = &catalog.Prepaid{Meter: meter, Units: w.decimal("100"), TopUpAt: &mark}
+	pack, err := w.s.CreatePrice(w.Context(), commerce.CreatePrice{Call: w.call, Product: w.product, Amount: usd(500), Terms: terms})
+	w.ok(err)
+	metered := w.plan("Metered", 1000, catalog.Terms{Usage: []catalog.Metered{{Meter: meter, Overage: catalog.Charge{Model: catalog.PerUnit}}}})
+	return pack, w.subscribed(metered.ID, "tok_visa")
+}
+
+// What was bought in a currency is refilled in it.
+func TestTopUpInTheCurrencyOfTheSale(t *testing.T) {
+	onBoth(t, func(w *world) {
+		pack, sub := w.pack(catalog.Terms{Currencies: map[money.Currency]catalog.Fixed{"EUR": {Amount: 450}}})
+		_, err := w.s.Sell(w.Context(), commerce.Sell{Call: w.call, Customer: w.customer, Price: pack.ID, Method: w.sub(sub).Method, Options: commerce.Options{Currency: "EUR"}})
+		w.ok(err)
+		for n := range 2 {
+			w.used(sub, "tokens", "90", fmt.Sprint(n))
+			w.advance(w.now().Add(time.Hour))
+		}
+		list := w.invoices(0)
+		same(w, "invoices", len(list), 4)
+		for _, v := range list[1:] {
+			same(w, "refilled for", v.Total, money.Amount{Minor: 450, Currency: "EUR"})
+		}
+	})
+}
+
+// Whatever one report of usage says, it sells ten refills at most; when these do not lift
+// the balance that is told, and the rest comes day by day.
+func TestTopUpsInARow(t *testing.T) {
+	onBoth(t, func(w *world) {
+		pack, sub := w.pack(catalog.Terms{})
+		_, err := w.s.Sell(w.Context(), commerce.Sell{Call: w.call, Customer: w.customer, Price: pack.ID, Method: w.sub(sub).Method})
+		w.ok(err)
+		w.used(sub, "tokens", "1400", "a")
+		refills := func() int { return len(w.invoices(0)) - 2 }
+		w.advance(start.Add(time.Hour))
+		same(w, "at once", refills(), 10)
+		same(w, "told", w.kinds()[event.TopUpFailed], 1)
+		w.used(sub, "tokens", "1", "b")
+		w.advance(start.Add(20 * time.Hour))
+		same(w, "before the next day", refills(), 10)
+		w.advance(start.Add(26 * time.Hour))
+		same(w, "a day later", refills(), 14)
+		w.advance(start.Add(96 * time.Hour))
+		same(w, "above the mark", refills(), 14)
+		same(w, "told", w.kinds()[event.TopUpFailed], 1)
+	})
+}
+
 // A price is sold in other currencies at a named amount or at the stored rate of the day,
 // which the subscription keeps.
 func TestCurrencies(t *testing.T) {

@@ -2,6 +2,7 @@ package commerce_test
 
 import (
 	"testing"
+	"time"
 
 	"perennial/internal/catalog"
 	"perennial/internal/commerce"
@@ -10,6 +11,7 @@ import (
 	"perennial/internal/event"
 	"perennial/internal/id"
 	"perennial/internal/subscription"
+	"perennial/internal/usage"
 )
 
 func (w *world) changeTo(sub id.Subscription, to commerce.NewTerms) (commerce.Changed, error) {
@@ -95,6 +97,56 @@ func TestChangeOfAReplacedSubscriptionIsOver(t *testing.T) {
 		w.ok(err)
 		_, err = w.s.Cancel(w.Context(), commerce.Cancel{Call: w.call, Subscription: sub, When: subscription.AtPeriodEnd})
 		w.ok(err)
+	})
+}
+
+// A subscription that is brought back begins a period of its own: what is used up to its
+// next charge counts, whatever was billed at its end; the number of its payments and the
+// setup fee that comes again stay what they were.
+func TestReactivationBeginsAPeriod(t *testing.T) {
+	onBoth(t, func(w *world) {
+		for _, late := range []usage.Late{usage.RefuseLate, usage.NextPeriod} {
+			code := "calls_" + string(late)
+			terms := catalog.Terms{Payments: 3, SetupEvery: 2, Usage: []catalog.Metered{{Meter: w.meter(code, func(c *commerce.CreateMeter) { c.Late = late }),
+				Included: w.decimal("100"), Overage: catalog.Charge{Model: catalog.PerUnit, Unit: w.decimal("0.05")}}}}
+			product, err := w.s.CreateProduct(w.Context(), commerce.CreateProduct{Call: w.call, Name: code})
+			w.ok(err)
+			price, err := w.s.CreatePrice(w.Context(), commerce.CreatePrice{Call: w.call, Product: product.ID, Amount: usd(1000), SetupFee: 70, Interval: monthly, Terms: terms})
+			w.ok(err)
+			sub := w.subscribed(price.ID, "tok_visa")
+			w.used(sub, code, "300", "a")
+			_, err = w.s.Cancel(w.Context(), commerce.Cancel{Call: w.call, Subscription: sub, When: subscription.Now, BillUsage: true})
+			w.ok(err)
+			next := w.now().AddDate(0, 0, 10)
+			_, err = w.s.Reactivate(w.Context(), commerce.Reactivate{Call: w.call, Subscription: sub, NextCharge: next})
+			w.ok(err)
+			w.clock.Set(w.clock.Now().Add(time.Hour))
+			w.used(sub, code, "140", "b")
+			w.advance(next.AddDate(0, 3, 0))
+			list := w.invoices(sub)
+			same(w, "invoices", len(list), 4)
+			for i, want := range []int64{1070, 1000, 1000 + 200, 1070} {
+				same(w, "total", list[i].Total.Minor, want)
+			}
+			same(w, "state", w.sub(sub).State, subscription.Canceled)
+		}
+	})
+}
+
+// Nothing of a scheduled end comes back with a subscription that ended before it.
+func TestReactivationForgetsTheScheduledEnd(t *testing.T) {
+	onBoth(t, func(w *world) {
+		next := w.plan("Next", 2000, catalog.Terms{})
+		price := w.plan("Two", 1000, catalog.Terms{Payments: 2, NextPrice: next.ID})
+		sub := w.subscribed(price.ID, "tok_visa")
+		for _, when := range []subscription.When{subscription.AfterLast, subscription.Now} {
+			_, err := w.s.Cancel(w.Context(), commerce.Cancel{Call: w.call, Subscription: sub, When: when})
+			w.ok(err)
+		}
+		_, err := w.s.Reactivate(w.Context(), commerce.Reactivate{Call: w.call, Subscription: sub})
+		w.ok(err)
+		w.advance(start.AddDate(0, 1, 10))
+		same(w, "price", w.sub(sub).Price, next.ID)
 	})
 }
 

@@ -41,7 +41,7 @@ func (w *settlement) prepaid(tx *db.Tx, c *collection, p catalog.Price) error {
 		if !exact {
 			return fault.New(fault.Invalid, "the mark of the price has too many decimals")
 		}
-		add.Price, add.TopUpAt = p.ID, at
+		add.Price, add.TopUpAt, add.Currency = p.ID, at, c.invoice.Total.Currency
 	}
 	if err := usage.AddPrepaid(tx, w.account.ID, []usage.Addition{add}, c.at); err != nil {
 		return err
@@ -92,12 +92,39 @@ func (s *Service) topUps(ctx context.Context, acc id.Account, upTo time.Time) (R
 	}
 }
 
-// topUp sells one refill with the customer's newest usable method. A decline is told once;
-// it is tried again when the balance is drawn from again.
+// maxTopUps is how many refills of one balance are sold in a row: whatever one report of
+// usage says, it costs no more at once.
+const maxTopUps = 10
+
+// topUp sells refills, one at a time, until the balance is above its mark. A decline is
+// told once; it is tried again when the balance is drawn from again. So is a balance that
+// maxTopUps refills do not lift: it goes on after a pause.
 func (s *Service) topUp(ctx context.Context, acc id.Account, p usage.Prepaid, now time.Time, done *Run) error {
+	for range maxTopUps {
+		refused, under, err := s.refill(ctx, acc, p)
+		if err != nil {
+			return err
+		}
+		if refused != nil || under {
+			return s.topUpFailed(ctx, acc, p, refused, now, done)
+		}
+		done.Collected++
+		fresh, err := s.prepaidOf(ctx, acc, p)
+		if err != nil || fresh.TopUpDue.IsZero() {
+			return err
+		}
+	}
+	return s.db.Update(ctx, func(tx *db.Tx) error {
+		return event.Append(tx, acc, topUpFailed(acc, p, "top_up_limit", now))
+	})
+}
+
+// refill sells one refill with the customer's newest usable method. It reports what the
+// sale was refused for, and whether an earlier one is still under way.
+func (s *Service) refill(ctx context.Context, acc id.Account, p usage.Prepaid) (refused error, under bool, err error) {
 	var method id.Method
-	under := false
-	err := s.db.View(ctx, func(tx *db.Tx) error {
+	err = s.db.View(ctx, func(tx *db.Tx) error {
+		method, under = 0, false
 		orders, err := order.List(tx, acc, p.Customer, 0, 20)
 		if err != nil {
 			return err
@@ -113,20 +140,33 @@ func (s *Service) topUp(ctx context.Context, acc id.Account, p usage.Prepaid, no
 		}
 		return err
 	})
-	if err != nil {
-		return err
+	if err != nil || under {
+		return nil, under, err
 	}
-	var refused error
-	if !under {
-		_, refused = s.Sell(ctx, Sell{Call: Call{Account: acc, Actor: event.Clock}, Customer: p.Customer, Price: p.TopUpPrice, Method: method, Source: topUpSource})
-		if refused == nil {
-			done.Collected++
-			return nil
+	_, refused = s.Sell(ctx, Sell{Call: Call{Account: acc, Actor: event.Clock}, Customer: p.Customer, Price: p.TopUpPrice, Method: method, Source: topUpSource,
+		Options: Options{Currency: p.TopUpIn}})
+	return refused, false, nil
+}
+
+// prepaidOf is a balance as it is now.
+func (s *Service) prepaidOf(ctx context.Context, acc id.Account, p usage.Prepaid) (usage.Prepaid, error) {
+	err := s.db.View(ctx, func(tx *db.Tx) error {
+		list, err := usage.PrepaidOf(tx, acc, p.Customer)
+		for _, fresh := range list {
+			if fresh.Meter == p.Meter {
+				p = fresh
+			}
 		}
-	}
+		return err
+	})
+	return p, err
+}
+
+// topUpFailed notes what became of a refill that was not sold.
+func (s *Service) topUpFailed(ctx context.Context, acc id.Account, p usage.Prepaid, refused error, now time.Time, done *Run) error {
 	var again time.Time // not before the next draw
 	switch {
-	case under || fault.Is(refused, fault.Pending):
+	case refused == nil || fault.Is(refused, fault.Pending):
 		again = now.Add(topUpUnknown)
 		done.Unknown++
 	case fault.Is(refused, fault.Declined) || fault.Is(refused, fault.Invalid) || fault.Is(refused, fault.Conflict):
@@ -150,7 +190,10 @@ func (s *Service) topUp(ctx context.Context, acc id.Account, p usage.Prepaid, no
 		if !again.IsZero() {
 			return nil
 		}
-		return event.Append(tx, acc, event.New(acc, now, event.Clock, event.TopUpFailed, int64(p.Customer), p.Customer,
-			event.Data(map[string]any{"meter": p.Meter, "price": p.TopUpPrice, "code": fault.As(refused).Code})))
+		return event.Append(tx, acc, topUpFailed(acc, p, fault.As(refused).Code, now))
 	})
+}
+
+func topUpFailed(acc id.Account, p usage.Prepaid, code string, now time.Time) event.Event {
+	return event.New(acc, now, event.Clock, event.TopUpFailed, int64(p.Customer), p.Customer, event.Data(map[string]any{"meter": p.Meter, "price": p.TopUpPrice, "code": code}))
 }

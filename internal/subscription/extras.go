@@ -35,6 +35,7 @@ type Extras struct {
 	Pausing  *Pausing  `json:"pausing,omitempty"`  // a pause that is scheduled or under way
 	ChangeAt time.Time `json:"change_at,omitzero"` // when the scheduled change comes
 	Skipped  int       `json:"skipped,omitempty"`  // periods that were skipped so far
+	Gaps     int       `json:"gaps,omitempty"`     // periods that cost nothing because it was brought back in them
 	Held     Held      `json:"held,omitzero"`      // how long pauses held a period
 	Short    int       `json:"short,omitempty"`    // number of a short period that a pause or a new billing day made
 	// CollectAt is when a pause ended that collects what it left out: the periods before
@@ -80,7 +81,7 @@ type Pausing struct {
 // IsZero reports whether a subscription is as plain as they come.
 func (e Extras) IsZero() bool {
 	return e.Charge == nil && e.Discounts == nil && e.Rate.IsZero() && e.Whole == 0 && e.Parts == 0 && e.Trial == (Trial{}) && e.Dates == nil && e.Grace == 0 && !e.Items &&
-		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.CollectAt.IsZero() && e.Held == (Held{}) && e.Short == 0 && !e.Uncharged && !e.Alone && !e.BillUsage && e.Aside == 0 && e.Note == "" && e.Fields == nil
+		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.Gaps == 0 && e.CollectAt.IsZero() && e.Held == (Held{}) && e.Short == 0 && !e.Uncharged && !e.Alone && !e.BillUsage && e.Aside == 0 && e.Note == "" && e.Fields == nil
 }
 
 // text is the extras as they are kept.

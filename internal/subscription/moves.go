@@ -378,9 +378,16 @@ func (s *Subscription) Reactivate(next, now time.Time) error {
 		return fault.BadField("next_charge", "must be an instant from now on, within 366 days")
 	}
 	s.State, s.EndedAt, s.EndReason, s.Invoice, s.Failures = Active, time.Time{}, NotEnded, 0, 0
-	if s.InTrial() {
+	switch {
+	case s.InTrial():
 		s.Period = -1 // what is left of its trial is over
 		s.TrialTo = next
+	case next.After(now): // this time is a period of its own: the last one may have been billed to its end
+		s.Period++
+		s.Extras.Gaps++
+		if s.EndPeriod > 0 {
+			s.EndPeriod++
+		}
 	}
 	s.Span = period.Span{From: now, To: next}
 	s.AnchorAt, s.Base, s.AnchorDay = next, s.Period+1, 0
@@ -395,7 +402,7 @@ func (s *Subscription) Switch(t Terms, keep, carryTrial bool, at time.Time) {
 	was, day, price, end := s.Extras, s.AnchorDay, s.Price, s.EndPeriod
 	inTrial := s.InTrial()
 	s.take(t)
-	s.Extras.Items, s.Extras.Skipped, s.Extras.Aside, s.Extras.Held, s.Extras.Note, s.Extras.Fields = was.Items, was.Skipped, was.Aside, was.Held, was.Note, was.Fields
+	s.Extras.Items, s.Extras.Gaps, s.Extras.Skipped, s.Extras.Aside, s.Extras.Held, s.Extras.Note, s.Extras.Fields = was.Items, was.Gaps, was.Skipped, was.Aside, was.Held, was.Note, was.Fields
 	s.Extras.Pausing, s.Extras.Alone, s.Extras.BillUsage = was.Pausing, was.Alone, was.BillUsage
 	s.Change, s.Extras.ChangeAt = 0, time.Time{}
 	switch {

@@ -9,6 +9,7 @@ import (
 	"perennial/internal/db"
 	"perennial/internal/fault"
 	"perennial/internal/id"
+	"perennial/internal/money"
 )
 
 // Prepaid is what a customer has left of the units of a meter that were bought ahead.
@@ -16,17 +17,18 @@ type Prepaid struct {
 	Account    id.Account
 	Customer   id.Customer
 	Meter      id.Meter
-	Balance    int64     // millionths; below zero by what was recorded beyond it
-	ChangedAt  time.Time // the last draw or addition
-	TopUpPrice id.Price  // sold again when the balance falls to TopUpAt; 0 for never
-	TopUpAt    int64     // millionths; of no meaning without TopUpPrice
-	TopUpDue   time.Time // since when a top-up is due, or until when one that is under way has time; zero when none is
-	TopUps     int       // how many there were
+	Balance    int64          // millionths; below zero by what was recorded beyond it
+	ChangedAt  time.Time      // the last draw or addition
+	TopUpPrice id.Price       // sold again when the balance falls to TopUpAt; 0 for never
+	TopUpIn    money.Currency // that it is sold in; "" means the price's own
+	TopUpAt    int64          // millionths; of no meaning without TopUpPrice
+	TopUpDue   time.Time      // since when a top-up is due, or until when one that is under way has time; zero when none is
+	TopUps     int            // how many there were
 	Version    int64
 }
 
 var prepaidTable = db.NewTable("prepaid", db.Int("account_id"), db.Int("customer_id"), db.Int("meter_id"), db.Int("balance"), db.Int("changed_at"),
-	db.NullInt("top_up_at"), db.NullInt("top_up_price_id"), db.NullInt("top_up_due_at"), db.Int("top_ups"), db.Int("version"))
+	db.NullInt("top_up_at"), db.NullInt("top_up_price_id"), db.NullText("top_up_currency"), db.NullInt("top_up_due_at"), db.Int("top_ups"), db.Int("version"))
 
 func (p *Prepaid) fill(r *db.Row) {
 	r.Int(int64(p.Account))
@@ -36,6 +38,7 @@ func (p *Prepaid) fill(r *db.Row) {
 	r.Time(p.ChangedAt)
 	r.NullInt(p.TopUpAt, p.TopUpPrice != 0)
 	r.NullInt(int64(p.TopUpPrice), p.TopUpPrice != 0)
+	r.NullText(string(p.TopUpIn), p.TopUpIn != "")
 	r.Time(p.TopUpDue)
 	r.Int(int64(p.TopUps))
 	r.Int(1)
@@ -89,21 +92,27 @@ func errFull() error {
 type Addition struct {
 	Units
 	// Price is sold again when the balance falls to TopUpAt; 0 leaves what was agreed before.
-	Price   id.Price
-	TopUpAt int64 // millionths
-	TopUp   bool  // it is the top-up that was due: one more is counted, and none is due any more unless the mark is still not passed
+	Price    id.Price
+	Currency money.Currency // that Price is sold in; "" means its own
+	TopUpAt  int64          // millionths
+	// TopUp says that it is the top-up that was due: one more is counted, and the next one
+	// is due when the balance falls again, or after TopUpPause when this did not lift it
+	// above the mark.
+	TopUp bool
 }
+
+// TopUpPause is how long a balance that its top-ups do not lift above the mark is left alone.
+const TopUpPause = 24 * time.Hour
 
 // AddPrepaid adds units to balances; below zero takes away. A (customer, meter) stands
 // in the list once.
 func AddPrepaid(tx *db.Tx, account id.Account, list []Addition, now time.Time) error {
 	rows := make([]*Prepaid, len(list))
 	for i, a := range list {
-		rows[i] = &Prepaid{Account: account, Customer: a.Customer, Meter: a.Meter, Balance: a.Micros, ChangedAt: now, TopUpPrice: a.Price, TopUpAt: a.TopUpAt}
+		rows[i] = &Prepaid{Account: account, Customer: a.Customer, Meter: a.Meter, Balance: a.Micros, ChangedAt: now, TopUpPrice: a.Price, TopUpIn: a.Currency, TopUpAt: a.TopUpAt}
 		if a.TopUp {
-			rows[i].TopUps = 1
-		}
-		if a.Price != 0 && a.Micros <= a.TopUpAt {
+			rows[i].TopUps, rows[i].TopUpDue = 1, now.Add(TopUpPause)
+		} else if a.Price != 0 && a.Micros <= a.TopUpAt {
 			rows[i].TopUpDue = now // of a balance that is new; the others look at what they come to
 		}
 	}
@@ -111,8 +120,10 @@ func AddPrepaid(tx *db.Tx, account id.Account, list []Addition, now time.Time) e
 	n, err := tx.Put(prepaidTable, `on conflict (account_id, customer_id, meter_id) do update set
 		balance = prepaid.balance + excluded.balance, changed_at = excluded.changed_at,
 		top_up_at = coalesce(excluded.top_up_at, prepaid.top_up_at), top_up_price_id = coalesce(excluded.top_up_price_id, prepaid.top_up_price_id),
+		top_up_currency = case when excluded.top_up_price_id is null then prepaid.top_up_currency else excluded.top_up_currency end,
 		top_up_due_at = case when coalesce(excluded.top_up_at, prepaid.top_up_at) < prepaid.balance + excluded.balance then null
-			when excluded.top_ups > 0 or prepaid.top_up_due_at is null and coalesce(excluded.top_up_at, prepaid.top_up_at) is not null then excluded.changed_at
+			when excluded.top_ups > 0 then excluded.top_up_due_at
+			when prepaid.top_up_due_at is null and coalesce(excluded.top_up_at, prepaid.top_up_at) is not null then excluded.changed_at
 			else prepaid.top_up_due_at end,
 		top_ups = prepaid.top_ups + excluded.top_ups, version = prepaid.version + 1
 		where prepaid.balance + excluded.balance between -999999999999000000 and 999999999999000000`,
@@ -127,10 +138,10 @@ func prepaids(tx *db.Tx, account id.Account, where string, args ...any) ([]Prepa
 	var list []Prepaid
 	err := tx.Each(func(row db.Scan) error {
 		p := Prepaid{Account: account}
-		err := row(&p.Customer, &p.Meter, &p.Balance, db.ScanTime(&p.ChangedAt), db.ScanNull(&p.TopUpAt), db.ScanNull(&p.TopUpPrice), db.ScanTime(&p.TopUpDue), &p.TopUps, &p.Version)
+		err := row(&p.Customer, &p.Meter, &p.Balance, db.ScanTime(&p.ChangedAt), db.ScanNull(&p.TopUpAt), db.ScanNull(&p.TopUpPrice), &p.TopUpIn, db.ScanTime(&p.TopUpDue), &p.TopUps, &p.Version)
 		list = append(list, p)
 		return err
-	}, "select customer_id, meter_id, balance, changed_at, top_up_at, top_up_price_id, top_up_due_at, top_ups, version from prepaid where account_id = $1 "+where,
+	}, "select customer_id, meter_id, balance, changed_at, top_up_at, top_up_price_id, coalesce(top_up_currency, ''), top_up_due_at, top_ups, version from prepaid where account_id = $1 "+where,
 		append([]any{account}, args...)...)
 	return list, err
 }

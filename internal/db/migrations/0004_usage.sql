@@ -71,6 +71,7 @@ create table prepaid (
   changed_at {int} not null,
   top_up_at {int},
   top_up_price_id {int},
+  top_up_currency text,
   top_up_due_at {int},
   top_ups {int} not null,
   version {int} not null,

@@ -297,6 +297,8 @@ func failureWords(code string) string {
 		return "an invoice was not paid"
 	case "product_archived", "price_archived":
 		return "it is not sold any more"
+	case "top_up_limit":
+		return "ten times were not enough, so it goes on in a day"
 	}
 	return declineWords(code)
 }
