@@ -50,7 +50,7 @@ type CurrencyPrice struct {
 type PrepaidUnits struct {
 	Meter   string  `json:"meter" maxLength:"40"`
 	Units   string  `json:"units" maxLength:"40" example:"10000"`
-	TopUpAt *string `json:"top_up_at,omitempty" maxLength:"40" doc:"Sells the price again when the balance falls to it; left out: never."`
+	TopUpAt *string `json:"top_up_at,omitempty" maxLength:"40" doc:"Sells the price again when the balance falls to it, in the currency of the last sale and ten times in a row at most; left out: never."`
 }
 
 // PriceTerms is what a price says beyond its amount and interval.

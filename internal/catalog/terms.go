@@ -84,7 +84,9 @@ type Metered struct {
 type Prepaid struct {
 	Meter id.Meter      `json:"meter"`
 	Units money.Decimal `json:"units"`
-	// TopUpAt sells the price again when the balance falls to it; nil means never.
+	// TopUpAt sells the price again when the balance falls to it, in the currency in which
+	// it was sold last and until the balance is above it, ten times in a row at most: what
+	// is missing then comes a day later. Nil means never.
 	TopUpAt *money.Decimal `json:"top_up_at,omitempty"`
 }
 

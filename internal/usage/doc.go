@@ -25,5 +25,6 @@
 // by Place.
 //
 // Prepaid units are drawn when usage is recorded. A balance may fall below zero by what
-// was recorded, because usage has happened whether it was paid for or not.
+// was recorded, because usage has happened whether it was paid for or not. What refills it
+// is the last sale of a price that says so; commerce bounds how often that happens at once.
 package usage
