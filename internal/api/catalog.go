@@ -170,7 +170,7 @@ func (a *API) priceRoutes() {
 		Body struct {
 			Product     string `json:"product" maxLength:"40"`
 			Name        string `json:"name,omitempty" maxLength:"200"`
-			Amount      int64  `json:"amount" minimum:"0" maximum:"10000000000000" doc:"Whole minor units, for one piece and one interval."`
+			Amount      *int64 `json:"amount,omitempty" minimum:"0" maximum:"10000000000000" doc:"Whole minor units, for one piece and one interval. With a charge it is left out: it is then what one piece costs."`
 			Currency    string `json:"currency" minLength:"3" maxLength:"3" example:"USD"`
 			Interval    string `json:"interval,omitempty" maxLength:"20" example:"month" doc:"day, week, month, year, 3 months …; left out, it is paid once."`
 			TrialDays   int    `json:"trial_days,omitempty" minimum:"0" maximum:"730"`
@@ -189,10 +189,15 @@ func (a *API) priceRoutes() {
 			f.Add("currency", err)
 			every := interval(&f, "interval", b.Interval)
 			terms := b.PriceTerms.read(&f)
+			f.Check(b.Amount != nil || terms.Charge != nil, "amount", "must be given, or a charge")
+			var each int64
+			if b.Amount != nil {
+				each = *b.Amount
+			}
 			if err := f.Err(); err != nil {
 				return catalog.Price{}, err
 			}
-			return a.s.CreatePrice(ctx, commerce.CreatePrice{Call: call, Product: product, Name: b.Name, Amount: money.Amount{Minor: b.Amount, Currency: currency},
+			return a.s.CreatePrice(ctx, commerce.CreatePrice{Call: call, Product: product, Name: b.Name, Amount: money.Amount{Minor: each, Currency: currency},
 				Interval: every, TrialDays: b.TrialDays, SetupFee: b.SetupFee, MaxQuantity: b.MaxQuantity, Terms: terms})
 		}, priceOf)
 	type priceChange struct {

@@ -71,18 +71,19 @@ type ClockWalk struct {
 // Upcoming is something that will happen.
 type Upcoming struct {
 	At           time.Time `json:"at"`
-	What         string    `json:"what" enum:"end,charge,retry"`
+	What         string    `json:"what" enum:"end,charge,retry,complete,change,pause,pause_fee,resume" doc:"complete is the end after the last payment, or the first charge of what follows it; resume is the end of a pause."`
 	Subscription string    `json:"subscription"`
 	Customer     string    `json:"customer"`
-	Amount       Money     `json:"amount" doc:"Without tax."`
+	Amount       Money     `json:"amount" doc:"Of a charge, without discounts, usage and tax; 0 of everything else."`
 }
 
 func dueOf(d report.Due) Upcoming {
-	what := map[subscription.Step]string{subscription.Finish: "end", subscription.Bill: "charge", subscription.Retry: "retry"}[d.Step]
-	amount := d.Amount
-	amount.Currency = d.Subscription.UnitAmount.Currency
-	return Upcoming{d.At, what, d.Subscription.ID.String(), d.Subscription.Customer.String(), moneyOf(amount)}
+	return Upcoming{d.At, dueWords[d.Step], d.Subscription.ID.String(), d.Subscription.Customer.String(), moneyOf(d.Amount)}
 }
+
+// dueWords name what will happen.
+var dueWords = map[subscription.Step]string{subscription.Finish: "end", subscription.Bill: "charge", subscription.Retry: "retry", subscription.Complete: "complete",
+	subscription.ChangeDue: "change", subscription.PauseNow: "pause", subscription.PauseFee: "pause_fee", subscription.EndOfPause: "resume"}
 
 func (a *API) clockRoutes() {
 	read(a, operation{id: "get-clock", path: "/v1/clock", tag: "Clock", summary: "The account's own time"},

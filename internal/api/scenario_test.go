@@ -164,6 +164,48 @@ func TestInvoicesAndMoney(t *testing.T) {
 	})
 }
 
+// What a charge says of one piece is the amount of a price; without a charge it is given.
+func TestPriceOfACharge(t *testing.T) {
+	onBoth(t, func(w *world) {
+		p := w.shop(w.key, "")
+		body := `{"product":"` + p.product + `","currency":"USD","interval":"month"`
+		made := w.call(201, "POST", "/v1/prices", body+`,"charge":{"model":"graduated","tiers":[{"up_to":"10","unit":"2.5"},{"unit":"1"}]}}`)
+		if each := made.body["amount"].(map[string]any)["amount"]; each != 250.0 {
+			w.Errorf("one piece costs %v", each)
+		}
+		if got := w.call(422, "POST", "/v1/prices", body+"}"); !strings.Contains(got.raw, `"body.amount"`) {
+			w.Errorf("without either: %s", got.raw)
+		}
+	})
+}
+
+// Every kind of thing that is to come has a word, and only a charge costs something.
+func TestWhatComes(t *testing.T) {
+	onBoth(t, func(w *world) {
+		p := w.shop(w.key, "")
+		for range 3 {
+			w.call(201, "POST", "/v1/subscriptions", `{"customer":"`+p.customer+`","price":"`+p.monthly+`","payment_method":"`+p.card+`"}`)
+		}
+		list := w.call(200, "GET", "/v1/subscriptions", "").data()
+		path := func(n int) string { return "/v1/subscriptions/" + list[n]["id"].(string) }
+		w.call(200, "POST", path(0)+"/pause", `{"when":"period_end","periods":2,"override":true}`)
+		w.call(200, "POST", path(1)+"/pause", `{"when":"now","periods":1,"override":true}`)
+		w.call(200, "POST", path(2)+"/change", `{"quantity":2,"when":"period_end"}`)
+		got := map[any]bool{}
+		for _, d := range w.call(200, "GET", "/v1/upcoming", "").data() {
+			got[d["what"]] = true
+			if minor := d["amount"].(map[string]any)["amount"]; minor != 0.0 {
+				w.Errorf("%v costs %v", d["what"], minor)
+			}
+		}
+		for _, what := range []string{"pause", "resume", "change"} {
+			if !got[what] {
+				w.Errorf("%q is not to come: %v", what, got)
+			}
+		}
+	})
+}
+
 func TestClockAndEvents(t *testing.T) {
 	onBoth(t, func(w *world) {
 		p := w.shop(w.key, "")
