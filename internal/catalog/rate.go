@@ -18,6 +18,25 @@ type Rate struct {
 	From     time.Time
 }
 
+// ChargeIn is the charge of the price for what is sold in a currency, and the currency that
+// it counts in: another one when what it comes to is converted. It is nil when each piece
+// costs the same.
+func (p Price) ChargeIn(c money.Currency) (*Charge, money.Currency) {
+	if f, named := p.Terms.Currencies[c]; named {
+		return f.Charge, c
+	}
+	return p.Terms.Charge, p.Amount.Currency
+}
+
+// Convert is an amount in another currency at a rate, rounded half up once; an amount of
+// that currency stays as it is.
+func Convert(a money.Amount, to money.Currency, rate money.Decimal) (money.Amount, error) {
+	if rate.IsZero() || a.Currency == to {
+		return a, nil
+	}
+	return money.UnitPrice{Major: money.UnitPriceOf(a).Major, Currency: to}.TimesDecimal(rate, money.HalfUp)
+}
+
 // SetRate writes a rate; a second one of the same instant replaces the first.
 func SetRate(tx *db.Tx, r Rate) error {
 	_, err := tx.Exec(`insert into exchange_rate (account_id, currency, from_at, rate) values ($1, $2, $3, $4)

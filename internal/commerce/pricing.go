@@ -128,10 +128,7 @@ func (b *billing) payable(quantity int64) error {
 // convert is an amount of the price's own currency in the currency of the sale, rounded
 // half up once.
 func (o priced) convert(a money.Amount) (money.Amount, error) {
-	if o.rate.IsZero() || a.Currency == o.currency {
-		return a, nil
-	}
-	return money.UnitPrice{Major: money.UnitPriceOf(a).Major, Currency: o.currency}.TimesDecimal(o.rate, money.HalfUp)
+	return catalog.Convert(a, o.currency, o.rate)
 }
 
 // rated is what a charge costs for a quantity, in the currency of the sale. The steps

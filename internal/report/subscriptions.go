@@ -143,8 +143,8 @@ type Due struct {
 	At           time.Time
 	Subscription subscription.Subscription
 	Customer     customer.Customer
-	Step         subscription.Step // Finish, Bill or Retry
-	Amount       money.Amount      // without tax; zero for an end
+	Step         subscription.Step
+	Amount       money.Amount // of a charge: without discounts, usage and tax; zero of everything else
 }
 
 // Upcoming is what will happen on an account up to an instant, soonest first.
@@ -158,16 +158,28 @@ func upcoming(tx *db.Tx, acc id.Account, to time.Time, limit int) ([]Due, error)
 		return nil, err
 	}
 	list := make([]Due, 0, len(subs))
-	var customers []int64
+	var customers, prices []int64
 	for _, s := range subs {
-		d := Due{At: s.NextActionAt, Subscription: s, Step: s.Due(false)}
-		if d.Step != subscription.Finish {
-			if d.Amount, err = s.Amount(); err != nil {
+		prices = append(prices, int64(s.Price))
+		customers = append(customers, int64(s.Customer))
+	}
+	sold, err := catalog.PricesByID(tx, acc, prices)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range subs {
+		d := Due{At: s.NextActionAt, Subscription: s, Step: s.Due(false), Amount: money.Zero(s.UnitAmount.Currency)}
+		switch d.Step {
+		case subscription.Wait:
+			continue
+		case subscription.Bill, subscription.Retry:
+			if d.Amount, err = costs(s.Running(), sold[s.Price]); err != nil {
 				return nil, err
 			}
+		case subscription.PauseFee:
+			d.Amount.Minor = s.Extras.Pausing.Fee
 		}
 		list = append(list, d)
-		customers = append(customers, int64(s.Customer))
 	}
 	found, err := customer.ByID(tx, acc, customers)
 	for i := range list {
@@ -216,36 +228,4 @@ func (r *Reader) Home(ctx context.Context, acc id.Account) (Home, error) {
 		h.Products = len(products) > 0
 		return h, err
 	})
-}
-
-// recurring is what running subscriptions bring a month, by currency: each group of
-// equal terms is brought to a month exactly and rounded once.
-func recurring(tx *db.Tx, acc id.Account) ([]money.Amount, error) {
-	groups, err := subscription.Running(tx, acc)
-	if err != nil {
-		return nil, err
-	}
-	sums := map[money.Currency]money.Amount{}
-	var order []money.Currency
-	for _, g := range groups {
-		months, of := g.Interval.Months()
-		monthly, err := g.Amount.MulRatio(of, months, money.HalfUp)
-		if err != nil {
-			return nil, err
-		}
-		sum, seen := sums[monthly.Currency]
-		if !seen {
-			sum = money.Zero(monthly.Currency)
-			order = append(order, monthly.Currency)
-		}
-		if sum, err = sum.Add(monthly); err != nil {
-			return nil, err
-		}
-		sums[monthly.Currency] = sum
-	}
-	list := make([]money.Amount, 0, len(order))
-	for _, c := range order {
-		list = append(list, sums[c])
-	}
-	return list, nil
 }

@@ -300,28 +300,51 @@ func SwitchMethod(tx *db.Tx, account id.Account, customer id.Customer, method id
 	return err
 }
 
-// Group is the sum of running subscriptions with one interval and currency.
-type Group struct {
-	Interval period.Interval
-	Amount   money.Amount // of all of them, for one interval
-	Count    int64
+// Running are paying subscriptions (active and past due) with the same terms.
+type Running struct {
+	Price      id.Price
+	UnitAmount money.Amount
+	Quantity   int64
+	Interval   period.Interval // none when they are billed on dates
+	Charge     string          // Extras.Charge
+	Rate       money.Decimal   // Extras.Rate
+	Whole      int64           // Extras.Whole
+	Parts      int             // Extras.Parts
 }
 
-// Running sums the account's paying subscriptions (active and past due) by interval
-// and currency.
-func Running(tx *db.Tx, account id.Account) ([]Group, error) {
-	var list []Group
+// Running is what a subscription is among others with its terms.
+func (s *Subscription) Running() Running {
+	g := Running{Price: s.Price, UnitAmount: s.UnitAmount, Quantity: s.Quantity, Interval: s.Interval}
+	g.set(s.Extras)
+	return g
+}
+
+func (g *Running) set(e Extras) {
+	g.Charge, g.Rate, g.Whole, g.Parts = string(e.Charge), e.Rate, e.Whole, e.Parts
+}
+
+// CountRunning counts the account's paying subscriptions by their terms.
+func CountRunning(tx *db.Tx, account id.Account) (map[Running]int64, error) {
+	counts := map[Running]int64{}
 	err := tx.Each(func(row db.Scan) error {
-		var g Group
-		var unit string
-		err := row(&unit, &g.Interval.Count, &g.Amount.Currency, &g.Amount.Minor, &g.Count)
+		var g Running
+		var unit, extras string
+		var n int64
+		err := row(&g.Price, &g.UnitAmount.Currency, &g.UnitAmount.Minor, &g.Quantity, &unit, &g.Interval.Count, &extras, &n)
 		if err != nil {
 			return err
 		}
+		if extras != "" {
+			var e Extras
+			if err := json.Unmarshal([]byte(extras), &e); err != nil {
+				return err
+			}
+			g.set(e)
+		}
 		err = g.Interval.Unit.UnmarshalText([]byte(unit))
-		list = append(list, g)
+		counts[g] += n
 		return err
-	}, `select interval_unit, interval_count, currency, cast(sum(unit_amount * quantity) as bigint), count(*) from subscription
-		where account_id = $1 and state in ('active', 'past_due') group by interval_unit, interval_count, currency order by currency, interval_unit, interval_count`, account)
-	return list, err
+	}, `select price_id, currency, unit_amount, quantity, interval_unit, interval_count, extras, count(*) from subscription
+		where account_id = $1 and state in ('active', 'past_due') group by price_id, currency, unit_amount, quantity, interval_unit, interval_count, extras`, account)
+	return counts, err
 }
