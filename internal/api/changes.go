@@ -102,6 +102,7 @@ type ChangePlan struct {
 	Credits     []PlannedCredit `json:"credits" doc:"What was paid and is not used, by the invoice that charged it."`
 	Lines       []InvoiceLine   `json:"lines" doc:"What is charged with the change."`
 	Items       []Item          `json:"items" doc:"What is charged with the next invoice instead."`
+	Cuts        []PlannedCut    `json:"cuts" doc:"What an earlier change put on the next invoice and is not used: it is taken off there."`
 	PeriodStart *time.Time      `json:"period_start" doc:"Of what is charged."`
 	PeriodEnd   *time.Time      `json:"period_end"`
 	Credited    Money           `json:"credited" doc:"All credits, with tax."`
@@ -125,10 +126,17 @@ type PlannedCredit struct {
 	Total   Money        `json:"total"`
 }
 
+// PlannedCut takes what is unused off an amount that waits for the next invoice.
+type PlannedCut struct {
+	Item   Item   `json:"item" doc:"As it is left; one of which nothing is left is removed."`
+	Amount Money  `json:"amount" doc:"What is taken off, without tax."`
+	Step   string `json:"step" example:"45.00 USD × 12/31 days = 17.42 USD" doc:"The arithmetic; empty for an amount that was set by hand."`
+}
+
 func planOf(p commerce.ChangePlan) ChangePlan {
 	in := func(minor int64) Money { return Money{minor, string(p.Terms.UnitAmount.Currency)} }
 	w := ChangePlan{At: p.At, Direction: p.Direction, Proration: policyOf(p.Policy), Settled: p.Mode.String(), KeepsPeriod: p.Keep, KeepsTrial: p.CarryTrial, Price: p.Terms.Price.String(),
-		Quantity: p.Terms.Quantity, UnitAmount: moneyOf(p.Terms.UnitAmount), Credits: []PlannedCredit{}, Lines: linesOf(p.Lines), Items: []Item{}, PeriodStart: timeOf(p.Span.From),
+		Quantity: p.Terms.Quantity, UnitAmount: moneyOf(p.Terms.UnitAmount), Credits: []PlannedCredit{}, Lines: linesOf(p.Lines), Items: []Item{}, Cuts: []PlannedCut{}, PeriodStart: timeOf(p.Span.From),
 		PeriodEnd: timeOf(p.Span.To), Credited: in(p.Credited.Minor), Net: in(p.Net.Minor), Tax: in(p.Tax.Minor), Total: in(p.Total.Minor), FromCredits: in(p.FromCredits),
 		FromBalance: in(p.FromBalance), Due: in(p.Due.Minor), Balance: in(p.Balance), NextAt: timeOf(p.NextAt), NextAmount: in(p.NextEach.Minor)}
 	for _, c := range p.Credits {
@@ -142,6 +150,9 @@ func planOf(p commerce.ChangePlan) ChangePlan {
 	}
 	for _, t := range p.Items {
 		w.Items = append(w.Items, itemOf(t))
+	}
+	for _, c := range p.Cuts {
+		w.Cuts = append(w.Cuts, PlannedCut{itemOf(c.Item), moneyOf(c.Taken), c.Step})
 	}
 	return w
 }

@@ -1,12 +1,15 @@
 package commerce
 
 import (
+	"time"
+
 	"perennial/internal/account"
 	"perennial/internal/catalog"
 	"perennial/internal/coupon"
 	"perennial/internal/id"
 	"perennial/internal/invoice"
 	"perennial/internal/money"
+	"perennial/internal/period"
 	"perennial/internal/subscription"
 )
 
@@ -94,27 +97,26 @@ func (b *billing) forPeriod(sub *subscription.Subscription) ([]draft, error) {
 		return nil, err
 	}
 	l.Description, l.Span = name, sub.Span
-	if err := b.shorten(&l, sub); err != nil {
+	if err := b.shorten(&l, sub, b.price.Terms.FirstPeriod == catalog.FreeFirst); err != nil {
 		return nil, err
 	}
 	return b.add(list, invoice.ForPeriod, coupon.PeriodLine, l), nil
 }
 
 // shorten makes a line of a whole period one of the present period, when that is the short
-// time up to a billing day. What the first such time costs the price says.
-func (b *billing) shorten(l *invoice.Line, sub *subscription.Subscription) error {
+// time up to a billing day. What the first such time costs the price says; free says that
+// it costs nothing.
+func (b *billing) shorten(l *invoice.Line, sub *subscription.Subscription, free bool) error {
 	whole, short := sub.Whole()
 	first := sub.Extras.Short == 0 || sub.Extras.Short != sub.Period
 	switch {
 	case !short || first && b.price.Terms.FirstPeriod == catalog.FullFirst:
 		return nil
-	case first && b.price.Terms.FirstPeriod == catalog.FreeFirst:
+	case first && free:
 		l.Amount = money.Zero(l.Amount.Currency)
 		return nil
 	}
-	policy := prorationOf(b.account)
-	policy.ChangeDay = subscription.NewTerms // there are no old ones that the day could stay with
-	share := policy.Left(whole, sub.Interval, sub.Span.From, b.account.Location())
+	share := firstShare(b.account, whole, sub.Interval, sub.Span.From)
 	l.Details.Share = sharedOf(share, l.Amount)
 	var err error
 	if l.Amount, err = share.Of(l.Amount); err != nil {
@@ -122,6 +124,13 @@ func (b *billing) shorten(l *invoice.Line, sub *subscription.Subscription) error
 	}
 	l.Quantity, l.UnitAmount = 1, l.Amount
 	return nil
+}
+
+// firstShare is the part of a whole period that one has which begins at an instant.
+func firstShare(a account.Account, whole period.Span, every period.Interval, from time.Time) subscription.Share {
+	policy := prorationOf(a)
+	policy.ChangeDay = subscription.NewTerms // there are no old ones that the day could stay with
+	return policy.Left(whole, every, from, a.Location())
 }
 
 // regular is what a whole period (or a one-time price) costs.

@@ -260,6 +260,14 @@ func (w *settlement) changed(tx *db.Tx, c *collection) error {
 	c.sub.Switch(p.Terms, p.Keep, p.CarryTrial, p.At)
 	items := slices.Concat(p.Items, late)
 	c.sub.Extras.Items = c.sub.Extras.Items || len(items) > 0
+	if p.Keep && p.Settles {
+		c.sub.Extras.Rest.Invoice = c.invoice.ID
+	}
+	for _, cut := range p.Cuts {
+		if err := invoice.CutItem(tx, cut.Item); err != nil {
+			return err
+		}
+	}
 	for i := range items {
 		items[i].CreatedAt = c.at
 	}

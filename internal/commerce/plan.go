@@ -26,6 +26,9 @@ type ChangePlan struct {
 	Policy    subscription.Proration
 	Mode      subscription.Mode
 	Keep      bool // the present period goes on; else a new one begins
+	// Settles says that it charges or gives back: what the present period was charged for
+	// before it is given back now or never.
+	Settles bool
 	// CarryTrial says that a trial goes on under the new terms.
 	CarryTrial bool
 	Terms      subscription.Terms
@@ -34,6 +37,7 @@ type ChangePlan struct {
 	Credits []PlannedCredit // what was paid and is not used
 	Lines   []invoice.Line  // what is charged with the change
 	Items   []invoice.Item  // what is charged with the next invoice instead
+	Cuts    []PlannedCut    // what waited for the next invoice and is not used
 	Period  int             // that Lines are for
 	Span    period.Span
 	Notes   invoice.Notes
@@ -61,6 +65,13 @@ type PlannedCredit struct {
 	Lines   []invoice.CreditLine
 	Steps   []string // the arithmetic of each line
 	Total   money.Amount
+}
+
+// PlannedCut takes what is unused off an amount that waits for the next invoice.
+type PlannedCut struct {
+	Item  invoice.Item // with what is left of it; nothing removes it
+	Taken money.Amount // without tax
+	Step  string       // the arithmetic
 }
 
 // prorationOf is the policy that an account chose.
@@ -131,13 +142,18 @@ func (s *Service) planChange(tx *db.Tx, a account.Account, sub *subscription.Sub
 	}
 	p.CarryTrial = to.CarryTrial && sub.InTrial()
 	p.Keep = !to.Reset && !sub.InTrial() && next.price.Interval == sub.Interval && len(sub.Extras.Dates) == 0 && next.terms.Extras.Whole == 0
-	if err := p.charge(&b, sub, to, next.quantity); err != nil {
+	p.Settles = p.Mode != subscription.SettleNone || to.Charge != nil || to.Credit != nil
+	u, err := unspentOf(tx, a, sub, &p)
+	if err != nil {
+		return p, err
+	}
+	if err := p.charge(&b, sub, to, next.quantity, &u); err != nil {
 		return p, err
 	}
 	if err := p.lastUsage(tx, a, sub, old, next.price, b.tax); err != nil {
 		return p, err
 	}
-	if err := p.credit(tx, sub, to); err != nil {
+	if err := p.credit(tx, to, &u); err != nil {
 		return p, err
 	}
 	return p, p.settle(tx, &b, sub, next.quantity)
@@ -232,6 +248,9 @@ func (s *Service) target(tx *db.Tx, a account.Account, sub *subscription.Subscri
 		c.terms.AnchorDay = sub.AnchorDay
 	}
 	c.terms.Extras.Discounts, c.terms.Extras.Uncharged = sub.Extras.Discounts, sub.Extras.Uncharged
+	had := sub.Extras.Freed && !sub.InTrial() // what is left of the time that was given is not given again
+	c.terms.FreeFirst = c.terms.FreeFirst && !had
+	c.terms.Extras.Freed = c.terms.Extras.Freed || sub.Extras.Freed
 	grace, err := graceOf(tx, a, c.price)
 	c.terms.Extras.Grace = grace
 	return c, err
@@ -260,8 +279,9 @@ func (p *ChangePlan) direction(b *billing, old priced, sub *subscription.Subscri
 	return nil
 }
 
-// charge computes what the new terms cost at once.
-func (p *ChangePlan) charge(b *billing, sub *subscription.Subscription, to NewTerms, quantity int64) error {
+// charge computes what the new terms cost at once: in a period that goes on, the part of
+// their price that is left of what the old ones were charged for.
+func (p *ChangePlan) charge(b *billing, sub *subscription.Subscription, to NewTerms, quantity int64, u *unspent) error {
 	after := *sub
 	after.Switch(p.Terms, p.Keep, p.CarryTrial, p.At)
 	p.Period, p.Span, p.NextAt = after.Period, after.Span, after.NextActionAt
@@ -269,10 +289,11 @@ func (p *ChangePlan) charge(b *billing, sub *subscription.Subscription, to NewTe
 	if p.Keep {
 		kind, p.Span = invoice.ForChange, period.Span{From: p.At, To: after.Span.To}
 	}
-	if p.CarryTrial || p.Keep && p.Mode == subscription.SettleNone {
-		if to.Charge == nil {
-			return nil
-		}
+	if p.Keep {
+		p.Terms.Extras.Rest = p.rest(sub, u)
+	}
+	if (p.CarryTrial || p.Keep && p.Mode == subscription.SettleNone) && to.Charge == nil {
+		return nil
 	}
 	l, err := b.regular(quantity)
 	if err != nil {
@@ -280,16 +301,14 @@ func (p *ChangePlan) charge(b *billing, sub *subscription.Subscription, to NewTe
 	}
 	l.Description, l.Span = p.Name, p.Span
 	if p.Keep && p.Mode != subscription.SettleFull {
-		whole, _ := sub.Whole()
-		share := p.Policy.Left(whole, sub.Interval, p.At, b.account.Location())
-		l.Details.Share = sharedOf(share, l.Amount)
-		if l.Amount, err = share.Of(l.Amount); err != nil {
+		l.Details.Share = sharedOf(u.left, l.Amount)
+		if l.Amount, err = u.left.Of(l.Amount); err != nil {
 			return err
 		}
 		l.Quantity, l.UnitAmount = 1, l.Amount
 	}
 	if !p.Keep {
-		if err := b.shorten(&l, &after); err != nil {
+		if err := b.shorten(&l, &after, p.Terms.FreeFirst); err != nil {
 			return err
 		}
 	}
@@ -322,6 +341,19 @@ func (p *ChangePlan) charge(b *billing, sub *subscription.Subscription, to NewTe
 	return nil
 }
 
+// rest is what of the present period the new terms are charged for, once the change holds.
+// A change that neither charges nor gives back leaves it as it was.
+func (p *ChangePlan) rest(sub *subscription.Subscription, u *unspent) subscription.Rest {
+	if !p.Settles {
+		return sub.Extras.Rest
+	}
+	r := subscription.Rest{Period: sub.Period, Begin: u.begin.Whole.From, From: p.At, Share: u.left}
+	if p.Mode == subscription.SettleFull {
+		r.Share = subscription.WholePeriod()
+	}
+	return r
+}
+
 // lastUsage bills, at the old terms, the usage of meters that the new price does not have.
 // That of the others goes on to the next invoice.
 func (p *ChangePlan) lastUsage(tx *db.Tx, a account.Account, sub *subscription.Subscription, old priced, next catalog.Price, t taxes) error {
@@ -345,6 +377,7 @@ func (p *ChangePlan) later(b *billing, sub *subscription.Subscription, list []dr
 	for _, l := range lines {
 		p.Items = append(p.Items, invoice.Item{ID: id.New[id.Item](), Account: sub.Account, Customer: sub.Customer, Subscription: sub.ID, Kind: l.Kind,
 			Description: l.Description, Price: l.Price, Quantity: 1, Amount: l.Amount, Span: l.Span, Details: l.Details})
+		p.Terms.Extras.Rest.Item = p.Items[0].ID
 	}
 	return nil
 }
@@ -365,49 +398,86 @@ func sharedOf(s subscription.Share, of money.Amount) *invoice.Share {
 	return &invoice.Share{Left: s.Left, Whole: s.Whole, Unit: s.Unit, Of: of.Minor}
 }
 
-// credit computes what was paid for the present period and is not used.
-func (p *ChangePlan) credit(tx *db.Tx, sub *subscription.Subscription, to NewTerms) error {
+// credit computes what was paid for the present period, or waits to be, and is not used.
+func (p *ChangePlan) credit(tx *db.Tx, to NewTerms, u *unspent) error {
 	if to.Credit == nil && (p.CarryTrial || p.Mode == subscription.SettleNone || p.Mode == subscription.SettleFull) {
 		return nil
 	}
-	list, err := unused(tx, sub, p.Policy, p.At)
-	if err != nil {
+	if to.Credit != nil && *to.Credit < 0 {
+		return fault.BadField("credit", "must not be below 0")
+	}
+	byHand := to.Credit
+	if byHand != nil {
+		left := *to.Credit
+		byHand = &left
+	}
+	for _, v := range u.paid {
+		if err := p.creditInvoice(tx, v, u, byHand); err != nil {
+			return err
+		}
+	}
+	if err := p.cut(u, byHand); err != nil {
 		return err
 	}
-	if to.Credit != nil {
-		if *to.Credit < 0 {
-			return fault.BadField("credit", "must not be below 0")
-		}
-		left := *to.Credit
-		for i := range list {
-			for j := range list[i].portions {
-				take := min(left, list[i].rest[j])
-				list[i].portions[j].Net, list[i].portions[j].Details = take, invoice.Details{}
-				list[i].steps[j] = ""
-				left -= take
-			}
-		}
-		if left > 0 {
-			return fault.BadField("credit", "is %d minor units more than what was paid for the period and is left", left)
-		}
+	if byHand != nil && *byHand > 0 {
+		return fault.BadField("credit", "is %d minor units more than what was paid for the period and is left", *byHand)
 	}
-	for _, u := range list {
-		lines, err := u.invoice.Take(u.lines, u.taken, u.portions)
+	return nil
+}
+
+// creditInvoice takes back what is unused of one invoice.
+func (p *ChangePlan) creditInvoice(tx *db.Tx, v paidInvoice, u *unspent, byHand *int64) error {
+	if err := notRefunding(tx, v.invoice); err != nil {
+		return err
+	}
+	var portions []invoice.Portion
+	var steps []string
+	for _, l := range v.charged {
+		part, err := u.of(l, v.taken[l.Position])
 		if err != nil {
 			return err
 		}
-		if len(lines) == 0 {
-			continue
-		}
-		note := invoice.CreditNote{}
-		if err := note.Fill(lines); err != nil {
-			return err
-		}
-		p.Credits = append(p.Credits, PlannedCredit{Invoice: u.invoice.ID, Number: u.invoice.Label(), Lines: lines, Steps: u.steps, Total: note.Total})
-		if p.Credited, err = p.Credited.Add(note.Total); err != nil {
-			return err
-		}
+		part.set(byHand)
+		portions, steps = append(portions, part.Portion), append(steps, part.step)
 	}
+	lines, err := v.invoice.Take(v.lines, v.taken, portions)
+	if err != nil || len(lines) == 0 {
+		return err
+	}
+	note := invoice.CreditNote{}
+	if err := note.Fill(lines); err != nil {
+		return err
+	}
+	p.Credits = append(p.Credits, PlannedCredit{Invoice: v.invoice.ID, Number: v.invoice.Label(), Lines: lines, Steps: steps, Total: note.Total})
+	p.Credited, err = p.Credited.Add(note.Total)
+	return err
+}
+
+// cut takes what is unused off the amount that waits for the next invoice.
+func (p *ChangePlan) cut(u *unspent, byHand *int64) error {
+	if u.item == nil {
+		return nil
+	}
+	part, err := u.ofItem()
+	if err != nil {
+		return err
+	}
+	part.set(byHand)
+	if part.Net == 0 {
+		return nil
+	}
+	t := *u.item
+	t.Amount.Minor -= part.Net
+	t.Span.To = p.At
+	if s := t.Details.Share; s != nil && part.Details.Share != nil {
+		used := *s
+		used.Left, used.Whole, used.Unit = u.charged.Left-u.left.Left, u.charged.Whole, u.charged.Unit
+		t.Details.Share = &used
+	} else {
+		t.Details.Share = nil
+	}
+	t.Details.Coupons = nil
+	p.Cuts = append(p.Cuts, PlannedCut{Item: t, Taken: money.Amount{Minor: part.Net, Currency: t.Amount.Currency}, Step: part.step})
 	return nil
 }
 

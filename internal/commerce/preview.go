@@ -109,7 +109,7 @@ func (s *Service) upcoming(tx *db.Tx, a account.Account, sub subscription.Subscr
 	if err != nil {
 		return u, err
 	}
-	b.items = append(b.items, p.Items...)
+	b.items = p.itemsAfter(b.items)
 	if u.Lines, _, err = b.renewalLines(next); err != nil {
 		return u, err
 	}
@@ -128,6 +128,20 @@ func (s *Service) upcoming(tx *db.Tx, a account.Account, sub subscription.Subscr
 	u.Net, u.Tax, u.Total = v.Net, v.Tax, v.Total
 	u.Credit, u.Due = credit.Split(v.Total, w.special.balances[next.Customer][zero.Currency]+p.Credited.Minor)
 	return u, nil
+}
+
+// itemsAfter are the amounts that wait after a change.
+func (p ChangePlan) itemsAfter(list []invoice.Item) []invoice.Item {
+	var left []invoice.Item
+	for _, t := range list {
+		for _, cut := range p.Cuts {
+			if cut.Item.ID == t.ID {
+				t = cut.Item
+			}
+		}
+		left = append(left, t) // nothing is billed of what is cut whole
+	}
+	return append(left, p.Items...)
 }
 
 // ofChange is the invoice that a scheduled change makes when it comes.

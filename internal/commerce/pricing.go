@@ -288,7 +288,7 @@ func (c *chosen) termsOf(a account.Account, o Options) error {
 	c.terms = subscription.Terms{Product: c.product.ID, Price: c.price.ID, UnitAmount: c.unit, Quantity: c.quantity, Interval: c.price.Interval, TrialDays: c.price.TrialDays,
 		Zone: a.Zone, Payments: t.Payments, AnchorDay: t.AnchorDay, FreeFirst: t.FirstPeriod == catalog.FreeFirst, TaxProfile: a.Settings.TaxProfile}
 	e := &c.terms.Extras
-	e.Rate, e.Note, e.Fields = c.rate, o.Note, o.Fields
+	e.Rate, e.Note, e.Fields, e.Freed = c.rate, o.Note, o.Fields, c.terms.FreeFirst
 	if c.price.TrialDays > 0 && (c.trial.Minor > 0 || t.TrialPayments > 1) {
 		e.Trial = subscription.Trial{Amount: c.trial.Minor, Payments: t.TrialPayments}
 	}

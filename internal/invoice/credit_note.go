@@ -69,19 +69,21 @@ type Taken map[int]TakenBack
 // TakenBack is what credit notes took back of one line so far.
 type TakenBack struct {
 	Net, Tax int64 // minor units
-	Unused   bool  // among it what was left of the line's period: nothing of it is unused any more
 }
 
 // Portion is how much of a line a credit note takes back.
 type Portion struct {
-	Line    int   // position on the invoice
-	Net     int64 // minor units without tax
+	Line int   // position on the invoice
+	Net  int64 // minor units without tax
+	// Tax is that of Net in minor units; nil takes it in the proportion of the line, as
+	// does a line of which something was taken before.
+	Tax     *int64
 	Details Details
 }
 
 // Take makes the lines of a credit note. The tax of each is in the proportion of its
-// line, so that taking a line in parts takes exactly its tax. A portion that is more
-// than what is left of its line is refused.
+// line, so that taking a line in parts takes exactly its tax, unless the portion says what
+// it is. A portion that is more than what is left of its line is refused.
 func (v Invoice) Take(lines []Line, before Taken, portions []Portion) ([]CreditLine, error) {
 	var list []CreditLine
 	for _, p := range portions {
@@ -94,7 +96,10 @@ func (v Invoice) Take(lines []Line, before Taken, portions []Portion) ([]CreditL
 			return nil, fault.BadField("lines", "takes %d of line %d, of which %d is left", p.Net, p.Line, l.Amount.Minor-had.Net)
 		}
 		tax := l.Tax.Minor - had.Tax // of the rest
-		if p.Net < l.Amount.Minor-had.Net {
+		switch {
+		case p.Tax != nil && had == (TakenBack{}):
+			tax = max(min(*p.Tax, tax), 0)
+		case p.Net < l.Amount.Minor-had.Net:
 			upTo, err := l.Tax.MulRatio(had.Net+p.Net, l.Amount.Minor, money.HalfUp)
 			if err != nil {
 				return nil, err
@@ -277,16 +282,15 @@ func TakenOf(tx *db.Tx, account id.Account, invoices []int64) (map[id.Invoice]Ta
 	found := map[id.Invoice]Taken{}
 	err := tx.Each(func(row db.Scan) error {
 		var inv id.Invoice
-		var line, shared int
+		var line int
 		var sum TakenBack
-		err := row(&inv, &line, &sum.Net, &sum.Tax, &shared)
-		sum.Unused = shared > 0
+		err := row(&inv, &line, &sum.Net, &sum.Tax)
 		if found[inv] == nil {
 			found[inv] = Taken{}
 		}
 		found[inv][line] = sum
 		return err
-	}, `select invoice_id, line, cast(sum(amount) as bigint), cast(sum(tax) as bigint), max(case when details = '' then 0 else 1 end) from credit_note_line
+	}, `select invoice_id, line, cast(sum(amount) as bigint), cast(sum(tax) as bigint) from credit_note_line
 		where account_id = $1 and `+tx.AnyOf("invoice_id", 2)+" group by invoice_id, line", account, tx.List(invoices))
 	return found, err
 }

@@ -164,6 +164,7 @@ type Details struct {
 	Taxes     []Tax    `json:"taxes,omitempty"`     // when there are several
 	Meter     string   `json:"meter,omitempty"`
 	Included  string   `json:"included,omitempty"` // units of the meter that cost nothing, beside Units
+	Limited   bool     `json:"limited,omitempty"`  // of a credit: it is less than Share says, because no more can be given back
 }
 
 // Share is a part of a period: Left of Whole units of what the whole period costs.
@@ -201,7 +202,7 @@ type Tax struct {
 }
 
 func (d Details) isZero() bool {
-	return !d.Inclusive && d.Units == "" && d.Unit == "" && d.Parts == nil && d.Share == nil && d.Coupons == nil && d.Taxes == nil && d.Meter == "" && d.Included == ""
+	return !d.Inclusive && d.Units == "" && d.Unit == "" && d.Parts == nil && d.Share == nil && d.Coupons == nil && d.Taxes == nil && d.Meter == "" && d.Included == "" && !d.Limited
 }
 
 // NewLine computes a line. Its tax is rounded half up, away from zero.

@@ -96,6 +96,18 @@ func Unbill(tx *db.Tx, account id.Account, invoice id.Invoice) (int64, error) {
 	return tx.Exec("update invoice_item set invoice_id = null where account_id = $1 and invoice_id = $2 and invoice_id is not null", account, invoice)
 }
 
+// CutItem writes what is left of an item that still waits: its Amount, its Span and its
+// Details; with nothing left it is removed.
+func CutItem(tx *db.Tx, t Item) error {
+	if t.Amount.Sign() <= 0 {
+		_, err := RemoveItem(tx, t.Account, t.ID)
+		return err
+	}
+	_, err := tx.Exec("update invoice_item set amount = $3, period_to = $4, details = $5 where account_id = $1 and id = $2 and invoice_id is null",
+		t.Account, t.ID, t.Amount.Minor, db.Time(t.Span.To), t.Details.text())
+	return err
+}
+
 // RemoveItem takes back an item that still waits. It reports whether it did.
 func RemoveItem(tx *db.Tx, account id.Account, item id.Item) (bool, error) {
 	n, err := tx.Exec("delete from invoice_item where account_id = $1 and id = $2 and invoice_id is null", account, item)

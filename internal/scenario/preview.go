@@ -50,6 +50,9 @@ func (s *story) previewChange(ctx context.Context, who whose, act, result *words
 	for _, i := range p.Items {
 		later.Minor += i.Amount.Minor
 	}
+	for _, cut := range p.Cuts {
+		later.Minor -= cut.Taken.Minor
+	}
 	have["later"] = later.Major()
 	var steps []string
 	for _, credit := range p.Credits {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"perennial/internal/id"
 	"perennial/internal/money"
 	"perennial/internal/period"
 )
@@ -38,6 +39,9 @@ type Extras struct {
 	Gaps     int       `json:"gaps,omitempty"`     // periods that cost nothing because it was brought back in them
 	Held     Held      `json:"held,omitzero"`      // how long pauses held a period
 	Short    int       `json:"short,omitempty"`    // number of a short period that a pause or a new billing day made
+	Moved    Moved     `json:"moved,omitzero"`     // of a period whose end was moved
+	Rest     Rest      `json:"rest,omitzero"`      // of a period whose terms changed
+	Freed    bool      `json:"freed,omitempty"`    // the time up to its first billing day was free, which happens once
 	// CollectAt is when a pause ended that collects what it left out: the periods before
 	// it are charged then.
 	CollectAt time.Time `json:"collect_at,omitzero"`
@@ -67,6 +71,26 @@ type Held struct {
 	From   time.Time     `json:"from"` // where the whole period would have had to begin, to end when it now does
 }
 
+// Moved is which part of a whole period a period was before its end was moved: it costs
+// what it cost, for the time that it has now.
+type Moved struct {
+	Period int   `json:"period"`
+	Share  Share `json:"share"`
+}
+
+// Rest is what of a period the terms in force were charged for, since a change brought
+// them inside it. The next change of the period reads it: what it gives back is a part of
+// this, and what it charges is the same part of the new price. What was charged before
+// the change is settled by it and not given back any more.
+type Rest struct {
+	Period  int        `json:"period"`
+	Begin   time.Time  `json:"begin"`             // where the whole begins that shares are parts of
+	From    time.Time  `json:"from"`              // of the change
+	Share   Share      `json:"share"`             // of the price of a whole period
+	Invoice id.Invoice `json:"invoice,omitempty"` // that charged it; 0 for none
+	Item    id.Item    `json:"item,omitempty"`    // that waits to charge it; 0 for none
+}
+
 // Pausing is a pause.
 type Pausing struct {
 	From    time.Time       `json:"from"`
@@ -81,7 +105,7 @@ type Pausing struct {
 // IsZero reports whether a subscription is as plain as they come.
 func (e Extras) IsZero() bool {
 	return e.Charge == nil && e.Discounts == nil && e.Rate.IsZero() && e.Whole == 0 && e.Parts == 0 && e.Trial == (Trial{}) && e.Dates == nil && e.Grace == 0 && !e.Items &&
-		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.Gaps == 0 && e.CollectAt.IsZero() && e.Held == (Held{}) && e.Short == 0 && !e.Uncharged && !e.Alone && !e.BillUsage && e.Aside == 0 && e.Note == "" && e.Fields == nil
+		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.Gaps == 0 && e.CollectAt.IsZero() && e.Held == (Held{}) && e.Short == 0 && e.Moved == (Moved{}) && e.Rest == (Rest{}) && !e.Freed && !e.Uncharged && !e.Alone && !e.BillUsage && e.Aside == 0 && e.Note == "" && e.Fields == nil
 }
 
 // text is the extras as they are kept.

@@ -222,7 +222,11 @@ func (s *Subscription) forward(from, now time.Time) {
 			return
 		}
 		whole, _ := s.Whole()
-		s.Extras.Held = Held{Period: s.Period, For: s.HeldFor() + now.Sub(from), From: whole.From.Add(now.Sub(from))}
+		held := now.Sub(from)
+		s.Extras.Held = Held{Period: s.Period, For: s.HeldFor() + held, From: whole.From.Add(held)}
+		if r := &s.Extras.Rest; r.Share.Whole > 0 {
+			r.Begin, r.From = r.Begin.Add(held), r.From.Add(held)
+		}
 		s.endAt(now.Add(rest))
 	} else {
 		s.endAt(now)
@@ -280,6 +284,24 @@ func (s *Subscription) reanchor(at time.Time) {
 	}
 }
 
+// part is which part of a whole period the present one is.
+func (s *Subscription) part() Share {
+	if m := s.Extras.Moved; m.Share.Whole > 0 && m.Period == s.Period {
+		return m.Share
+	}
+	whole, short := s.Whole()
+	if !short {
+		return WholePeriod()
+	}
+	return Proration{}.Left(whole, s.Interval, s.Span.From, s.zone())
+}
+
+// moveEnd moves the end of the present period, which was such a part of a whole one.
+func (s *Subscription) moveEnd(to time.Time, was Share) {
+	s.Extras.Moved = Moved{Period: s.Period, Share: was}
+	s.endAt(to)
+}
+
 // MaxMove is the farthest that a charge date may be moved.
 const MaxMove = 366 * 24 * time.Hour
 
@@ -301,7 +323,7 @@ func (s *Subscription) Move(to time.Time, forGood bool, now time.Time) error {
 	case !s.CancelAt.IsZero() && to.After(s.CancelAt):
 		return fault.BadField("to", "must not come after the scheduled end")
 	}
-	s.endAt(to)
+	s.moveEnd(to, s.part())
 	if s.InTrial() {
 		s.TrialTo = to
 		forGood = true
@@ -330,8 +352,9 @@ func (s *Subscription) Skip(limit int, now time.Time) error {
 		return fault.New(fault.Conflict, "a subscription with a scheduled end cannot skip a period").WithCode("scheduled_to_end")
 	}
 	s.Extras.Skipped++
+	was := s.part()
 	s.Base--
-	s.endAt(s.boundary(s.Period + 1))
+	s.moveEnd(s.boundary(s.Period+1), was)
 	s.plan()
 	return nil
 }
@@ -378,6 +401,7 @@ func (s *Subscription) Reactivate(next, now time.Time) error {
 		return fault.BadField("next_charge", "must be an instant from now on, within 366 days")
 	}
 	s.State, s.EndedAt, s.EndReason, s.Invoice, s.Failures = Active, time.Time{}, NotEnded, 0, 0
+	s.Extras.Rest, s.Extras.Moved = Rest{}, Moved{} // the time up to the next charge was not charged
 	switch {
 	case s.InTrial():
 		s.Period = -1 // what is left of its trial is over
@@ -402,6 +426,7 @@ func (s *Subscription) Switch(t Terms, keep, carryTrial bool, at time.Time) {
 	was, day, price, end := s.Extras, s.AnchorDay, s.Price, s.EndPeriod
 	inTrial := s.InTrial()
 	s.take(t)
+	s.Extras.Moved = was.Moved
 	s.Extras.Items, s.Extras.Gaps, s.Extras.Skipped, s.Extras.Aside, s.Extras.Held, s.Extras.Note, s.Extras.Fields = was.Items, was.Gaps, was.Skipped, was.Aside, was.Held, was.Note, was.Fields
 	s.Extras.Pausing, s.Extras.Alone, s.Extras.BillUsage = was.Pausing, was.Alone, was.BillUsage
 	s.Change, s.Extras.ChangeAt = 0, time.Time{}

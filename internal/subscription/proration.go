@@ -236,6 +236,69 @@ func (p Proration) Left(span period.Span, iv period.Interval, at time.Time, zone
 	return Share{whole - used, whole, unit}
 }
 
+// Charged is what of a period terms were charged for.
+type Charged struct {
+	Share  Share       // of the price of a whole period; the zero value means as From and Whole have it
+	Whole  period.Span // that shares are parts of; it ends with the period
+	From   time.Time   // since when the terms are charged
+	Change bool        // a change brought them: its own day was given to one side then
+}
+
+// Unused is how much of what was charged is left at an instant. Both results are parts of
+// one whole, of the price of a whole period: what a change gives back of the old price and
+// what it charges of the new one are the same part, whatever the period has been through,
+// so that a change to the same terms comes to nothing.
+func (p Proration) Unused(c Charged, iv period.Interval, at time.Time, zone *time.Location) (charged, left Share) {
+	if c.Change && !at.After(c.From) {
+		return c.Share, c.Share
+	}
+	begun := p
+	if !c.Change {
+		begun.ChangeDay = NewTerms // there were no old ones that the first day could stay with
+	}
+	first, now := begun.Left(c.Whole, iv, c.From, zone), p.Left(c.Whole, iv, at, zone)
+	now.Left = min(now.Left, first.Left)
+	switch s := c.Share; {
+	case s.Whole == 0 || s.sameAs(first):
+		return first, now
+	case first.Left == 0:
+		return s, Share{0, s.Whole, s.Unit}
+	case s.Left == s.Whole:
+		return Share{first.Left, first.Left, first.Unit}, Share{now.Left, first.Left, now.Unit}
+	case s.Left == first.Left && s.Unit == first.Unit:
+		return s, Share{now.Left, s.Whole, s.Unit}
+	default:
+		return s.times(first, now)
+	}
+}
+
+// sameAs reports whether two shares are the same part.
+func (s Share) sameAs(o Share) bool {
+	a, b := new(big.Int).Mul(big.NewInt(s.Left), big.NewInt(o.Whole)), new(big.Int).Mul(big.NewInt(o.Left), big.NewInt(s.Whole))
+	return a.Cmp(b) == 0
+}
+
+// maxWhole bounds the whole of a share of a share, so that shares stay exact numbers
+// wherever JSON is read.
+const maxWhole = 1_000_000_000_000_000
+
+// times is a share, and what is left of it when of its first pieces now are left.
+func (s Share) times(first, now Share) (charged, left Share) {
+	times := func(a, b int64) *big.Int { return new(big.Int).Mul(big.NewInt(a), big.NewInt(b)) }
+	a, b, whole := times(s.Left, first.Left), times(s.Left, now.Left), times(s.Whole, first.Left)
+	common := new(big.Int).GCD(nil, nil, new(big.Int).GCD(nil, nil, a, b), whole)
+	for _, n := range []*big.Int{a, b, whole} {
+		n.Quo(n, common)
+	}
+	if limit := big.NewInt(maxWhole); whole.Cmp(limit) > 0 {
+		for _, n := range []*big.Int{a, b} {
+			n.Quo(n.Mul(n, limit), whole)
+		}
+		whole = limit
+	}
+	return Share{a.Int64(), whole.Int64(), now.Unit}, Share{b.Int64(), whole.Int64(), now.Unit}
+}
+
 // Line is what was charged for a period, or for the rest of one. Amounts are 0 and more,
 // in one currency.
 type Line struct {

@@ -390,3 +390,73 @@ func TestPartsOfAPeriodSumToItsPrice(t *testing.T) {
 		}
 	})
 }
+
+// Terms that were charged any part of a price for any part of a period, whose end may
+// have been moved since: what was charged lies evenly over the pieces from its beginning to
+// the end, and the pieces that are left are unused.
+func TestUnusedAgreesWithTheWalk(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := anyWorld.Draw(t, "world")
+		c := subscription.Charged{Whole: w.span, From: w.span.From, Change: rapid.Bool().Draw(t, "by a change")}
+		begun := w.policy
+		if c.Change {
+			c.From = w.changes(t)[0]
+		} else {
+			begun.ChangeDay = subscription.NewTerms
+		}
+		switch rapid.IntRange(0, 2).Draw(t, "charged") {
+		case 0:
+			c.Share = subscription.WholePeriod()
+		case 1:
+			whole := 1 + spread(100_000).Draw(t, "whole")
+			c.Share = subscription.Share{Left: 1 + spread(whole).Draw(t, "part"), Whole: whole, Unit: rapid.SampledFrom([]string{"seconds", "minutes", "days"}).Draw(t, "unit")}
+		case 2:
+			c.Share = begun.Left(w.span, w.iv, c.From, w.zone)
+		}
+		pieces := slowLeft(begun, w.pieces, w.span, c.From, w.zone)
+		for _, at := range w.changes(t) {
+			charged, left := w.policy.Unused(c, w.iv, at, w.zone)
+			if charged.Whole != left.Whole || left.Left > charged.Left || left.Left < 0 {
+				t.Fatalf("of %+v, charged %v, left %v", c, charged, left)
+			}
+			if ratio(charged).Cmp(ratio(c.Share)) != 0 {
+				t.Fatalf("%v was charged, not %v", c.Share, charged)
+			}
+			rest := weight(slowLeft(w.policy, w.pieces, w.span, at, w.zone))
+			want := new(big.Rat)
+			switch all := weight(pieces); {
+			case c.Change && !at.After(c.From): // nothing of it is used
+				want = ratio(c.Share)
+			case all > 0:
+				want.Mul(ratio(c.Share), big.NewRat(min(rest, all), all))
+			}
+			if ratio(left).Cmp(want) != 0 {
+				t.Fatalf("of %+v, %v is left at %v; the walk says %v", c, left, at, want)
+			}
+		}
+	})
+}
+
+func ratio(s subscription.Share) *big.Rat { return big.NewRat(s.Left, s.Whole) }
+
+// However often a share is taken of a share, what is charged and what is given back stay
+// parts of one whole that JSON can hold.
+func TestUnusedStaysExactNumbers(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := anyWorld.Draw(t, "world")
+		c := subscription.Charged{Whole: w.span, From: w.span.From, Share: subscription.WholePeriod()}
+		for i, at := range w.changes(t) {
+			if at.Before(w.span.From) {
+				continue
+			}
+			charged, left := w.policy.Unused(c, w.iv, at, w.zone)
+			if left.Whole > 1_000_000_000_000_000 || left.Whole != charged.Whole || left.Left < 0 || left.Left > charged.Left {
+				t.Fatalf("of %+v, charged %v, left %v", c, charged, left)
+			}
+			moved := w.span.To.Add(time.Duration(i+1) * 7777777 * time.Microsecond)
+			c = subscription.Charged{Share: left, Whole: period.Span{From: w.span.From, To: moved}, From: at, Change: true}
+		}
+	})
+}

@@ -247,7 +247,33 @@ func (s *Subscription) Whole() (period.Span, bool) {
 		return s.Span, false
 	}
 	whole := s.anchor().Period(s.Interval, -1)
-	return whole, whole.From.Before(s.Span.From)
+	if !whole.From.Before(s.Span.From) { // its end was moved: it has the length that it has now
+		return s.Span, false
+	}
+	return whole, true
+}
+
+// Charged is what of the present period the terms in force were charged for. Line is the
+// share that the invoice of the period shows: WholePeriod where it charged the whole
+// price for the period, however long that is; nil when nothing charged the period, which
+// then counts as the part of a whole one that it is.
+func (s *Subscription) Charged(line *Share) Charged {
+	if r := s.Extras.Rest; r.Share.Whole > 0 && r.Period == s.Period {
+		return Charged{Share: r.Share, Whole: period.Span{From: r.Begin, To: s.Span.To}, From: r.From, Change: true}
+	}
+	c := Charged{From: s.Span.From.Add(s.HeldFor())}
+	c.Whole = period.Span{From: c.From, To: s.Span.To}
+	moved := s.Extras.Moved.Share.Whole > 0 && s.Extras.Moved.Period == s.Period
+	switch {
+	case line != nil:
+		c.Share = *line
+	case moved:
+		c.Share = s.Extras.Moved.Share
+	}
+	if !moved && c.Share != WholePeriod() {
+		c.Whole, _ = s.Whole()
+	}
+	return c
 }
 
 // InTrial reports whether the present period belongs to the trial.

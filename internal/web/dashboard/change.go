@@ -269,8 +269,10 @@ func (v *visit) planSums(plan commerce.ChangePlan, now bool) []web.Sum {
 			sum := web.Sum{Label: "Unused of " + pc.Number + ", line " + itoa(int64(l.Line)) + ": " + l.Description, Formula: "set by hand", Rounded: v.money(l.Amount.Neg())}
 			if share := l.Details.Share; share != nil {
 				sum.Formula, sum.Exact = v.shareFormula(*share, c), exactShare(share.Of, share.Left, share.Whole, c)
-				whole, err := subscription.Share{Left: share.Left, Whole: share.Whole, Unit: share.Unit}.Of(money.Amount{Minor: share.Of, Currency: c})
-				if err == nil && l.Amount.Cmp(whole) < 0 {
+				for _, off := range l.Details.Coupons {
+					sum.Formula += ", less " + v.minor(off.Amount, c) + " by " + off.Code
+				}
+				if l.Details.Limited {
 					sum.Formula += ", and that is all that can be given back"
 				}
 			}
@@ -303,6 +305,9 @@ func (v *visit) planSums(plan commerce.ChangePlan, now bool) []web.Sum {
 			sum.Formula, sum.Exact = v.shareFormula(*share, c), exactShare(share.Of, share.Left, share.Whole, c)
 		}
 		list = append(list, sum)
+	}
+	for _, cut := range plan.Cuts {
+		list = append(list, web.Sum{Label: "Taken off the next invoice, before tax: " + cut.Item.Description, Formula: orElse(cut.Step, "set by hand"), Rounded: v.money(cut.Taken.Neg())})
 	}
 	return list
 }

@@ -78,6 +78,9 @@ func (v *visit) creditLineNote(l invoice.CreditLine) string {
 	if l.Details.Share != nil {
 		text += ", " + v.shareFormula(*l.Details.Share, l.Amount.Currency)
 	}
+	for _, off := range l.Details.Coupons {
+		text += ", less " + v.minor(off.Amount, l.Amount.Currency) + " by " + off.Code
+	}
 	return text
 }
 
