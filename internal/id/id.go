@@ -24,89 +24,98 @@ type Kind interface{ prefix() string }
 type ID[K Kind] int64
 
 type (
-	account      struct{}
-	member       struct{}
-	apiKey       struct{}
-	campaign     struct{}
-	product      struct{}
-	price        struct{}
-	customer     struct{}
-	method       struct{}
-	payment      struct{}
-	refund       struct{}
-	subscription struct{}
-	invoice      struct{}
-	line         struct{}
-	order        struct{}
-	entry        struct{}
-	event        struct{}
-	delivery     struct{}
-	endpoint     struct{}
-	meter        struct{}
-	coupon       struct{}
-	taxProfile   struct{}
-	taxRule      struct{}
-	shippingRule struct{}
-	change       struct{}
-	creditNote   struct{}
-	item         struct{}
+	account        struct{}
+	member         struct{}
+	apiKey         struct{}
+	campaign       struct{}
+	product        struct{}
+	price          struct{}
+	customer       struct{}
+	method         struct{}
+	payment        struct{}
+	refund         struct{}
+	subscription   struct{}
+	invoice        struct{}
+	line           struct{}
+	order          struct{}
+	entry          struct{}
+	event          struct{}
+	delivery       struct{}
+	endpoint       struct{}
+	meter          struct{}
+	coupon         struct{}
+	taxProfile     struct{}
+	taxRule        struct{}
+	shippingRule   struct{}
+	change         struct{}
+	creditNote     struct{}
+	item           struct{}
+	recoveryPolicy struct{}
+	recoveryCase   struct{}
+	link           struct{}
 )
 
-func (account) prefix() string      { return "acc" }
-func (member) prefix() string       { return "mem" }
-func (apiKey) prefix() string       { return "key" }
-func (campaign) prefix() string     { return "cam" }
-func (product) prefix() string      { return "prd" }
-func (price) prefix() string        { return "prc" }
-func (customer) prefix() string     { return "cus" }
-func (method) prefix() string       { return "pm" }
-func (payment) prefix() string      { return "pay" }
-func (refund) prefix() string       { return "ref" }
-func (subscription) prefix() string { return "sub" }
-func (invoice) prefix() string      { return "inv" }
-func (line) prefix() string         { return "lin" }
-func (order) prefix() string        { return "ord" }
-func (entry) prefix() string        { return "ent" }
-func (event) prefix() string        { return "evt" }
-func (delivery) prefix() string     { return "dlv" }
-func (endpoint) prefix() string     { return "end" }
-func (meter) prefix() string        { return "mtr" }
-func (coupon) prefix() string       { return "cpn" }
-func (taxProfile) prefix() string   { return "txp" }
-func (taxRule) prefix() string      { return "txr" }
-func (shippingRule) prefix() string { return "shp" }
-func (change) prefix() string       { return "chg" }
-func (creditNote) prefix() string   { return "crn" }
-func (item) prefix() string         { return "itm" }
+func (account) prefix() string        { return "acc" }
+func (member) prefix() string         { return "mem" }
+func (apiKey) prefix() string         { return "key" }
+func (campaign) prefix() string       { return "cam" }
+func (product) prefix() string        { return "prd" }
+func (price) prefix() string          { return "prc" }
+func (customer) prefix() string       { return "cus" }
+func (method) prefix() string         { return "pm" }
+func (payment) prefix() string        { return "pay" }
+func (refund) prefix() string         { return "ref" }
+func (subscription) prefix() string   { return "sub" }
+func (invoice) prefix() string        { return "inv" }
+func (line) prefix() string           { return "lin" }
+func (order) prefix() string          { return "ord" }
+func (entry) prefix() string          { return "ent" }
+func (event) prefix() string          { return "evt" }
+func (delivery) prefix() string       { return "dlv" }
+func (endpoint) prefix() string       { return "end" }
+func (meter) prefix() string          { return "mtr" }
+func (coupon) prefix() string         { return "cpn" }
+func (taxProfile) prefix() string     { return "txp" }
+func (taxRule) prefix() string        { return "txr" }
+func (shippingRule) prefix() string   { return "shp" }
+func (change) prefix() string         { return "chg" }
+func (creditNote) prefix() string     { return "crn" }
+func (item) prefix() string           { return "itm" }
+func (recoveryPolicy) prefix() string { return "rpo" }
+func (recoveryCase) prefix() string   { return "rec" }
+func (link) prefix() string           { return "lnk" }
 
 // The kinds of identifiers.
 type (
-	Account      = ID[account]
-	Member       = ID[member]
-	APIKey       = ID[apiKey]
-	Campaign     = ID[campaign]
-	Product      = ID[product]
-	Price        = ID[price]
-	Customer     = ID[customer]
-	Method       = ID[method] // a payment method
-	Payment      = ID[payment]
-	Refund       = ID[refund]
-	Subscription = ID[subscription]
-	Invoice      = ID[invoice]
-	Line         = ID[line] // an invoice line
-	Order        = ID[order]
-	Entry        = ID[entry] // a ledger entry
-	Event        = ID[event]
-	Delivery     = ID[delivery] // an outbox delivery
-	Endpoint     = ID[endpoint] // a webhook endpoint
-	Meter        = ID[meter]    // what usage is counted by
-	Coupon       = ID[coupon]
-	TaxProfile   = ID[taxProfile]
-	TaxRule      = ID[taxRule]
-	ShippingRule = ID[shippingRule]
-	Change       = ID[change] // a change of a subscription's terms
-	CreditNote   = ID[creditNote]
-	Item         = ID[item] // an amount that waits for the next invoice
+	Account        = ID[account]
+	Member         = ID[member]
+	APIKey         = ID[apiKey]
+	Campaign       = ID[campaign]
+	Product        = ID[product]
+	Price          = ID[price]
+	Customer       = ID[customer]
+	Method         = ID[method] // a payment method
+	Payment        = ID[payment]
+	Refund         = ID[refund]
+	Subscription   = ID[subscription]
+	Invoice        = ID[invoice]
+	Line           = ID[line] // an invoice line
+	Order          = ID[order]
+	Entry          = ID[entry] // a ledger entry
+	Event          = ID[event]
+	Delivery       = ID[delivery] // an outbox delivery
+	Endpoint       = ID[endpoint] // a webhook endpoint
+	Meter          = ID[meter]    // what usage is counted by
+	Coupon         = ID[coupon]
+	TaxProfile     = ID[taxProfile]
+	TaxRule        = ID[taxRule]
+	ShippingRule   = ID[shippingRule]
+	Change         = ID[change] // a change of a subscription's terms
+	CreditNote     = ID[creditNote]
+	Item           = ID[item] // an amount that waits for the next invoice
+	RecoveryPolicy = ID[recoveryPolicy]
+	RecoveryCase   = ID[recoveryCase] // an unpaid renewal on its way to be recovered or lost
+	Link           = ID[link]         // a secure link of a customer
 )
 
 // Crockford's alphabet in lower case: no i, l, o, u.
@@ -190,7 +199,8 @@ var names = map[string]string{"acc": "account", "mem": "team member", "key": "AP
 	"sub": "subscription", "inv": "invoice", "lin": "invoice line", "ord": "order", "ent": "ledger entry",
 	"evt": "event", "dlv": "delivery", "end": "webhook endpoint",
 	"mtr": "meter", "cpn": "coupon", "txp": "tax profile", "txr": "tax rule", "shp": "shipping rule", "chg": "change of terms",
-	"crn": "credit note", "itm": "waiting amount"}
+	"crn": "credit note", "itm": "waiting amount",
+	"rpo": "recovery policy", "rec": "recovery case", "lnk": "link"}
 
 // Name is the word for people: Name[id.Customer]() is "customer".
 func Name[I Identifier]() string { return names[Prefix[I]()] }

@@ -12,6 +12,7 @@ package seal
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -46,8 +47,9 @@ type Keys struct {
 }
 
 type key struct {
-	id   string // names the key without telling it: the beginning of its hash
-	aead cipher.AEAD
+	id     string // names the key without telling it: the beginning of its hash
+	aead   cipher.AEAD
+	derive []byte // the key of Derive: one key never serves two ends
 }
 
 // ErrUnseal says that a secret cannot be opened: sealed under a key that is not
@@ -172,7 +174,28 @@ func newKey(raw []byte) (*key, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(append([]byte("perennial secret key id\x00"), raw...))
-	return &key{id: hex.EncodeToString(sum[:6]), aead: aead}, nil
+	derive := hmac.New(sha256.New, raw)
+	derive.Write([]byte("perennial derived secrets"))
+	return &key{id: hex.EncodeToString(sum[:6]), aead: aead, derive: derive.Sum(nil)}, nil
+}
+
+// Derive is a secret of 32 bytes that belongs to an account and a purpose, one for each
+// key, that of the key that seals now first. It need not be kept anywhere: asked for
+// again it is the same, and who has the data alone cannot make it.
+func (k *Keys) Derive(account id.Account, purpose string) [][]byte {
+	list := [][]byte{k.current.derived(account, purpose)}
+	for _, other := range k.all {
+		if other != k.current {
+			list = append(list, other.derived(account, purpose))
+		}
+	}
+	return list
+}
+
+func (k *key) derived(account id.Account, purpose string) []byte {
+	mac := hmac.New(sha256.New, k.derive)
+	mac.Write(bound(k.id, account, purpose))
+	return mac.Sum(nil)
 }
 
 // Seal encrypts a secret for an account and a purpose, a fixed word of whoever

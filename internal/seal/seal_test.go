@@ -153,3 +153,32 @@ func TestFile(t *testing.T) {
 		t.Error("a broken key file was accepted")
 	}
 }
+
+func TestDerivedSecrets(t *testing.T) {
+	t.Parallel()
+	first, second := New(), New()
+	one, err := Parse(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := one.Derive(7, "link 1")
+	if len(list) != 1 || len(list[0]) != 32 {
+		t.Fatalf("%d secrets", len(list))
+	}
+	if again := one.Derive(7, "link 1"); !bytes.Equal(again[0], list[0]) {
+		t.Error("asked for again it differs")
+	}
+	for _, other := range [][][]byte{one.Derive(8, "link 1"), one.Derive(7, "link 2")} {
+		if bytes.Equal(other[0], list[0]) {
+			t.Error("another account or purpose has the same secret")
+		}
+	}
+	both, err := Parse(second + "," + first) // the key was replaced; the old one still opens
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := both.Derive(7, "link 1")
+	if len(now) != 2 || bytes.Equal(now[0], list[0]) || !bytes.Equal(now[1], list[0]) {
+		t.Error("the secrets of a replaced key are lost, or come first")
+	}
+}
