@@ -56,7 +56,7 @@ func (s *Subscription) Cancel(when When, at, now time.Time) error {
 	switch {
 	case s.Invoice == 0 && s.LeaseUntil.IsZero():
 		s.plan()
-	case !s.NextActionAt.IsZero() && s.NextActionAt.After(s.CancelAt):
+	case s.NextActionAt.After(s.CancelAt), s.Extras.Unpaid && s.NextActionAt.IsZero():
 		s.NextActionAt = s.CancelAt
 	}
 	return nil
@@ -68,7 +68,10 @@ func (s *Subscription) UndoCancel() error {
 		return fault.New(fault.Conflict, "the subscription has no scheduled end").WithCode("not_scheduled_to_end")
 	}
 	s.CancelAt, s.Extras.Alone, s.Extras.BillUsage = time.Time{}, false, false
-	if s.Invoice == 0 && s.LeaseUntil.IsZero() {
+	switch {
+	case s.Extras.Unpaid:
+		s.NextActionAt = time.Time{}
+	case s.Invoice == 0 && s.LeaseUntil.IsZero():
 		s.plan()
 	}
 	return nil
@@ -196,7 +199,7 @@ func (s *Subscription) Unpause(collect bool, now time.Time) error {
 	case s.State != Paused:
 		return fault.New(fault.Conflict, "the subscription is not paused").WithCode("subscription_not_paused")
 	case s.Invoice != 0:
-		return fault.New(fault.Conflict, "the fee of the pause is not settled yet").WithCode("invoice_unpaid")
+		return fault.New(fault.Conflict, "the subscription owes an invoice; settle it first").WithCode("invoice_unpaid")
 	}
 	from := now
 	if s.Extras.Pausing != nil {

@@ -17,11 +17,12 @@ var table = db.NewTable("subscription", db.Int("account_id"), db.Int("id"), db.I
 	db.Text("state"), db.Text("currency"), db.Int("unit_amount"), db.Int("quantity"), db.Text("interval_unit"), db.Int("interval_count"), db.Text("zone"),
 	db.Int("anchor_at"), db.Int("period"), db.Int("period_from"), db.Int("period_to"), db.NullInt("trial_to"), db.NullInt("cancel_at"), db.NullInt("ended_at"),
 	db.Text("end_reason"), db.NullInt("invoice_id"), db.Int("failures"), db.NullInt("next_action_at"), db.Int("lease_until"), db.Int("base"), db.Int("anchor_day"),
-	db.NullInt("end_period"), db.NullInt("resume_at"), db.NullInt("tax_profile_id"), db.NullInt("change_id"), db.Text("extras"), db.Int("created_at"), db.Int("version"))
+	db.NullInt("end_period"), db.NullInt("resume_at"), db.NullInt("tax_profile_id"), db.NullInt("change_id"), db.Text("extras"), db.Int("created_at"),
+	db.Int("remind_days"), db.Bool("remind_yearly"), db.NullInt("notice_at"), db.Int("version"))
 
 const columns = `id, customer_id, product_id, price_id, method_id, state, currency, unit_amount, quantity, interval_unit, interval_count, zone,
 	anchor_at, period, period_from, period_to, trial_to, cancel_at, ended_at, end_reason, invoice_id, failures, next_action_at, lease_until,
-	base, anchor_day, end_period, resume_at, tax_profile_id, change_id, extras, created_at, version`
+	base, anchor_day, end_period, resume_at, tax_profile_id, change_id, extras, created_at, remind_days, remind_yearly, notice_at, version`
 
 // Insert writes new subscriptions.
 func Insert(tx *db.Tx, list []Subscription) error {
@@ -60,6 +61,9 @@ func Insert(tx *db.Tx, list []Subscription) error {
 		r.NullInt(int64(s.Change), s.Change != 0)
 		r.Text(s.Extras.text())
 		r.Time(s.CreatedAt)
+		r.Int(int64(s.Reminders.Days))
+		r.Bool(s.Reminders.Yearly)
+		r.Time(s.NoticeAt)
 		r.Int(1)
 		s.Version = 1
 	})
@@ -67,7 +71,7 @@ func Insert(tx *db.Tx, list []Subscription) error {
 
 // What a story may change of a subscription.
 var changing = []string{"method_id", "state", "period", "period_from", "period_to", "cancel_at", "ended_at", "end_reason", "invoice_id", "failures",
-	"next_action_at", "lease_until", "base", "anchor_at", "end_period", "resume_at", "change_id", "extras"}
+	"next_action_at", "lease_until", "base", "anchor_at", "end_period", "resume_at", "change_id", "extras", "remind_days", "remind_yearly", "notice_at"}
 
 // What a change of terms writes besides.
 var switching = append(slices.Clone(changing), "product_id", "price_id", "currency", "unit_amount", "quantity", "interval_unit", "interval_count", "anchor_day", "trial_to")
@@ -97,6 +101,9 @@ func fillChanging(r *db.Row, s *Subscription) {
 	r.Time(s.ResumeAt)
 	r.NullInt(int64(s.Change), s.Change != 0)
 	r.Text(s.Extras.text())
+	r.Int(int64(s.Reminders.Days))
+	r.Bool(s.Reminders.Yearly)
+	r.Time(s.NoticeAt)
 }
 
 // SaveTerms is Save for subscriptions whose terms changed.
@@ -115,15 +122,18 @@ func SaveTerms(tx *db.Tx, list []*Subscription) ([]int, error) {
 	})
 }
 
-// SaveMoved is SaveClaimed for subscriptions of which also the extras changed.
+// SaveMoved is SaveClaimed for subscriptions of which also the extras or the reminders
+// changed.
 func SaveMoved(tx *db.Tx, list []*Subscription) ([]int, error) {
 	return save(tx, moved, list, func(r *db.Row, s *Subscription) {
 		fillClaimed(r, s)
 		r.Text(s.Extras.text())
+		r.Int(int64(s.Reminders.Days))
+		r.Bool(s.Reminders.Yearly)
 	})
 }
 
-var moved = append(slices.Clone(claimed), "extras")
+var moved = append(slices.Clone(claimed), "extras", "remind_days", "remind_yearly")
 
 // SaveClaimed is Save for subscriptions of which nothing changed but the period they
 // are in, the invoice that they owe and their lease. It leaves out the columns that
@@ -142,8 +152,8 @@ func fillClaimed(r *db.Row, s *Subscription) {
 
 var claimed = []string{"period", "period_from", "period_to", "invoice_id", "lease_until"}
 
-// SaveRenewed is Save for active subscriptions that stay active: Settled alone
-// changed them.
+// SaveRenewed is Save for active subscriptions that stay active, and of which nobody is
+// told anything ahead: Settled alone changed them.
 func SaveRenewed(tx *db.Tx, list []*Subscription) ([]int, error) {
 	return save(tx, renewed, list, func(r *db.Row, s *Subscription) {
 		r.NullInt(int64(s.Invoice), s.Invoice != 0)
@@ -151,6 +161,27 @@ func SaveRenewed(tx *db.Tx, list []*Subscription) ([]int, error) {
 		r.Time(s.NextActionAt)
 		r.Time(s.LeaseUntil)
 	})
+}
+
+// ToTell is up to limit subscriptions whose customer is to be told something by now, the
+// longest due first.
+func ToTell(tx *db.Tx, account id.Account, now time.Time, limit int) ([]Subscription, error) {
+	return load(tx, account, "and notice_at is not null and notice_at <= $2 order by notice_at, id limit $3", clock.Micros(now), limit)
+}
+
+// SaveTold is Save for subscriptions whose customers were told something: only when the
+// next notice comes changed.
+func SaveTold(tx *db.Tx, list []*Subscription) ([]int, error) {
+	return save(tx, []string{"notice_at"}, list, func(r *db.Row, s *Subscription) { r.Time(s.NoticeAt) })
+}
+
+// NextNotice is the earliest instant at which a customer is to be told something, zero
+// when none is.
+func NextNotice(tx *db.Tx, account id.Account) (time.Time, error) {
+	var at time.Time
+	err := tx.Each(func(row db.Scan) error { return row(db.ScanTime(&at)) },
+		"select notice_at from subscription where account_id = $1 and notice_at is not null order by notice_at, id limit 1", account)
+	return at, err
 }
 
 var renewed = []string{"invoice_id", "failures", "next_action_at", "lease_until"}
@@ -188,7 +219,8 @@ func load(tx *db.Tx, account id.Account, where string, args ...any) ([]Subscript
 			&unit, &s.Interval.Count, &s.Zone, db.ScanTime(&s.AnchorAt), &s.Period, db.ScanTime(&s.Span.From), db.ScanTime(&s.Span.To),
 			db.ScanTime(&s.TrialTo), db.ScanTime(&s.CancelAt), db.ScanTime(&s.EndedAt), &s.EndReason, db.ScanNull(&s.Invoice), &s.Failures,
 			db.ScanTime(&s.NextActionAt), db.ScanTime(&s.LeaseUntil), &s.Base, &s.AnchorDay, db.ScanNull(&s.EndPeriod), db.ScanTime(&s.ResumeAt),
-			db.ScanNull(&s.TaxProfile), db.ScanNull(&s.Change), &extras, db.ScanTime(&s.CreatedAt), &s.Version)
+			db.ScanNull(&s.TaxProfile), db.ScanNull(&s.Change), &extras, db.ScanTime(&s.CreatedAt), &s.Reminders.Days, &s.Reminders.Yearly,
+			db.ScanTime(&s.NoticeAt), &s.Version)
 		if err != nil {
 			return err
 		}

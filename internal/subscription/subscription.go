@@ -67,22 +67,20 @@ type Subscription struct {
 	EndedAt   time.Time
 	EndReason EndReason
 
+	Reminders  Reminders
 	TaxProfile id.TaxProfile // in force when it was sold; 0 means the account's one rate
 	Change     id.Change     // scheduled or under way; 0 for none
 	Extras     Extras
 
 	Invoice      id.Invoice // unpaid, for Period; 0 when nothing is owed
-	Failures     int        // declined attempts for Invoice
+	Failures     int        // failures for Invoice that counted
 	NextActionAt time.Time  // when something falls due; zero when nothing ever will
+	NoticeAt     time.Time  // when the customer is told next of what is to come; zero for not in this period
 	LeaseUntil   time.Time  // until when somebody acts on it, in the machine's time
 
 	CreatedAt time.Time
 	Version   int64
 }
-
-// RetryDelays is when a declined renewal is tried again, each counted from the
-// attempt before. After the last the subscription ends.
-var RetryDelays = []time.Duration{24 * time.Hour, 3 * 24 * time.Hour, 5 * 24 * time.Hour}
 
 // Terms is what a new subscription is sold as.
 type Terms struct {
@@ -291,7 +289,8 @@ func (s *Subscription) PaymentsLeft() int {
 // End closes the subscription. Whoever ends one takes back what was Scheduled before.
 func (s *Subscription) End(at time.Time, why EndReason) {
 	s.State, s.EndedAt, s.EndReason = Canceled, at, why
-	s.NextActionAt, s.CancelAt, s.ResumeAt, s.LeaseUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	s.NextActionAt, s.CancelAt, s.ResumeAt, s.LeaseUntil, s.NoticeAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	s.Extras.Unpaid = false
 	if s.Scheduled() != 0 { // it does not come any more; one that is being charged is settled by its payment
 		s.Change = 0
 	}
@@ -375,6 +374,7 @@ func (s *Subscription) Advance() {
 
 // plan sets when something falls due next on a subscription that owes nothing.
 func (s *Subscription) plan() {
+	s.NoticeAt = s.firstNotice()
 	s.NextActionAt = time.Time{}
 	soonest := func(at time.Time) {
 		if !at.IsZero() && (s.NextActionAt.IsZero() || at.Before(s.NextActionAt)) {
@@ -400,43 +400,117 @@ func (s *Subscription) plan() {
 	}
 }
 
-// Settled notes that the present period is paid, whoever paid it and when.
-func (s *Subscription) Settled() {
-	s.Invoice, s.Failures, s.LeaseUntil = 0, 0, time.Time{}
+// Settled notes that the present period is paid, whoever paid it and when. One that was
+// kept unpaid, or paused because of it, goes on.
+func (s *Subscription) Settled(at time.Time) {
+	unpaid := s.Extras.Unpaid
+	s.Invoice, s.Failures, s.LeaseUntil, s.Extras.Unpaid = 0, 0, time.Time{}, false
 	switch {
 	case s.State == Canceled:
 		return
-	case s.State == Paused: // the fee of a pause was paid
+	case s.State == Paused && (!unpaid || s.Extras.Pausing != nil): // the fee of a pause was paid
 	case s.Period < 0:
 		s.State = Trialing
 	default:
 		s.State = Active
 	}
+	if unpaid && s.State != Paused {
+		s.leaveOut(at)
+	}
 	s.plan()
 }
 
-// Refused notes that collecting invoice was declined at now. It reports whether that
-// was the last try, and the subscription has ended. Hopeless declines (a lost
-// card) are tried again all the same: only with new details, so the delays give
-// the customer time to bring them.
-func (s *Subscription) Refused(invoice id.Invoice, now time.Time) (ended bool) {
-	s.Invoice, s.LeaseUntil = invoice, time.Time{}
-	if s.State == Canceled {
-		return false
+// leaveOut leaves out the periods that passed before an instant while nobody paid and
+// nobody tried to collect: what was not charged then is not charged at once afterwards.
+// Their numbers are given to later ones, so that no instalment is lost.
+func (s *Subscription) leaveOut(at time.Time) {
+	if s.Period < 0 || len(s.Extras.Dates) > 0 {
+		return
+	}
+	for !s.Span.To.After(at) {
+		s.Base--
+		s.endAt(s.boundary(s.Period + 1))
+	}
+	if s.Extras.Alone && s.EndPeriod > 0 {
+		s.CancelAt = s.boundary(s.EndPeriod)
+	}
+}
+
+// Refused notes that collecting invoice failed, and that the next step of its recovery
+// comes at an instant.
+func (s *Subscription) Refused(invoice id.Invoice, next time.Time) {
+	if s.refused(invoice) {
+		s.Failures++
+		s.pastDue()
+		s.wait(next)
+	}
+}
+
+// RefusedSoon notes that collecting invoice failed in a way that counts as no try: it is
+// tried again at an instant, and everything else stays as it is.
+func (s *Subscription) RefusedSoon(invoice id.Invoice, next time.Time) {
+	if s.refused(invoice) {
+		s.wait(next)
+	}
+}
+
+// RefusedLast notes that the last try of collecting invoice failed at now. Then says what
+// becomes of the subscription.
+func (s *Subscription) RefusedLast(invoice id.Invoice, then AfterLastTry, now time.Time) {
+	if !s.refused(invoice) {
+		return
 	}
 	s.Failures++
-	if s.Failures > len(RetryDelays) {
+	switch {
+	case then == EndUnpaid:
 		s.End(now, PaymentFailed)
-		return true
+		return
+	case then == PauseUnpaid && s.State != Paused:
+		s.State, s.ResumeAt = Paused, time.Time{}
+		s.Extras.Pausing = nil // one that was scheduled has come
+	default:
+		s.pastDue()
 	}
+	s.Extras.Unpaid = true
+	s.wait(time.Time{})
+}
+
+// AfterLastTry is what becomes of a subscription whose invoice could not be collected.
+type AfterLastTry uint8
+
+// What can become of it.
+const (
+	EndUnpaid   AfterLastTry = iota
+	PauseUnpaid              // until the invoice is paid
+	KeepUnpaid               // past due, until the invoice is paid
+)
+
+// refused notes that an invoice is unpaid, and reports whether the subscription goes on.
+func (s *Subscription) refused(invoice id.Invoice) bool {
+	s.Invoice, s.LeaseUntil = invoice, time.Time{}
+	return s.State != Canceled
+}
+
+func (s *Subscription) pastDue() {
 	if s.State != Paused {
 		s.State = PastDue
 	}
-	s.NextActionAt = now.Add(RetryDelays[s.Failures-1])
-	if !s.CancelAt.IsZero() && s.CancelAt.Before(s.NextActionAt) {
-		s.NextActionAt = s.CancelAt // a scheduled end does not wait for the next try
+}
+
+// wait sets what falls due next on a subscription that owes an invoice: an instant, zero
+// for none, or its scheduled end, which does not wait for the next try.
+func (s *Subscription) wait(next time.Time) {
+	s.NextActionAt, s.NoticeAt = next, time.Time{}
+	if !s.CancelAt.IsZero() && (next.IsZero() || s.CancelAt.Before(next)) {
+		s.NextActionAt = s.CancelAt
 	}
-	return false
+}
+
+// TryNow makes the unpaid invoice fall due at now: something new may let it be paid.
+func (s *Subscription) TryNow(now time.Time) {
+	if s.Invoice != 0 && s.State != Canceled {
+		s.wait(now)
+	}
 }
 
 // RefusedByHand notes that a charge which somebody asked for was declined at now. It is
@@ -444,7 +518,7 @@ func (s *Subscription) Refused(invoice id.Invoice, now time.Time) (ended bool) {
 // once, and everything else stays as it was.
 func (s *Subscription) RefusedByHand(now time.Time) {
 	s.LeaseUntil = time.Time{}
-	if s.State != Canceled && s.NextActionAt.IsZero() {
+	if s.State != Canceled && s.NextActionAt.IsZero() && !s.Extras.Unpaid {
 		s.NextActionAt = now
 	}
 }
@@ -452,11 +526,11 @@ func (s *Subscription) RefusedByHand(now time.Time) {
 // Waiting notes that the outcome of collecting invoice is not known: nothing is
 // done until the gateway has been asked, which the payment itself schedules.
 func (s *Subscription) Waiting(invoice id.Invoice) {
-	s.Invoice, s.LeaseUntil, s.NextActionAt = invoice, time.Time{}, time.Time{}
+	s.Invoice, s.LeaseUntil, s.NextActionAt, s.NoticeAt = invoice, time.Time{}, time.Time{}, time.Time{}
 }
 
 // Waived notes that the unpaid invoice was voided: nothing is owed for the period.
-func (s *Subscription) Waived() { s.Settled() }
+func (s *Subscription) Waived(now time.Time) { s.Settled(now) }
 
 // errEnded refuses what only a subscription that runs can do.
 func errEnded() error {
