@@ -63,6 +63,8 @@ type Settings struct {
 	Proration string `json:"proration,omitempty"`
 	// TaxProfile is what new sales are taxed by; 0 means Tax alone.
 	TaxProfile id.TaxProfile `json:"tax_profile,omitempty"`
+	// Recovery is the policy for failed payments; 0 means the standard one.
+	Recovery id.RecoveryPolicy `json:"recovery,omitempty"`
 }
 
 // Printed is what a document shows of its issuer.

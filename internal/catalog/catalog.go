@@ -29,6 +29,7 @@ type Campaign struct {
 	ID        id.Campaign
 	Account   id.Account
 	Name      string
+	Recovery  id.RecoveryPolicy // of its products' failed payments; 0 means the account's
 	State     State
 	CreatedAt time.Time
 	Version   int64

@@ -119,6 +119,8 @@ type Settings struct {
 	// Align gives a new subscription the billing day of an earlier one of the same
 	// customer and interval.
 	Align bool `json:"align,omitempty"`
+	// Recovery is the policy for failed payments; 0 means the campaign's.
+	Recovery id.RecoveryPolicy `json:"recovery,omitempty"`
 }
 
 // TaxKind is the kind of supply.

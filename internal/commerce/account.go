@@ -101,6 +101,8 @@ type UpdateAccount struct {
 	// taxed by; "" and 0 go back to the default.
 	Proration  *string
 	TaxProfile *id.TaxProfile
+	// Recovery is the policy for failed payments; 0 goes back to the standard one.
+	Recovery *id.RecoveryPolicy
 }
 
 // settingsOf refuses settings that name what is not there.
@@ -133,8 +135,14 @@ func (s *Service) UpdateAccount(ctx context.Context, c UpdateAccount) (account.A
 		set(&a.Zone, c.Zone)
 		set(&a.Settings.Proration, c.Proration)
 		set(&a.Settings.TaxProfile, c.TaxProfile)
+		set(&a.Settings.Recovery, c.Recovery)
 		if err := settingsOf(tx, a); err != nil {
 			return a, err
+		}
+		if c.Recovery != nil {
+			if err := policyRefers(tx, a, a.Settings.Recovery, "recovery_policy"); err != nil {
+				return a, err
+			}
 		}
 		set(&a.Seller.LegalName, c.LegalName)
 		set(&a.Seller.Address, c.Address)

@@ -17,6 +17,7 @@ import (
 	"perennial/internal/ledger"
 	"perennial/internal/money"
 	"perennial/internal/payment"
+	"perennial/internal/recovery"
 	"perennial/internal/subscription"
 	"perennial/internal/usage"
 )
@@ -66,6 +67,9 @@ func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscripti
 		}
 		if sub.State == subscription.Canceled && sub.Invoice != 0 {
 			if err := askAnyway(tx, a, sub.Invoice, now); err != nil {
+				return sub, err
+			}
+			if err := closeCase(tx, a.ID, sub.Invoice, recovery.Canceled, now); err != nil {
 				return sub, err
 			}
 		}
@@ -269,7 +273,10 @@ func (s *Service) VoidInvoice(ctx context.Context, c VoidInvoice) (invoice.Invoi
 		}
 		if sub != nil {
 			if sub.Invoice == v.ID {
-				sub.Waived()
+				sub.Waived(now)
+				if err := closeCase(tx, a.ID, v.ID, recovery.Waived, now); err != nil {
+					return v, err
+				}
 			}
 			waiting, err := invoice.Unbill(tx, a.ID, v.ID)
 			if err != nil {

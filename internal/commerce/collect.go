@@ -99,6 +99,9 @@ func (s *Service) openCollection(tx *db.Tx, a account.Account, c Collect) (*coll
 		return nil, fault.BadField("payment_method", "must be a usable payment method of this customer")
 	}
 	now := a.Now(machine)
+	if err := forbidden(tx, a, method, payment.Payment{Amount: v.Due()}, tries, sub, now); err != nil {
+		return nil, err
+	}
 	list := []payment.Payment{{ID: id.New[id.Payment](), Account: a.ID, Invoice: v.ID, Customer: v.Customer, Method: method.ID, Gateway: method.Gateway,
 		Attempt: len(tries) + 1, ByHand: true, State: payment.Pending, Amount: v.Due(), AskAt: payment.NextAsk(now, now), CreatedAt: now}}
 	if err := payment.Insert(tx, list); err != nil {

@@ -14,6 +14,7 @@ import (
 	"perennial/internal/ledger"
 	"perennial/internal/money"
 	"perennial/internal/payment"
+	"perennial/internal/recovery"
 	"perennial/internal/subscription"
 )
 
@@ -226,7 +227,8 @@ func (w *settlement) reduced(tx *db.Tx, v invoice.Invoice, s *subscription.Subsc
 	w.events = append(w.events, event.New(w.account.ID, now, by, event.InvoicePaid, int64(v.ID), v.Customer,
 		event.Data(map[string]any{"amount": v.Total.Minor, "currency": v.Total.Currency, "number": v.Label(), "credited": v.Credited})))
 	if s != nil && s.Invoice == v.ID {
-		s.Settled()
+		s.Settled(now)
+		return closeCase(tx, w.account.ID, v.ID, recovery.Waived, now)
 	}
 	return nil
 }
@@ -255,7 +257,10 @@ func (s *Service) GiveUpInvoice(ctx context.Context, c GiveUpInvoice) (invoice.I
 		w := &settlement{account: a, invoices: []*invoice.Invoice{&v}, entries: ledger.GivenUp(a.ID, v.ID, now, v.Due(), false)}
 		if sub != nil {
 			if sub.Invoice == v.ID {
-				sub.Waived()
+				sub.Waived(now)
+				if err := closeCase(tx, a.ID, v.ID, recovery.Waived, now); err != nil {
+					return v, err
+				}
 			}
 			w.subs = append(w.subs, sub)
 		}

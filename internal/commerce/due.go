@@ -55,6 +55,9 @@ func (s *Service) RunAccount(ctx context.Context, acc id.Account) (Run, error) {
 	if err != nil {
 		return done, err
 	}
+	if _, err := s.tellDue(ctx, acc, now, false); err != nil {
+		return done, err
+	}
 	run, err := s.RunDue(ctx, acc, now)
 	done.add(run)
 	return done, err
@@ -95,15 +98,18 @@ func nextDue(tx *db.Tx, acc id.Account) (time.Time, error) {
 	return sooner(at, other), err
 }
 
-// nextOther is nextDue of all but subscriptions: of what the gateways must be asked for,
-// and of refills.
+// nextOther is nextDue of all but subscriptions: of what the gateways must be asked for, of
+// refills, and of what customers are to be told.
 func nextOther(tx *db.Tx, acc id.Account) (time.Time, error) {
-	ask, err := payment.NextAskDue(tx, acc)
-	if err != nil {
-		return ask, err
+	var first time.Time
+	for _, next := range []func(*db.Tx, id.Account) (time.Time, error){payment.NextAskDue, usage.NextTopUp, subscription.NextNotice, payment.NextNotice} {
+		at, err := next(tx, acc)
+		if err != nil {
+			return first, err
+		}
+		first = sooner(first, at)
 	}
-	fill, err := usage.NextTopUp(tx, acc)
-	return sooner(ask, fill), err
+	return first, nil
 }
 
 // sooner is the earlier of two instants of which zero means never.

@@ -230,8 +230,9 @@ func (w *importing) row(tx *db.Tx, i int, r ImportRow, taken map[string]id.Custo
 	var method id.Method
 	if m, ok := w.saved[i]; ok {
 		method = id.New[id.Method]()
-		w.newMethods = append(w.newMethods, payment.Method{ID: method, Account: w.a.ID, Customer: buyer, Gateway: m.gateway, Instrument: m.Instrument,
-			State: payment.Usable, CreatedAt: w.now})
+		brought := payment.Method{ID: method, Account: w.a.ID, Customer: buyer, Gateway: m.gateway, Instrument: m.Instrument, State: payment.Usable, CreatedAt: w.now}
+		brought.NoticeAt = brought.NextExpiry(w.now, w.a.Location()).At
+		w.newMethods = append(w.newMethods, brought)
 	}
 	terms := subscription.Terms{Product: price.Product, Price: price.ID, UnitAmount: r.Unit, Quantity: r.Quantity, Interval: r.Interval, Zone: w.a.Zone}
 	sub := subscription.Bring(id.New[id.Subscription](), w.a.ID, buyer, method, terms, r.Started, w.now)

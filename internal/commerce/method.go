@@ -10,6 +10,7 @@ import (
 	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/payment"
+	"perennial/internal/recovery"
 	"perennial/internal/subscription"
 )
 
@@ -24,7 +25,9 @@ type ChangeMethod struct {
 // its next renewal or retry on. It must be a usable one of the same customer; a
 // subscription that has ended is refused.
 func (s *Service) ChangeMethod(ctx context.Context, c ChangeMethod) (subscription.Subscription, error) {
-	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (subscription.Subscription, error) {
+	var owed []id.Invoice
+	changed, err := update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (subscription.Subscription, error) {
+		owed = nil
 		sub, err := subscription.Load(tx, a.ID, c.Subscription)
 		if err != nil {
 			return sub, err
@@ -43,7 +46,14 @@ func (s *Service) ChangeMethod(ctx context.Context, c ChangeMethod) (subscriptio
 		if err := subscription.SaveOne(tx, &sub); err != nil {
 			return sub, err
 		}
+		if owed, err = tryAnew(tx, a, sub.Customer, sub.ID, recovery.ByNewMethod, now); err != nil {
+			return sub, err
+		}
 		return sub, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.SubscriptionUpdated, int64(sub.ID), sub.Customer,
 			event.Data(map[string]any{"payment_method": m.ID})))
 	})
+	if err != nil {
+		return changed, err
+	}
+	return changed, s.given(ctx, c.Call, owed)
 }

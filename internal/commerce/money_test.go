@@ -16,6 +16,7 @@ import (
 	"perennial/internal/ledger"
 	"perennial/internal/money"
 	"perennial/internal/payment"
+	"perennial/internal/recovery"
 	"perennial/internal/subscription"
 )
 
@@ -218,7 +219,7 @@ func lastTry(w *world) (subscription.Subscription, id.Invoice) {
 	sub := w.subscribed(w.price(monthly), "tok_declineAfter_1")
 	w.advance(feb28.AddDate(0, 0, 5)) // declined on days 0, 1 and 4
 	s := w.sub(sub)
-	same(w, "failures", s.Failures, len(subscription.RetryDelays))
+	same(w, "failures", s.Failures, len(recovery.Standard().Steps))
 	same(w, "last try", s.NextActionAt, feb28.AddDate(0, 0, 9))
 	return s, s.Invoice
 }

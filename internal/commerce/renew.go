@@ -20,6 +20,7 @@ import (
 	"perennial/internal/ledger"
 	"perennial/internal/money"
 	"perennial/internal/payment"
+	"perennial/internal/recovery"
 	"perennial/internal/subscription"
 )
 
@@ -224,7 +225,7 @@ func (r *renewal) count(batch []*collection) {
 			r.run.Unknown++
 		default:
 			r.run.Declined++
-			if c.sub != nil && !c.payment.ByHand && c.sub.Failures >= len(subscription.RetryDelays) { // it was the last try
+			if c.lost {
 				r.run.Ended++
 			}
 		}
@@ -258,7 +259,11 @@ type claiming struct {
 	attempted []*collection // whose payments are new, in the order of payments
 	entries   []ledger.Entry
 	events    []event.Event
-	undone    []subscription.Undone // scheduled changes of subscriptions that end
+	undone    []subscription.Undone    // scheduled changes of subscriptions that end
+	closing   []int64                  // invoices of subscriptions that end
+	rules     rules                    // of recovery
+	reminded  map[id.Subscription]bool // whose reminders changed
+	recent    declines
 	ended     int
 }
 
@@ -358,6 +363,9 @@ func (w *claiming) load(tx *db.Tx, subs []subscription.Subscription) error {
 	if w.methods, err = payment.MethodsByID(tx, acc, methods); err != nil {
 		return err
 	}
+	if w.rules, err = loadRules(tx, w.account, w.products); err != nil {
+		return err
+	}
 	if err := w.loadSpecial(tx, subs, customers); err != nil {
 		return err
 	}
@@ -368,6 +376,9 @@ func (w *claiming) load(tx *db.Tx, subs []subscription.Subscription) error {
 		return err
 	}
 	if w.attempts, err = payment.OfInvoices(tx, acc, invoices); err != nil {
+		return err
+	}
+	if w.recent, err = loadDeclines(tx, acc, methods, w.upTo); err != nil {
 		return err
 	}
 	return w.loadPending(tx, seen)
@@ -425,11 +436,12 @@ func (w *claiming) decide(sub *subscription.Subscription) error {
 		c := w.collect(sub, w.unpaid[sub.Invoice], now)
 		c.payment, c.method = *pending, w.methods[pending.Method]
 	case subscription.Retry:
-		w.attempt(w.collect(sub, w.unpaid[sub.Invoice], now), len(tries)+1)
+		w.retry(w.collect(sub, w.unpaid[sub.Invoice], now), tries)
 	case subscription.Wait:
 		sub.Replan()
 		w.changed = append(w.changed, sub)
 	case subscription.Bill:
+		w.remind(sub)
 		sub.Advance()
 		return w.bill(sub, false, fell, now)
 	case subscription.Complete:
@@ -483,6 +495,26 @@ func (w *claiming) send(sub *subscription.Subscription, v invoice.Invoice, now t
 	return c
 }
 
+// retry charges an unpaid invoice again, or lets the step pass when the schedule may not.
+func (w *claiming) retry(c *collection, tries []payment.Payment) {
+	last := lastDecline(tries, c.method)
+	caps := recovery.Caps{Most: w.rules.of(c.sub.Product).MaxDeclines, Declines: w.recent.of(c.method, payment.Payment{Amount: c.invoice.Due()})}
+	if last.ID != 0 && recovery.Blocked(recovery.Class(last.Class), "", caps, c.at) != "" {
+		c.passed, c.result = true, payment.Result{Outcome: payment.Declined, Code: last.DeclineCode}
+		return
+	}
+	w.attempt(c, len(tries)+1)
+}
+
+// closeCases closes the cases of subscriptions that ended for another reason than that
+// nobody paid.
+func (w *claiming) closeCases(tx *db.Tx, acc id.Account) error {
+	if len(w.closing) == 0 {
+		return nil
+	}
+	return closeCases(tx, acc, w.closing, recovery.Canceled, w.upTo)
+}
+
 // attempt writes a pending payment for the collection; without a usable method it
 // is declined unasked.
 func (w *claiming) attempt(c *collection, number int) {
@@ -531,9 +563,29 @@ func (w *claiming) bill(sub *subscription.Subscription, chained bool, fell, now 
 	if chained {
 		w.switched = append(w.switched, sub)
 	} else {
-		w.leased = append(w.leased, sub)
+		w.lease(sub)
 	}
 	return nil
+}
+
+// lease saves a subscription on its way to the gateway, with as few columns as will do.
+func (w *claiming) lease(sub *subscription.Subscription) {
+	if w.reminded[sub.ID] {
+		w.moved = append(w.moved, sub)
+	} else {
+		w.leased = append(w.leased, sub)
+	}
+}
+
+// remind gives a subscription that enters a period the reminders of its present policy.
+func (w *claiming) remind(sub *subscription.Subscription) {
+	if now := reminders(w.rules.of(sub.Product)); sub.Reminders != now {
+		sub.Reminders = now
+		if w.reminded == nil {
+			w.reminded = map[id.Subscription]bool{}
+		}
+		w.reminded[sub.ID] = true
+	}
 }
 
 // nothing notes that the period that a subscription entered costs nothing.
@@ -542,7 +594,7 @@ func (w *claiming) nothing(sub *subscription.Subscription, chained bool, now tim
 	if sub.State == subscription.Trialing && !sub.InTrial() {
 		kind = event.SubscriptionStarted
 	}
-	sub.Settled()
+	sub.Settled(now)
 	w.events = append(w.events, event.New(w.account.ID, now, event.Clock, kind, int64(sub.ID), sub.Customer,
 		event.Data(map[string]any{"period": sub.Period, "from": sub.Span.From, "to": sub.Span.To})))
 	if chained {
@@ -594,6 +646,7 @@ func (w *claiming) write(tx *db.Tx) error {
 		func() error { return ledger.Post(tx, w.entries) },
 		func() error { return w.special.write(tx, acc) },
 		func() error { return subscription.Undo(tx, acc, w.undone...) },
+		func() error { return w.closeCases(tx, acc) },
 	} {
 		if err := insert(); err != nil {
 			return err

@@ -22,6 +22,7 @@ import (
 	"perennial/internal/id"
 	"perennial/internal/idempotency"
 	"perennial/internal/payment"
+	"perennial/internal/seal"
 	"perennial/internal/tax"
 )
 
@@ -36,13 +37,18 @@ type Service struct {
 	keys     keyring
 	usage    gatherings
 	register tax.Checker // of tax numbers; see UseRegister
+	seals    *seal.Keys  // that links are made with; see UseKeys
 }
 
 // New makes the stories. Gateways are known by the name under which payment
 // methods are kept; faults may be nil.
 func New(d *db.DB, c clock.Clock, gateways map[string]payment.Gateway, faults *db.Faults, log *slog.Logger) *Service {
-	return &Service{db: d, clock: c, gateways: gateways, faults: faults, log: log}
+	return &Service{db: d, clock: c, gateways: gateways, faults: faults, log: log, seals: seal.Fresh()}
 }
+
+// UseKeys makes the service use the keys of the installation. Without them it has keys of
+// its own, which nobody can use after it.
+func (s *Service) UseKeys(keys *seal.Keys) { s.seals = keys }
 
 // SandboxGateway is the name of the gateway that every sandbox account has.
 const SandboxGateway = "sandbox"

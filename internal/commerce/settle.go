@@ -19,6 +19,7 @@ import (
 	"perennial/internal/money"
 	"perennial/internal/order"
 	"perennial/internal/payment"
+	"perennial/internal/recovery"
 	"perennial/internal/subscription"
 )
 
@@ -34,6 +35,9 @@ type collection struct {
 	result  payment.Result
 	at      time.Time // when it happens, on the account's clock
 	actor   event.Actor
+
+	passed bool // the step of the recovery passed without a charge, which could not help
+	lost   bool // settled: the subscription ended because it was the last try
 
 	nothingDue bool // the customer's credit paid for all of it
 	unasked    bool // there is no method to charge; the invoice stays open
@@ -52,19 +56,21 @@ type settlement struct {
 	events   []event.Event
 	started  []subscription.Subscription
 	undone   []subscription.Undone // scheduled changes of subscriptions that end
+	recovering
 }
 
 // settle writes the outcome of collections of one account in a transaction of its
 // own. What somebody else settled meanwhile is left alone.
 func (s *Service) settle(ctx context.Context, acc id.Account, list []*collection) error {
 	tries := 0
-	return s.db.Background(ctx, func(tx *db.Tx) error {
+	var work []*collection
+	err := s.db.Background(ctx, func(tx *db.Tx) error {
 		tries++
 		a, err := account.Load(tx, acc)
 		if err != nil {
 			return err
 		}
-		work := make([]*collection, len(list))
+		work = make([]*collection, len(list))
 		for i, c := range list {
 			fresh := *c // the closure may run again: what it changes is its own copy
 			if c.sub != nil {
@@ -84,6 +90,13 @@ func (s *Service) settle(ctx context.Context, acc id.Account, list []*collection
 		}
 		return s.settleIn(tx, a, work)
 	})
+	if err != nil {
+		return err
+	}
+	for i, c := range work {
+		list[i].lost = c.lost
+	}
+	return nil
 }
 
 // reload reads everything again that a collection holds, after a conflict.
@@ -116,6 +129,9 @@ func (s *Service) settleIn(tx *db.Tx, a account.Account, list []*collection) err
 		return err
 	}
 	w := &settlement{account: a}
+	if w.recovering, err = s.loadRecovering(tx, a, list); err != nil {
+		return err
+	}
 	for _, c := range list {
 		switch {
 		case c.payment.ID != 0 && c.payment.State == payment.Pending:
@@ -229,8 +245,9 @@ func (w *settlement) paid(tx *db.Tx, c *collection) error {
 // paid.
 func (w *settlement) renew(c *collection) {
 	before := *c.sub
-	c.sub.Settled()
-	if before.State == subscription.Active {
+	c.sub.Settled(c.at)
+	w.recovered(c)
+	if before.State == subscription.Active && before.NoticeAt.IsZero() && c.sub.NoticeAt.IsZero() {
 		w.renewed = append(w.renewed, c.sub)
 	} else {
 		w.subs = append(w.subs, c.sub)
@@ -262,6 +279,9 @@ func (w *settlement) complete(tx *db.Tx, c *collection) error {
 			return err
 		}
 		sub := subscription.Start(o.Subscription, w.account.ID, o.Customer, o.Method, t, o.CreatedAt)
+		if err := w.reminders(tx, &sub); err != nil {
+			return err
+		}
 		w.started = append(w.started, sub)
 		if err := w.endOthers(tx, c, &sub); err != nil {
 			return err
@@ -291,6 +311,9 @@ func (w *settlement) endOthers(tx *db.Tx, c *collection, started *subscription.S
 		}
 		scheduled := old.Scheduled()
 		old.End(c.at, subscription.Replaced)
+		if err := closeCase(tx, w.account.ID, old.Invoice, recovery.Canceled, c.at); err != nil {
+			return err
+		}
 		w.undo(c, old, scheduled)
 		if old.Invoice != 0 {
 			if err := askAnyway(tx, w.account, old.Invoice, c.at); err != nil {
@@ -334,23 +357,8 @@ func (w *settlement) declined(tx *db.Tx, c *collection) error {
 	case c.sub != nil && c.sub.Invoice != c.invoice.ID: // an invoice beside the periods: it stays open
 		c.sub.LeaseUntil = time.Time{}
 		w.subs = append(w.subs, c.sub)
-	case c.sub != nil && c.payment.ByHand:
-		c.sub.RefusedByHand(c.at)
-		w.subs = append(w.subs, c.sub)
 	case c.sub != nil:
-		first, scheduled := c.sub.Failures == 0, c.sub.Scheduled()
-		ended := c.sub.Refused(c.invoice.ID, c.at)
-		w.subs = append(w.subs, c.sub)
-		if first {
-			w.add(c, event.InvoiceIssued, int64(c.invoice.ID), event.Data(map[string]any{"number": c.invoice.Label(), "amount": c.invoice.Total.Minor, "currency": c.invoice.Total.Currency}))
-		}
-		switch {
-		case ended:
-			w.add(c, event.SubscriptionCanceled, int64(c.sub.ID), event.Data(map[string]any{"reason": c.sub.EndReason}))
-			w.undo(c, c.sub, scheduled)
-		case first && c.sub.State == subscription.PastDue: // it may have been canceled meanwhile
-			w.add(c, event.SubscriptionPastDue, int64(c.sub.ID), event.Data(map[string]any{"invoice": c.invoice.ID, "code": code, "next_try": c.sub.NextActionAt}))
-		}
+		return w.failed(c, code)
 	}
 	return nil
 }
@@ -377,6 +385,7 @@ func (w *settlement) unknown(c *collection) {
 		c.sub.Waiting(c.invoice.ID)
 		w.subs = append(w.subs, c.sub)
 	}
+	w.asked(c)
 	w.add(c, event.PaymentUnknown, int64(c.payment.ID), event.Data(map[string]any{"amount": c.payment.Amount.Minor, "currency": c.payment.Amount.Currency, "ask_at": c.payment.AskAt}))
 }
 
@@ -409,6 +418,9 @@ func (w *settlement) write(tx *db.Tx, list []*collection) error {
 		return err
 	}
 	if err := subscription.Undo(tx, w.account.ID, w.undone...); err != nil {
+		return err
+	}
+	if err := w.recovering.write(tx, w.account.ID); err != nil {
 		return err
 	}
 	if len(w.credits) > 0 {

@@ -242,7 +242,7 @@ func (w *claiming) billSpecial(sub *subscription.Subscription, price catalog.Pri
 	case moved:
 		w.moved = append(w.moved, sub)
 	default:
-		w.leased = append(w.leased, sub)
+		w.lease(sub)
 	}
 	return nil
 }
@@ -358,6 +358,9 @@ func (w *claiming) endBilled(sub *subscription.Subscription, at time.Time, why s
 // end closes a subscription.
 func (w *claiming) end(sub *subscription.Subscription, at time.Time, why subscription.EndReason, now time.Time) {
 	scheduled := sub.Scheduled()
+	if sub.Invoice != 0 {
+		w.closing = append(w.closing, int64(sub.Invoice))
+	}
 	sub.End(at, why)
 	w.changed = append(w.changed, sub)
 	w.ended++

@@ -17,6 +17,7 @@ import (
 	"perennial/internal/money"
 	"perennial/internal/payment"
 	"perennial/internal/period"
+	"perennial/internal/recovery"
 	"perennial/internal/subscription"
 	"perennial/internal/tax"
 )
@@ -50,6 +51,7 @@ type UpdateCampaign struct {
 	Campaign id.Campaign
 	Name     *string
 	State    *catalog.State
+	Recovery *id.RecoveryPolicy // 0 goes back to the account's
 }
 
 // UpdateCampaign changes a campaign.
@@ -61,7 +63,11 @@ func (s *Service) UpdateCampaign(ctx context.Context, c UpdateCampaign) (catalog
 		}
 		set(&m.Name, c.Name)
 		set(&m.State, c.State)
+		set(&m.Recovery, c.Recovery)
 		if err := m.Check(); err != nil {
+			return m, err
+		}
+		if err := policyRefers(tx, a, m.Recovery, "recovery_policy"); err != nil {
 			return m, err
 		}
 		if err := catalog.SaveCampaign(tx, m); err != nil {
@@ -184,7 +190,7 @@ func settingsRefer(tx *db.Tx, a account.Account, s catalog.Settings) error {
 			return refersTo(err, "ends")
 		}
 	}
-	return nil
+	return policyRefers(tx, a, s.Recovery, "recovery_policy")
 }
 
 // CreatePrice makes a price of a product.
@@ -410,7 +416,9 @@ func (s *Service) AttachMethod(ctx context.Context, c AttachMethod) (payment.Met
 	if err != nil {
 		return payment.Method{}, err
 	}
-	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (payment.Method, error) {
+	var owed []id.Invoice
+	made, err := update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (payment.Method, error) {
+		owed = nil
 		if _, err := customer.Load(tx, a.ID, c.Customer); err != nil {
 			return payment.Method{}, err
 		}
@@ -421,8 +429,16 @@ func (s *Service) AttachMethod(ctx context.Context, c AttachMethod) (payment.Met
 		if err != nil || !c.ForSubscriptions {
 			return m, err
 		}
-		return m, subscription.SwitchMethod(tx, a.ID, c.Customer, m.ID)
+		if err := subscription.SwitchMethod(tx, a.ID, c.Customer, m.ID); err != nil {
+			return m, err
+		}
+		owed, err = tryAnew(tx, a, c.Customer, 0, recovery.ByNewMethod, now)
+		return m, err
 	})
+	if err != nil {
+		return made, err
+	}
+	return made, s.given(ctx, c.Call, owed)
 }
 
 // instrument is a payment method as a gateway saved it, not yet kept.
@@ -494,6 +510,7 @@ func (s *Service) save(ctx context.Context, acc id.Account, token string) (instr
 func attach(tx *db.Tx, a account.Account, now time.Time, by event.Actor, owner id.Customer, saved instrument) (payment.Method, error) {
 	m := payment.Method{ID: id.New[id.Method](), Account: a.ID, Customer: owner, Gateway: saved.gateway, Instrument: saved.Instrument,
 		State: payment.Usable, CreatedAt: now, Version: 1}
+	m.NoticeAt = m.NextExpiry(now, a.Location()).At
 	if err := payment.InsertMethods(tx, []payment.Method{m}); err != nil {
 		return m, err
 	}

@@ -118,8 +118,8 @@ func (s *Service) workOff(ctx context.Context, acc id.Account, upTo time.Time) (
 	}
 }
 
-// workOther asks for the outcomes, and sells the refills, that fall due at an instant. It
-// reports whether there were any.
+// workOther asks for the outcomes, sells the refills and gives the notices that fall due at
+// an instant. It reports whether there were any.
 func (s *Service) workOther(ctx context.Context, acc id.Account, at time.Time, done *Run) (bool, error) {
 	asked, err := s.askDue(ctx, acc, at)
 	if err != nil {
@@ -127,7 +127,11 @@ func (s *Service) workOther(ctx context.Context, acc id.Account, at time.Time, d
 	}
 	filled, err := s.topUps(ctx, acc, at)
 	done.add(filled)
-	return asked > 0 || filled != Run{}, err
+	if err != nil {
+		return false, err
+	}
+	told, err := s.tellDue(ctx, acc, at, true)
+	return asked > 0 || filled != Run{} || told > 0, err
 }
 
 // batchUpTo claims one batch of what falls due up to an instant, charges it and settles

@@ -18,6 +18,14 @@ func Time(t time.Time) any {
 	return t.UnixMicro()
 }
 
+// Null is the bind of an id: NULL for 0.
+func Null[T ~int64](v T) any {
+	if v == 0 {
+		return nil
+	}
+	return int64(v)
+}
+
 // ScanTime scans an instant into t; NULL gives the zero time.
 func ScanTime(t *time.Time) sql.Scanner { return scanTime{t} }
 

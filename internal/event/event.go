@@ -9,6 +9,7 @@ package event
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,6 +137,16 @@ const (
 	AddressSuppressed   Kind = "account.address_suppressed"
 	AddressReleased     Kind = "account.address_released"
 	MailBounced         Kind = "mail.bounced"
+	YearlyReminder      Kind = "subscription.yearly_reminder"
+
+	// Recovery of failed payments.
+	PaymentFailing        Kind = "subscription.payment_failed" // the customer is to be told, at every step that says so
+	SubscriptionUnpaid    Kind = "subscription.unpaid"         // the last try failed; it waits until somebody pays
+	RecoveryPolicyCreated Kind = "recovery_policy.created"
+	RecoveryPolicyUpdated Kind = "recovery_policy.updated"
+	LinkCreated           Kind = "link.created"   // by hand
+	LinkRequested         Kind = "link.requested" // by the customer, who is to be mailed a new one
+	LinkUsed              Kind = "link.used"
 )
 
 // Event is one thing that happened.
@@ -149,6 +160,7 @@ type Event struct {
 	Customer id.Customer // whose story it belongs to; 0 when nobody's
 	Actor    Actor
 	Data     string // a JSON object with the facts of that kind
+	Inward   bool   // kept, but told to nobody outside; not stored
 }
 
 // SubjectID is the public spelling of the event's subject.
@@ -193,6 +205,10 @@ func (e Event) SubjectID() string {
 		return id.Meter(e.Subject).String()
 	case "mail":
 		return id.Delivery(e.Subject).String()
+	case "recovery_policy":
+		return id.RecoveryPolicy(e.Subject).String()
+	case "link":
+		return id.Link(e.Subject).String()
 	case "tax_profile":
 		return id.TaxProfile(e.Subject).String()
 	}
@@ -242,6 +258,9 @@ func Append(tx *db.Tx, account id.Account, events ...Event) error {
 	})
 	if err != nil {
 		return err
+	}
+	if slices.ContainsFunc(events, func(e Event) bool { return e.Inward }) {
+		events = slices.DeleteFunc(slices.Clone(events), func(e Event) bool { return e.Inward })
 	}
 	return outbox.Owe(tx, account, len(events), func(i int) (id.Event, string, time.Time) {
 		return events[i].ID, string(events[i].Kind), events[i].At

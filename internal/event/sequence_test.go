@@ -66,7 +66,9 @@ func TestSequence(t *testing.T) {
 		d := open()
 		acc, other := newAccount(t, d), newAccount(t, d)
 		one, two := int64(id.New[id.Invoice]()), int64(id.New[id.Subscription]())
-		say := func(kind event.Kind, of int64) event.Event { return event.New(acc, start, event.Clock, kind, of, 0, "{}") }
+		say := func(kind event.Kind, of int64) event.Event {
+			return event.New(acc, start, event.Clock, kind, of, 0, "{}")
+		}
 		first := []event.Event{say("invoice.a", one), say("subscription.b", two), say("invoice.c", one)}
 		second := []event.Event{say("invoice.d", one)}
 		third := []event.Event{say("subscription.e", two), say("invoice.f", one)}

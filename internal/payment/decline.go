@@ -7,6 +7,7 @@ type Class string
 const (
 	None         Class = ""             // no decline
 	Later        Class = "later"        // may go through another day
+	Technical    Class = "technical"    // failed on the way: may go through in minutes
 	NewDetails   Class = "new_details"  // not without new card details
 	Authenticate Class = "authenticate" // not without the customer confirming with their bank
 	Never        Class = "never"        // the networks forbid to try again
@@ -49,12 +50,12 @@ var Codes = map[string]Code{
 	"testmode_decline":                {Later, "A test card was used for a real payment."},
 
 	// Something failed on the way.
-	"processing_error":                {Later, "The bank could not process the payment just then."},
-	"reenter_transaction":             {Later, "The bank could not process the payment just then."},
-	"issuer_not_available":            {Later, "The bank could not be reached."},
-	"payment_method_provider_timeout": {Later, "The provider of the payment method could not be reached."},
-	"could_not_process":               {Later, "The bank could not process the payment just then."},
-	"generic_could_not_process":       {Later, "The bank could not process the payment just then."},
+	"processing_error":                {Technical, "The bank could not process the payment just then."},
+	"reenter_transaction":             {Technical, "The bank could not process the payment just then."},
+	"issuer_not_available":            {Technical, "The bank could not be reached."},
+	"payment_method_provider_timeout": {Technical, "The provider of the payment method could not be reached."},
+	"could_not_process":               {Technical, "The bank could not process the payment just then."},
+	"generic_could_not_process":       {Technical, "The bank could not process the payment just then."},
 
 	// The details are wrong or no longer right.
 	"expired_card":                      {NewDetails, "The card has expired."},

@@ -25,8 +25,38 @@ type Method struct {
 	Gateway  string
 	Instrument
 	State     MethodState
+	NoticeAt  time.Time // when the customer is told next that it expires; zero for never
 	CreatedAt time.Time
 	Version   int64
+}
+
+// expiryNotices is how many days before the end of its last month the customer is told
+// that a method expires.
+var expiryNotices = []int{30, 15, 7}
+
+// Expiry is one time at which the customer is told that a method expires.
+type Expiry struct {
+	At       time.Time
+	Days     int       // before the end of its last month
+	End      time.Time // of that month, on the merchant's calendar
+	Occasion int64     // of all for the method, which one
+}
+
+// NextExpiry is the next time after an instant at which the customer is told that the
+// method expires; its zero value when none is left. The month is that of the zone.
+func (m Method) NextExpiry(after time.Time, zone *time.Location) Expiry {
+	year, month := int(m.Expires/100), time.Month(m.Expires%100)
+	if m.State != Usable || year < 1970 || year > 2199 || month < time.January || month > time.December {
+		return Expiry{}
+	}
+	for _, days := range expiryNotices {
+		e := Expiry{Days: days, End: time.Date(year, month+1, 1, 0, 0, 0, 0, zone).UTC(), Occasion: m.Expires*100 + int64(days),
+			At: time.Date(year, month+1, 1-days, 0, 0, 0, 0, zone).UTC()}
+		if e.At.After(after) {
+			return e
+		}
+	}
+	return Expiry{}
 }
 
 // Label is what a person recognises the method by.

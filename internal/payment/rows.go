@@ -11,9 +11,9 @@ import (
 )
 
 var methodTable = db.NewTable("payment_method", db.Int("account_id"), db.Int("id"), db.Int("customer_id"), db.Text("gateway"), db.Text("token"),
-	db.Text("kind"), db.Text("brand"), db.Text("last_four"), db.Int("expires"), db.Text("state"), db.Int("created_at"), db.Int("version"))
+	db.Text("kind"), db.Text("brand"), db.Text("last_four"), db.Int("expires"), db.Text("state"), db.NullInt("notice_at"), db.Int("created_at"), db.Int("version"))
 
-const methodColumns = "id, customer_id, gateway, token, kind, brand, last_four, expires, state, created_at, version"
+const methodColumns = "id, customer_id, gateway, token, kind, brand, last_four, expires, state, notice_at, created_at, version"
 
 // InsertMethods writes new payment methods.
 func InsertMethods(tx *db.Tx, list []Method) error {
@@ -29,6 +29,7 @@ func InsertMethods(tx *db.Tx, list []Method) error {
 		r.Text(m.LastFour)
 		r.Int(m.Expires)
 		r.Text(string(m.State))
+		r.Time(m.NoticeAt)
 		r.Time(m.CreatedAt)
 		r.Int(1)
 	})
@@ -36,7 +37,7 @@ func InsertMethods(tx *db.Tx, list []Method) error {
 
 // DetachMethod makes a method unusable over the version that was loaded.
 func DetachMethod(tx *db.Tx, m Method) error {
-	n, err := tx.Exec("update payment_method set state = 'detached', version = version + 1 where account_id = $1 and id = $2 and version = $3",
+	n, err := tx.Exec("update payment_method set state = 'detached', notice_at = null, version = version + 1 where account_id = $1 and id = $2 and version = $3",
 		m.Account, m.ID, m.Version)
 	if err == nil && n == 0 {
 		return db.VersionConflict()
@@ -48,7 +49,7 @@ func methods(tx *db.Tx, account id.Account, where string, args ...any) ([]Method
 	var list []Method
 	err := tx.Each(func(row db.Scan) error {
 		m := Method{Account: account}
-		err := row(&m.ID, &m.Customer, &m.Gateway, &m.Token, &m.Kind, &m.Brand, &m.LastFour, &m.Expires, &m.State, db.ScanTime(&m.CreatedAt), &m.Version)
+		err := row(&m.ID, &m.Customer, &m.Gateway, &m.Token, &m.Kind, &m.Brand, &m.LastFour, &m.Expires, &m.State, db.ScanTime(&m.NoticeAt), db.ScanTime(&m.CreatedAt), &m.Version)
 		list = append(list, m)
 		return err
 	}, "select "+methodColumns+" from payment_method where account_id = $1 "+where, append([]any{account}, args...)...)
@@ -80,6 +81,33 @@ func MethodsByID(tx *db.Tx, account id.Account, ids []int64) (map[id.Method]Meth
 		found[m.ID] = m
 	}
 	return found, err
+}
+
+// ToTell is up to limit methods whose customer is to be told by now that they expire, the
+// longest due first.
+func ToTell(tx *db.Tx, account id.Account, now time.Time, limit int) ([]Method, error) {
+	return methods(tx, account, "and notice_at is not null and notice_at <= $2 order by notice_at, id limit $3", clock.Micros(now), limit)
+}
+
+// SaveTold writes when the customer is told next that methods expire, each over the
+// version that was loaded, and returns the places of those that had another one.
+func SaveTold(tx *db.Tx, list []Method) ([]int, error) {
+	return tx.Update(methodTable, []string{"notice_at"}, len(list), func(i int, r *db.Row) {
+		m := &list[i]
+		r.Int(int64(m.Account))
+		r.Int(int64(m.ID))
+		r.Int(m.Version)
+		r.Time(m.NoticeAt)
+	})
+}
+
+// NextNotice is the earliest instant at which a customer is to be told that a method
+// expires, zero when none is.
+func NextNotice(tx *db.Tx, account id.Account) (time.Time, error) {
+	var at time.Time
+	err := tx.Each(func(row db.Scan) error { return row(db.ScanTime(&at)) },
+		"select notice_at from payment_method where account_id = $1 and notice_at is not null order by notice_at, id limit 1", account)
+	return at, err
 }
 
 var paymentTable = db.NewTable("payment", db.Int("account_id"), db.Int("id"), db.Int("invoice_id"), db.Int("customer_id"), db.Int("method_id"),
@@ -178,6 +206,29 @@ func OfInvoices(tx *db.Tx, account id.Account, invoices []int64) (map[id.Invoice
 		found[p.Invoice] = append(found[p.Invoice], p)
 	}
 	return found, err
+}
+
+// Decline is one charge that was refused.
+type Decline struct {
+	Method id.Method
+	Amount money.Amount
+	At     time.Time
+}
+
+// Declines are those of payment methods since an instant, oldest first within each.
+func Declines(tx *db.Tx, account id.Account, methods []int64, since time.Time) ([]Decline, error) {
+	if len(methods) == 0 {
+		return nil, nil
+	}
+	var list []Decline
+	err := tx.Each(func(row db.Scan) error {
+		var d Decline
+		err := row(&d.Method, &d.Amount.Minor, &d.Amount.Currency, db.ScanTime(&d.At))
+		list = append(list, d)
+		return err
+	}, "select method_id, amount, currency, settled_at from payment where account_id = $1 and state = 'declined' and "+tx.AnyOf("method_id", 2)+
+		" and settled_at > $3 order by method_id, settled_at", account, tx.List(methods), clock.Micros(since))
+	return list, err
 }
 
 // ToAsk are payments and their due instants whose outcome must be asked for by

@@ -44,7 +44,7 @@ func lastWorkingDay(day time.Time) bool {
 	return true
 }
 
-// smart moves an instant off weekends and towards paydays: to a 1st, a 15th or a last
+// smart moves an instant off weekends and towards paydays. A Friday stays; else it goes to a 1st, a 15th or a last
 // working day within 3 days; else to a Friday within 2; else off a weekend to Monday, each
 // time to nine in the morning. It never moves anything back. The reason is "" when nothing
 // moved.
@@ -62,6 +62,9 @@ func smart(at time.Time, zone *time.Location) (time.Time, string) {
 			return at, ""
 		}
 		return moved, "moved from " + day.Format("Monday 2 January") + " to " + to.Format("Monday 2 January") + ": " + why
+	}
+	if day.Weekday() == time.Friday { // as good as any
+		return at, ""
 	}
 	for n := range reachPayday + 1 {
 		if why := payday(day.AddDate(0, 0, n)); why != "" {

@@ -19,6 +19,7 @@ var spoken = map[event.Kind]struct{ words, fact string }{
 	event.SubscriptionRenewed:  {"renewed", ""},
 	event.SubscriptionPastDue:  {"past due", ""},
 	event.SubscriptionResumed:  {"recovered", ""},
+	event.SubscriptionUnpaid:   {"unpaid", ""},
 	event.BillingFailed:        {"billing failed", ""},
 	event.CancelScheduled:      {"will end", ""},
 	event.CancelUndone:         {"will not end", ""},
@@ -84,11 +85,17 @@ func (s *story) listen(ctx context.Context) error {
 
 // hear notes an event in the words of the language.
 func (s *story) hear(e event.Event) error {
-	what, told := spoken[e.Kind]
-	if !told {
+	what, known := spoken[e.Kind]
+	notice := notices[e.Kind]
+	if !known && notice == "" {
 		return nil
 	}
 	var facts struct {
+		Link     id.Link        `json:"link"`
+		Attempt  int64          `json:"attempt"`
+		Of       int64          `json:"of"`
+		Years    int64          `json:"years"`
+		Days     int64          `json:"days"`
 		Amount   int64          `json:"amount"`
 		Currency money.Currency `json:"currency"`
 		Code     string         `json:"code"`
@@ -96,6 +103,15 @@ func (s *story) hear(e event.Event) error {
 	}
 	if err := json.Unmarshal([]byte(e.Data), &facts); err != nil {
 		return err
+	}
+	if notice != "" {
+		if facts.Link != 0 {
+			s.received[e.Customer] = append(s.received[e.Customer], facts.Link)
+		}
+		if s.notices {
+			s.happened = append(s.happened, happening{s.names[e.Customer], told(notice, facts.Attempt, facts.Of, facts.Years, facts.Days)})
+		}
+		return nil
 	}
 	text := what.words
 	switch what.fact {

@@ -33,6 +33,8 @@ func (s *story) merchant(ctx context.Context, w *words) error {
 		return do(ctx, who, w, true)
 	}
 	switch verb {
+	case "links":
+		return s.links(ctx, who, w)
 	case "gives", "takes":
 		return s.gives(ctx, who, w, verb == "takes")
 	case "bills":
@@ -103,8 +105,11 @@ func (s *story) sets(ctx context.Context, w *words) error {
 	case w.is("proration"):
 		name := w.word("a policy")
 		c.Proration = &name
+	case w.is("recovery"):
+		policy := s.policyNamed(w)
+		c.Recovery = &policy
 	default:
-		w.otherwise("rate, tax, tax profile, proration")
+		w.otherwise("rate, tax, tax profile, proration, recovery")
 	}
 	if err := w.end(); err != nil {
 		return err

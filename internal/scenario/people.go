@@ -320,7 +320,7 @@ func (s *story) acts(ctx context.Context, w *words) error {
 		return w.err
 	}
 	verbs := map[string]func(context.Context, whose, *words) error{"subscribes": s.buys, "buys": s.buys, "pays": s.pays, "becomes": s.becomes, "uses": s.uses,
-		"applies": s.applies, "removes": s.removes}
+		"applies": s.applies, "removes": s.removes, "asks": s.asks}
 	if do := verbs[verb]; do != nil {
 		return do(ctx, who, w)
 	}

@@ -36,8 +36,10 @@ func (s *story) product(ctx context.Context, w *words) error {
 			o.Align = true
 		case w.is("supplies"):
 			o.TaxKind = catalog.TaxKind(w.word("a kind of supply"))
+		case w.is("recovery"):
+			o.Recovery = s.policyNamed(w)
 		default:
-			w.otherwise("cancel, pause, skips, ends, ships, aligns, supplies")
+			w.otherwise("cancel, pause, skips, ends, ships, aligns, supplies, recovery")
 		}
 	}
 	if err := w.end(); err != nil {

@@ -66,6 +66,9 @@ type story struct {
 	taxes     map[string]*taxing
 	shipping  map[string]id.ShippingRule
 	items     map[string]id.Item
+	policies  map[string]id.RecoveryPolicy
+	received  map[id.Customer][]id.Link // that customers got, oldest first
+	notices   bool                      // what customers are told counts as something that happened
 	customers map[string]id.Customer
 	subs      map[string]id.Subscription // by "customer/name"
 	keys      int                        // of usage that names none
@@ -88,6 +91,7 @@ type taxing struct {
 func Run(ctx context.Context, stage Stage, text io.Reader) (Result, error) {
 	s := &story{stage: stage, zone: time.UTC, products: map[string]id.Product{}, prices: map[string]catalog.Price{}, meters: map[string]id.Meter{},
 		coupons: map[string]id.Coupon{}, taxes: map[string]*taxing{}, shipping: map[string]id.ShippingRule{}, items: map[string]id.Item{},
+		policies: map[string]id.RecoveryPolicy{}, received: map[id.Customer][]id.Link{},
 		customers: map[string]id.Customer{}, subs: map[string]id.Subscription{}, names: map[id.Customer]string{},
 		settings: commerce.CreateAccount{Actor: event.Actor{Kind: event.ByOperator, Name: "scenario"}, Name: "Scenario", Email: "merchant@example.com", Mode: account.Sandbox,
 			Currency: "USD"}}
@@ -211,7 +215,7 @@ func (s *story) words(list []string) *words {
 // act does a line that is neither about the account nor about time.
 func (s *story) act(ctx context.Context, w *words) error {
 	made := map[string]func(context.Context, *words) error{"product": s.product, "price": s.price, "meter": s.meter, "coupon": s.coupon, "customer": s.customer,
-		"tax": s.tax, "shipping": s.shippingRule, "merchant": s.merchant}
+		"tax": s.tax, "shipping": s.shippingRule, "merchant": s.merchant, "recovery": s.recovery}
 	if do := made[w.peek()]; do != nil {
 		w.word("")
 		return do(ctx, w)
@@ -243,8 +247,10 @@ func (s *story) account(w *words) error {
 		case w.is("proration"):
 			name := w.word("a policy")
 			s.later.Proration = &name
+		case w.is("notices"):
+			s.notices = true
 		default:
-			w.otherwise("zone, currency, country, tax, proration")
+			w.otherwise("zone, currency, country, tax, proration, notices")
 		}
 	}
 	return w.end()

@@ -46,6 +46,12 @@ func (s *story) meter(ctx context.Context, w *words) error {
 
 // uses is "UNITS METER options", and "METER of VALUE options" where values are told apart.
 func (s *story) uses(ctx context.Context, who whose, w *words) error {
+	if w.is("the link") {
+		return s.usesLink(ctx, who, w, false)
+	}
+	if w.is("the older link") {
+		return s.usesLink(ctx, who, w, true)
+	}
 	e := commerce.UsageEvent{}
 	if _, named := s.meters[w.peek()]; named {
 		e.Meter = s.meterNamed(w)

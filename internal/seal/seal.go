@@ -139,6 +139,16 @@ func New() string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
+// Fresh is a new random key that nobody else has: what is sealed with it opens only as
+// long as it is in memory.
+func Fresh() *Keys {
+	k, err := Parse(New())
+	if err != nil {
+		panic("seal: " + err.Error()) // a new key always parses
+	}
+	return k
+}
+
 // Parse reads keys from text: base64 of 32 bytes each, separated by commas or
 // white space, the one that seals first.
 func Parse(text string) (*Keys, error) {

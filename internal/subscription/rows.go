@@ -163,6 +163,23 @@ func SaveRenewed(tx *db.Tx, list []*Subscription) ([]int, error) {
 	})
 }
 
+// MethodsInUse are the payment methods that running subscriptions of customers are charged
+// with.
+func MethodsInUse(tx *db.Tx, account id.Account, customers []int64) (map[id.Method]bool, error) {
+	used := map[id.Method]bool{}
+	if len(customers) == 0 {
+		return used, nil
+	}
+	err := tx.Each(func(row db.Scan) error {
+		var m id.Method
+		err := row(&m)
+		used[m] = true
+		return err
+	}, "select method_id from subscription where account_id = $1 and "+tx.AnyOf("customer_id", 2)+" and state <> 'canceled' and method_id is not null",
+		account, tx.List(customers))
+	return used, err
+}
+
 // ToTell is up to limit subscriptions whose customer is to be told something by now, the
 // longest due first.
 func ToTell(tx *db.Tx, account id.Account, now time.Time, limit int) ([]Subscription, error) {

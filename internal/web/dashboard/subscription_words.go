@@ -144,7 +144,7 @@ func (v *visit) whatIsNext(s report.SubscriptionDetail, next *commerce.Upcoming)
 	}
 	var list []string
 	if sub.State == subscription.PastDue {
-		list = append(list, fmt.Sprintf("%s: tries the unpaid invoice again, try %d of %d.", v.date(sub.NextActionAt), sub.Failures+1, len(subscription.RetryDelays)+1),
+		list = append(list, fmt.Sprintf("%s: tries the unpaid invoice again, try %d.", v.date(sub.NextActionAt), sub.Failures+1),
 			"If the last try is declined, the subscription ends.")
 	}
 	if at := sub.Extras.ChangeAt; sub.Change != 0 && !at.IsZero() {
