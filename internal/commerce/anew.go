@@ -95,3 +95,34 @@ func (s *Service) given(ctx context.Context, c Call, invoices []id.Invoice) erro
 	}
 	return err
 }
+
+// givenBefore goes on with what a call left undone whose process died after it had saved a
+// method, when the call is repeated. Of is the customer, or 0 and the customer's
+// subscription. It returns the answer of before.
+func (s *Service) givenBefore(ctx context.Context, c Call, of id.Customer, which id.Subscription, replayed error) error {
+	var left []id.Invoice
+	err := s.db.View(ctx, func(tx *db.Tx) error {
+		left = nil
+		if of == 0 {
+			sub, err := subscription.Load(tx, c.Account, which)
+			if err != nil {
+				return err
+			}
+			of = sub.Customer
+		}
+		cases, err := recovery.Cases(tx, c.Account, recovery.Filter{Customer: of, State: recovery.Open, Limit: 200})
+		for _, kase := range cases {
+			if kase.NextStep == recovery.NewTry {
+				left = append(left, kase.Invoice)
+			}
+		}
+		return err
+	})
+	if err == nil {
+		err = s.given(ctx, c, left)
+	}
+	if err != nil {
+		return err
+	}
+	return replayed
+}

@@ -21,6 +21,7 @@ import (
 	"perennial/internal/invoice"
 	"perennial/internal/money"
 	"perennial/internal/payment"
+	"perennial/internal/recovery"
 	"perennial/internal/period"
 	"perennial/internal/report"
 	"perennial/internal/subscription"
@@ -178,6 +179,25 @@ func (w *world) price(every period.Interval, change ...func(*commerce.CreatePric
 	p, err := w.s.CreatePrice(w.Context(), c)
 	w.ok(err)
 	return p.ID
+}
+
+// fixedTries takes the tries of failed payments as the standard policy has them, after 1, 3
+// and 5 days, without moving them to better days.
+func (w *world) fixedTries() {
+	w.Helper()
+	terms := recovery.Standard().Terms
+	terms.Smart = false
+	w.policy(terms)
+}
+
+// policy makes a policy for failed payments that of the account.
+func (w *world) policy(terms recovery.Terms) recovery.Policy {
+	w.Helper()
+	p, err := w.s.CreateRecoveryPolicy(w.Context(), commerce.CreateRecoveryPolicy{Call: w.call, Name: "ours", Terms: terms})
+	w.ok(err)
+	_, err = w.s.UpdateAccount(w.Context(), commerce.UpdateAccount{Call: w.call, Recovery: &p.ID})
+	w.ok(err)
+	return p
 }
 
 // sell sells a price to the customer with a new card.

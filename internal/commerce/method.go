@@ -52,6 +52,9 @@ func (s *Service) ChangeMethod(ctx context.Context, c ChangeMethod) (subscriptio
 		return sub, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.SubscriptionUpdated, int64(sub.ID), sub.Customer,
 			event.Data(map[string]any{"payment_method": m.ID})))
 	})
+	if _, before := IsReplayed(err); before {
+		return changed, s.givenBefore(ctx, c.Call, 0, c.Subscription, err)
+	}
 	if err != nil {
 		return changed, err
 	}

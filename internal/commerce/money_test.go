@@ -216,6 +216,7 @@ func TestCollectAndVoidAtOnce(t *testing.T) {
 // lastTry is a subscription that has one try left before it ends, and its open invoice.
 func lastTry(w *world) (subscription.Subscription, id.Invoice) {
 	w.Helper()
+	w.fixedTries()
 	sub := w.subscribed(w.price(monthly), "tok_declineAfter_1")
 	w.advance(feb28.AddDate(0, 0, 5)) // declined on days 0, 1 and 4
 	s := w.sub(sub)

@@ -40,6 +40,7 @@ func TestRenewThreeMonths(t *testing.T) {
 
 func TestDeclinedRenewalIsTriedAgainAndEnds(t *testing.T) {
 	onBoth(t, func(w *world) {
+		w.fixedTries()
 		sub := w.subscribed(w.price(monthly), "tok_declineAfter_1")
 		tries := []time.Time{feb28, feb28.AddDate(0, 0, 1), feb28.AddDate(0, 0, 4), feb28.AddDate(0, 0, 9)}
 		for i, at := range tries[:3] {

@@ -435,6 +435,9 @@ func (s *Service) AttachMethod(ctx context.Context, c AttachMethod) (payment.Met
 		owed, err = tryAnew(tx, a, c.Customer, 0, recovery.ByNewMethod, now)
 		return m, err
 	})
+	if _, before := IsReplayed(err); before {
+		return made, s.givenBefore(ctx, c.Call, c.Customer, 0, err)
+	}
 	if err != nil {
 		return made, err
 	}

@@ -256,7 +256,7 @@ var refusals = func() map[string]bool {
 		"subscription_trialing", "not_scheduled_to_end", "not_scheduled_to_pause", "scheduled_to_end", "pause_scheduled", "pause_not_allowed", "skips_used_up", "renewal_due",
 		"change_scheduled", "change_under_way", "no_change_scheduled", "preview_expired", "price_changed", "cancel_not_allowed", "no_last_payment", "no_payment_method",
 		"interval_differs", "fixed_dates", "fixed_parts", "invoice_not_open", "invoice_not_issued", "invoice_paid", "invoice_unpaid", "invoice_void", "invoice_credited", "nothing_to_credit",
-		"payment_under_way", "refund_under_way", "payment_not_succeeded", "product_archived", "price_archived", "idempotency_key_in_use",
+		"payment_under_way", "retry_forbidden", "refund_under_way", "payment_not_succeeded", "product_archived", "price_archived", "idempotency_key_in_use",
 		"coupon_archived", "coupon_expired", "coupon_first_charge_only", "coupon_not_stackable", "coupon_not_started", "coupon_other_product", "coupon_redeemed_already",
 		"coupon_too_many", "coupon_twice", "coupon_unknown", "coupon_used_by_customer", "coupon_used_up", "coupon_worth_nothing"} {
 		m[code] = true

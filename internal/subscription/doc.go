@@ -8,7 +8,7 @@
 // says today.
 //
 // Life: trialing (its parts end at period -1, until TrialTo) -> active (period 0, 1, 2 …)
-// <-> past_due (its invoice is unpaid; tried again on RetryDelays) or paused -> canceled,
+// <-> past_due (its invoice is unpaid; tried again as its recovery policy says) or paused -> canceled,
 // from where it can be reactivated.
 // Every change of state happens through a method here that is given now.
 //
