@@ -49,6 +49,15 @@ var Codes = map[string]Code{
 	"not_paid":                        {Later, "The payment did not arrive."},
 	"testmode_decline":                {Later, "A test card was used for a real payment."},
 
+	// The bank does not say why either, but how long to wait: see Waits.
+	"wait_1_hour":  {Later, "The bank asked to wait an hour."},
+	"wait_1_day":   {Later, "The bank asked to wait a day."},
+	"wait_2_days":  {Later, "The bank asked to wait 2 days."},
+	"wait_4_days":  {Later, "The bank asked to wait 4 days."},
+	"wait_6_days":  {Later, "The bank asked to wait 6 days."},
+	"wait_8_days":  {Later, "The bank asked to wait 8 days."},
+	"wait_10_days": {Later, "The bank asked to wait 10 days."},
+
 	// Something failed on the way.
 	"processing_error":                {Technical, "The bank could not process the payment just then."},
 	"reenter_transaction":             {Technical, "The bank could not process the payment just then."},

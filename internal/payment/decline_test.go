@@ -7,11 +7,25 @@ import (
 	"perennial/internal/payment"
 )
 
+func TestAdviceHasWords(t *testing.T) {
+	t.Parallel()
+	for advice, code := range payment.Mastercard {
+		if _, ok := payment.Codes[code]; !ok {
+			t.Errorf("advice %s: %s has no words", advice, code)
+		}
+	}
+	for code, wait := range payment.Waits {
+		if wait <= 0 || payment.ClassOf(code) != payment.Later {
+			t.Errorf("%s: wait %s, class %s", code, wait, payment.ClassOf(code))
+		}
+	}
+}
+
 func TestCodesAreComplete(t *testing.T) {
 	t.Parallel()
 	for code, c := range payment.Codes {
 		switch c.Class {
-		case payment.Later, payment.NewDetails, payment.Authenticate, payment.Never:
+		case payment.Later, payment.Technical, payment.NewDetails, payment.Authenticate, payment.Never:
 		default:
 			t.Errorf("%s has the class %q", code, c.Class)
 		}

@@ -168,6 +168,8 @@ func (r refusal) code() string {
 		return "confirm_card_data"
 	case r.Advice == "" && r.NetworkAdvice == "01":
 		return "new_account_information_available"
+	case payment.Waits[payment.Mastercard[r.NetworkAdvice]] > 0:
+		return payment.Mastercard[r.NetworkAdvice]
 	}
 	return code
 }
