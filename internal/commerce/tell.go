@@ -25,6 +25,19 @@ const tellBatch = 500
 // returns how many were looked at.
 func (s *Service) tellDue(ctx context.Context, acc id.Account, upTo time.Time, walk bool) (int, error) {
 	all := 0
+	var first time.Time
+	err := s.db.View(ctx, func(tx *db.Tx) error {
+		charges, err := subscription.NextNotice(tx, acc)
+		if err != nil {
+			return err
+		}
+		expiry, err := payment.NextNotice(tx, acc)
+		first = sooner(charges, expiry)
+		return err
+	})
+	if err != nil || first.IsZero() || first.After(upTo) {
+		return 0, err
+	}
 	for _, tell := range []func(*db.Tx, account.Account, time.Time, bool) (int, error){s.tellOfCharges, tellOfExpiry} {
 		for more := true; more; {
 			looked := 0
