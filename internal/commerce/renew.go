@@ -30,7 +30,9 @@ import (
 // outcomes of whatever has come back). What is between the stages is bounded, so
 // memory does not grow with the number that is due.
 const (
-	inFlight  = 256                   // calls to gateways at one time
+	inFlight  = 512                   // calls to gateways at one time
+	hanging   = 4 * inFlight          // the same, with those that have been waited for longer than patience
+	patience  = time.Second           // after which a call no longer keeps another from beginning
 	gatherFor = 10 * time.Millisecond // how long a settlement waits for the outcomes on their way
 	leaseFor  = time.Minute
 )
@@ -151,19 +153,33 @@ func (r *renewal) drained(ctx context.Context, before Run) (bool, error) {
 	return r.counted() != before, nil
 }
 
-// chargeAll asks the gateways, as many at a time as inFlight.
+// chargeAll asks the gateways, as many at a time as inFlight. A call that hangs gives
+// its place away after a while, so that a few that are never answered do not hold up
+// all others; it goes on being waited for.
 func (r *renewal) chargeAll(ctx context.Context) {
 	var calls sync.WaitGroup
-	slots := make(chan struct{}, inFlight)
+	young, all := make(chan struct{}, inFlight), make(chan struct{}, hanging)
 	for c := range r.charges {
 		if c.result.Outcome != payment.Unknown { // declined unasked: there is no method to charge
 			r.results <- c
 			continue
 		}
-		slots <- struct{}{}
+		young <- struct{}{}
+		all <- struct{}{}
+		if c.stale(r.s.clock.Now()) { // it waited here too long: by now it may be somebody else's
+			<-young
+			<-all
+			r.coming.Add(-1)
+			r.flight.Done()
+			continue
+		}
 		calls.Go(func() {
+			leave := sync.OnceFunc(func() { <-young })
+			aged := time.AfterFunc(patience, leave)
 			r.s.charge(context.WithoutCancel(ctx), c)
-			<-slots
+			aged.Stop()
+			leave()
+			<-all
 			r.results <- c
 		})
 	}
@@ -490,7 +506,7 @@ func (w *claiming) collect(sub *subscription.Subscription, v invoice.Invoice, no
 
 // send is an invoice on its way to be charged with the subscription's method.
 func (w *claiming) send(sub *subscription.Subscription, v invoice.Invoice, now time.Time) *collection {
-	c := &collection{invoice: v, sub: sub, method: w.methods[sub.Method], at: now, actor: event.Clock}
+	c := &collection{invoice: v, sub: sub, method: w.methods[sub.Method], at: now, actor: event.Clock, lease: w.machine.Add(leaseFor)}
 	w.batch = append(w.batch, c)
 	return c
 }

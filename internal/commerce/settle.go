@@ -35,12 +35,20 @@ type collection struct {
 	result  payment.Result
 	at      time.Time // when it happens, on the account's clock
 	actor   event.Actor
+	lease   time.Time // machine time until which nobody else acts on the subscription; zero outside of a run
 
 	passed bool // the step of the recovery passed without a charge, which could not help
 	lost   bool // settled: the subscription ended because it was the last try
 
 	nothingDue bool // the customer's credit paid for all of it
 	unasked    bool // there is no method to charge; the invoice stays open
+}
+
+// stale reports whether the lease is over or about to be: whoever begins a call then
+// may no longer be the only one to make it. Under its key a charge would still be made
+// only once, but its outcome belongs to whoever has the lease.
+func (c *collection) stale(machine time.Time) bool {
+	return !c.lease.IsZero() && machine.After(c.lease.Add(-gatewayTimeout))
 }
 
 // settlement gathers what one transaction writes for a list of collections.

@@ -94,19 +94,26 @@ func (h *house) furnish(ctx context.Context, d *db.DB, subs int) error {
 	if err != nil {
 		return err
 	}
-	return d.View(ctx, func(tx *db.Tx) error {
-		h.subs = nil
+	h.subs, err = everySubscription(ctx, d, acc)
+	return err
+}
+
+// everySubscription is every subscription of an account.
+func everySubscription(ctx context.Context, d *db.DB, acc id.Account) (all []id.Subscription, err error) {
+	err = d.View(ctx, func(tx *db.Tx) error {
+		all = nil
 		for last := id.Subscription(0); ; {
 			list, err := subscription.List(tx, acc, subscription.Filter{Before: last, Limit: 10_000})
 			if err != nil || len(list) == 0 {
 				return err
 			}
 			for _, s := range list {
-				h.subs = append(h.subs, s.ID)
+				all = append(all, s.ID)
 			}
 			last = list[len(list)-1].ID
 		}
 	})
+	return all, err
 }
 
 // product is the product at work on a copy of the store.
@@ -268,6 +275,12 @@ func (h *house) auditCustomers(ctx context.Context, d *db.DB, n int64) error {
 	return nil
 }
 
+// readOne reads a subscription with its customer, price and latest invoice.
+func (p *product) readOne(ctx context.Context, sub string, more ...string) error {
+	return p.expect(ctx, "/v1/subscriptions/"+sub+"?expand=customer,price,latest_invoice",
+		append(more, `{"id":"`+sub+`"`, `"customer_data":{"id":"cus_`, `"price_data":{"id":"prc_`)...)
+}
+
 // reads runs B2 on one engine.
 func (b *bench) reads(ctx context.Context, engine string) error {
 	h, err := b.houseOn(ctx, engine)
@@ -321,9 +334,7 @@ func (b *bench) readRounds(ctx context.Context, h *house, engine string, clients
 			func() (figures, error) {
 				defer b.profile(engine + "-read")()
 				return load(ctx, clients, n, h.pids, func(ctx context.Context, i int) error {
-					v := h.subs[int(scattered(i)>>16)%len(h.subs)].String()
-					return p.expect(ctx, "/v1/subscriptions/"+v+"?expand=customer,price,latest_invoice", `{"id":"`+v+`"`,
-						`"customer_data":{"id":"cus_`, `"price_data":{"id":"prc_`, `"latest_invoice_data":{"id":"inv_`)
+					return p.readOne(ctx, h.subs[int(scattered(i)>>16)%len(h.subs)].String(), `"latest_invoice_data":{"id":"inv_`)
 				})
 			})
 		if err != nil {

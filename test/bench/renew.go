@@ -148,21 +148,27 @@ func (b *bench) renewProduct(ctx context.Context, url string, s seeded, servers 
 	runs := make([]commerce.Run, len(s.accounts))
 	stop := b.profile(d.Engine() + "-renew")
 	f, err := watch(s.subs, servers, func() error {
-		group, ctx := errgroup.WithContext(ctx)
-		group.SetLimit(atOnce)
-		for i, acc := range s.accounts {
-			group.Go(func() (err error) {
-				runs[i], err = service.RunDue(ctx, acc, dueBy)
-				return err
-			})
-		}
-		return group.Wait()
+		return renewAll(ctx, service, s.accounts, atOnce, runs)
 	})
 	stop()
 	if err != nil {
 		return f, err
 	}
 	return f, auditRenewals(ctx, d, s, runs, g, gateways)
+}
+
+// renewAll runs everything that is due on some accounts, so many at one time, and
+// notes what each run did.
+func renewAll(ctx context.Context, service *commerce.Service, list []id.Account, atOnce int, runs []commerce.Run) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for i, acc := range list {
+		group.Go(func() (err error) {
+			runs[i], err = service.RunDue(ctx, acc, dueBy)
+			return err
+		})
+	}
+	return group.Wait()
 }
 
 // auditRenewals proves that each subscription was billed once for its new period,
@@ -199,10 +205,7 @@ func auditRenewals(ctx context.Context, d *db.DB, s seeded, runs []commerce.Run,
 // auditRows counts the rows that a renewal leaves.
 func auditRows(ctx context.Context, d *db.DB, acc id.Account, subs, declined, metered int64) error {
 	paid := subs - declined
-	for _, check := range []struct {
-		query string
-		want  int64
-	}{
+	return auditCounts(ctx, d, acc, []count{
 		{"select count(*) from subscription where account_id = $1 and period = 1 and version = 3 and lease_until = 0", subs},
 		{"select count(*) from subscription where account_id = $1 and state = 'active' and next_action_at = period_to and invoice_id is null", paid},
 		{"select count(*) from subscription where account_id = $1 and state = 'past_due' and failures = 1 and invoice_id is not null", declined},
@@ -219,7 +222,18 @@ func auditRows(ctx context.Context, d *db.DB, acc id.Account, subs, declined, me
 		{"select count(*) from event where account_id = $1", 2*paid + 3*declined},
 		{"select count(*) from event where account_id = $1 and kind = 'subscription.renewed'", paid},
 		{"select count(*) from event where account_id = $1 and kind = 'invoice.paid'", paid},
-	} {
+	})
+}
+
+// count is a query for a number and what it must be.
+type count struct {
+	query string
+	want  int64
+}
+
+// auditCounts compares numbers of rows of one account with what they must be.
+func auditCounts(ctx context.Context, d *db.DB, acc id.Account, list []count) error {
+	for _, check := range list {
 		var n int64
 		err := d.View(ctx, func(tx *db.Tx) error { return tx.One([]any{&n}, check.query, acc) })
 		if err != nil {
