@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"perennial/internal/admin"
@@ -75,11 +77,18 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 		return err
 	}
 	defer socket.Close() //nolint:errcheck // as above
-	alone := h.db.Engine() == db.SQLite
-	if alone { // whoever held leases on this file is dead
+	present, alone, err := h.db.Enter(t.ctx)
+	if err != nil {
+		return err
+	}
+	defer present.Leave()
+	if alone { // whoever held leases is dead
 		if err := h.service.Recover(t.ctx); err != nil {
 			return err
 		}
+	}
+	if err := present.Share(t.ctx); err != nil {
+		return err
 	}
 	worker := server.NewWorker(h.service, h.reader, h.clock, h.log, alone)
 	s := server.New(server.Options{Public: public, Operator: socket, Doors: h.doors(t.ctx, secure, keys, nets, worker.Wake), Admin: h.admin(address, worker), DB: h.db,
@@ -87,7 +96,13 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 	if err := h.announce(t, address); err != nil {
 		return err
 	}
-	return s.Run(t.ctx)
+	ctx, end := context.WithCancel(t.ctx)
+	var presence sync.WaitGroup
+	presence.Go(func() { present.Keep(ctx) })
+	err = s.Run(t.ctx)
+	end()
+	presence.Wait()
+	return err
 }
 
 // announce tells where the server is, and how the first owner comes in.
