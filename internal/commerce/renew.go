@@ -33,7 +33,7 @@ const (
 	inFlight  = 512                   // calls to gateways at one time
 	hanging   = 4 * inFlight          // the same, with those that have been waited for longer than patience
 	patience  = time.Second           // after which a call no longer keeps another from beginning
-	gatherFor = 10 * time.Millisecond // how long a settlement waits for the outcomes on their way
+	gatherFor = 25 * time.Millisecond // how long a settlement waits for the outcomes on their way
 	leaseFor  = time.Minute
 )
 

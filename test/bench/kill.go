@@ -178,23 +178,21 @@ func (b *bench) answering(ctx context.Context, g *gateway) (heard *atomic.Int64,
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /charge", func(w http.ResponseWriter, r *http.Request) {
 		heard.Add(1)
-		relay(w, r, func(c payment.Charge) (payment.Result, error) { return g.Charge(r.Context(), c) })
+		relay(w, r, g.Charge)
 	})
-	mux.HandleFunc("POST /find", func(w http.ResponseWriter, r *http.Request) {
-		relay(w, r, func(c payment.Charge) (payment.Result, error) { return g.Find(r.Context(), c.Account, c.Key) })
-	})
+	mux.HandleFunc("POST /find", func(w http.ResponseWriter, r *http.Request) { relay(w, r, g.Find) })
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
 	go server.Serve(l) //nolint:errcheck // it ends when it is closed
 	return heard, func() { server.Close() }, socket, nil
 }
 
-func relay(w http.ResponseWriter, r *http.Request, do func(payment.Charge) (payment.Result, error)) {
-	var c payment.Charge
-	if err := json.NewDecoder(r.Body).Decode(&c); err != nil {
+func relay[T any](w http.ResponseWriter, r *http.Request, do func(context.Context, T) (payment.Result, error)) {
+	var asked T
+	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	result, err := do(c)
+	result, err := do(r.Context(), asked)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -215,8 +213,8 @@ func newRemote(socket string) *remote {
 		}}}}
 }
 
-func (g *remote) ask(ctx context.Context, path string, c payment.Charge) (payment.Result, error) {
-	body, err := json.Marshal(c)
+func (g *remote) ask(ctx context.Context, path string, question any) (payment.Result, error) {
+	body, err := json.Marshal(question)
 	if err != nil {
 		return payment.Result{}, err
 	}
@@ -240,8 +238,8 @@ func (g *remote) Charge(ctx context.Context, c payment.Charge) (payment.Result, 
 	return g.ask(ctx, "/charge", c)
 }
 
-func (g *remote) Find(ctx context.Context, account id.Account, key string) (payment.Result, error) {
-	return g.ask(ctx, "/find", payment.Charge{Account: account, Key: key})
+func (g *remote) Find(ctx context.Context, q payment.Inquiry) (payment.Result, error) {
+	return g.ask(ctx, "/find", q)
 }
 
 // renewChild is the process that renews: it gives back the leases of the one before
