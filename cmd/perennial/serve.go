@@ -161,7 +161,7 @@ func (h *house) deliverer(keys *seal.Keys, nets []netip.Prefix) *outbox.Delivere
 	h.service.UseRegister(vies.New(client, vies.Address, version))
 	sender := webhook.NewSender(client, keys, h.clock, version)
 	return outbox.NewDeliverer(h.db, h.clock, h.log, outbox.Work{
-		Render: renderWebhooks,
+		Render:   renderWebhooks,
 		Deliver:  sender.Deliver,
 		Disabled: commerce.EndpointGaveUp,
 	})
