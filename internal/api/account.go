@@ -34,6 +34,7 @@ type accountBody struct {
 
 		Proration  *string `json:"proration,omitempty" maxLength:"40" example:"day" doc:"The policy for changes of terms, one of GET /v1/proration-policies; empty goes back to the default."`
 		TaxProfile *string `json:"tax_profile,omitempty" maxLength:"40" doc:"What new sales are taxed by; empty goes back to tax_rate."`
+		Recovery   *string `json:"recovery_policy,omitempty" maxLength:"40" doc:"For failed payments; empty goes back to the standard one."`
 	}
 }
 
@@ -62,6 +63,10 @@ func (a *API) accountRoutes() {
 			if b.TaxProfile != nil {
 				profile := refer[id.TaxProfile](&f, "tax_profile", *b.TaxProfile)
 				u.TaxProfile = &profile
+			}
+			if b.Recovery != nil {
+				policy := refer[id.RecoveryPolicy](&f, "recovery_policy", *b.Recovery)
+				u.Recovery = &policy
 			}
 			if err := f.Err(); err != nil {
 				return account.Account{}, err

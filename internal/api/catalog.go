@@ -48,8 +48,9 @@ func (a *API) campaignRoutes() {
 	type campaignChange struct {
 		ByID
 		Body struct {
-			Name  *string `json:"name,omitempty" maxLength:"200"`
-			State *string `json:"state,omitempty" enum:"active,archived"`
+			Name     *string `json:"name,omitempty" maxLength:"200"`
+			State    *string `json:"state,omitempty" enum:"active,archived"`
+			Recovery *string `json:"recovery_policy,omitempty" maxLength:"40" doc:"For failed payments of its products; empty goes back to the account's."`
 		}
 	}
 	write(a, operation{id: "update-campaign", method: http.MethodPatch, status: http.StatusOK, path: "/v1/campaigns/{id}", tag: "Catalog", summary: "Change a campaign"},
@@ -58,7 +59,15 @@ func (a *API) campaignRoutes() {
 			if err != nil {
 				return catalog.Campaign{}, err
 			}
-			return a.s.UpdateCampaign(ctx, commerce.UpdateCampaign{Call: call, Campaign: v, Name: in.Body.Name, State: (*catalog.State)(in.Body.State)})
+			u := commerce.UpdateCampaign{Call: call, Campaign: v, Name: in.Body.Name, State: (*catalog.State)(in.Body.State)}
+			if in.Body.Recovery != nil {
+				policy, err := parse[id.RecoveryPolicy]("recovery_policy", *in.Body.Recovery)
+				if err != nil {
+					return catalog.Campaign{}, err
+				}
+				u.Recovery = &policy
+			}
+			return a.s.UpdateCampaign(ctx, u)
 		}, campaignOf)
 }
 

@@ -61,6 +61,9 @@ var bases = map[string]string{
 	"update-meter":                 `{"name":"Seats"}`,
 	"record-usage-of-subscription": `{"meter":"calls","units":"1","key":"a"}`,
 	"record-usage":                 `{"events":[{"subscription":"{sub}","meter":"calls","units":"1","key":"a"}]}`,
+	"create-recovery-policy":       `{"name":"Kind","steps":[{"delay":1,"unit":"day","mail":true}],"final":"pause"}`,
+	"update-recovery-policy":       `{"name":"Kind","smart":false}`,
+	"create-link":                  `{"purpose":"update_method"}`,
 	"set-exchange-rate":            `{"currency":"EUR","rate":"0.92"}`,
 }
 

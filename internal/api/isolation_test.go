@@ -11,12 +11,14 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"perennial/internal/account"
+	"perennial/internal/id"
 )
 
 // pathKind is the kind of the id in a path, by the collection before it.
 var pathKind = map[string]string{"api-keys": "key", "campaigns": "cam", "products": "prd", "prices": "prc", "customers": "cus", "payment-methods": "pm",
 	"orders": "ord", "subscriptions": "sub", "invoices": "inv", "payments": "pay", "refunds": "ref", "events": "evt", "webhook-endpoints": "end", "deliveries": "dlv",
-	"coupons": "cpn", "tax-profiles": "txp", "shipping-rules": "shp", "credit-notes": "crn", "invoice-items": "itm", "meters": "mtr"}
+	"coupons": "cpn", "tax-profiles": "txp", "shipping-rules": "shp", "credit-notes": "crn", "invoice-items": "itm", "meters": "mtr",
+	"recovery-policies": "rpo", "recovery-cases": "rec"}
 
 // idOf puts ids into a path: one of the kind of its collection, and a coupon.
 func idOf(path string, of func(kind string) string) string {
@@ -58,6 +60,8 @@ var pathBody = map[string]string{
 	"POST /v1/invoices/{id}/credit-notes":        `{"amount":5,"reason":"goodwill"}`,
 	"POST /v1/subscriptions/{id}/usage":          `{"meter":"calls","units":"1","key":"taken-over"}`,
 	"PATCH /v1/meters/{id}":                      `{"name":"Taken over"}`,
+	"PATCH /v1/recovery-policies/{id}":           `{"name":"Taken over"}`,
+	"POST /v1/customers/{id}/links":              `{"purpose":"update_method"}`,
 	"PATCH /v1/coupons/{id}":                     `{"name":"Taken over"}`,
 	"PATCH /v1/tax-profiles/{id}":                `{"name":"Taken over","rules":[]}`,
 	"PATCH /v1/shipping-rules/{id}":              `{"name":"Taken over"}`,
@@ -84,16 +88,22 @@ func (p probe) address(path string) string {
 // probes are the ids that each route takes outside of its path. Every route without
 // an id in its path stands here, with nothing when it takes none.
 var probes = map[string][]probe{
-	"GET /v1/account":         nil,
-	"PATCH /v1/account":       {{field: "tax_profile", kind: "txp", body: `{"tax_profile":"{A}"}`}},
-	"GET /v1/api-keys":        nil,
-	"POST /v1/api-keys":       nil,
-	"GET /v1/campaigns":       nil,
-	"POST /v1/campaigns":      nil,
-	"GET /v1/products":        nil,
-	"POST /v1/products":       {{field: "campaign", kind: "cam", body: `{"name":"x","campaign":"{A}"}`}, {field: "ends", kind: "prd", body: `{"name":"x","settings":{"ends":["{A}"]}}`}},
-	"PATCH /v1/products/{id}": {{field: "ends", kind: "prd", body: `{"settings":{"ends":["{A}"]}}`}},
-	"GET /v1/prices":          {{field: "product", kind: "prd", query: "product={A}"}},
+	"GET /v1/account":               nil,
+	"PATCH /v1/account":             {{field: "tax_profile", kind: "txp", body: `{"tax_profile":"{A}"}`}, {field: "recovery_policy", kind: "rpo", body: `{"recovery_policy":"{A}"}`}},
+	"PATCH /v1/campaigns/{id}":      {{field: "recovery_policy", kind: "rpo", body: `{"recovery_policy":"{A}"}`}},
+	"GET /v1/recovery-policies":     nil,
+	"POST /v1/recovery-policies":    nil,
+	"GET /v1/recovery-cases":        {{field: "customer", kind: "cus", query: "customer={A}"}},
+	"GET /v1/recovery-results":      nil,
+	"POST /v1/customers/{id}/links": {{field: "invoice", kind: "inv2", body: `{"purpose":"pay_invoice","invoice":"{A}"}`}},
+	"GET /v1/api-keys":              nil,
+	"POST /v1/api-keys":             nil,
+	"GET /v1/campaigns":             nil,
+	"POST /v1/campaigns":            nil,
+	"GET /v1/products":              nil,
+	"POST /v1/products":             {{field: "campaign", kind: "cam", body: `{"name":"x","campaign":"{A}"}`}, {field: "ends", kind: "prd", body: `{"name":"x","settings":{"ends":["{A}"]}}`}},
+	"PATCH /v1/products/{id}":       {{field: "ends", kind: "prd", body: `{"settings":{"ends":["{A}"]}}`}},
+	"GET /v1/prices":                {{field: "product", kind: "prd", query: "product={A}"}},
 	"POST /v1/prices": {{field: "product", kind: "prd", body: `{"product":"{A}","amount":1,"currency":"USD"}`},
 		{field: "next_price", kind: "prc", body: `{"product":"{B:prd}","amount":1,"currency":"USD","interval":"month","payments":2,"next_price":"{A}"}`},
 		{field: "meter", kind: "mtr", body: `{"product":"{B:prd}","amount":1,"currency":"USD","interval":"month","usage":[{"meter":"{A}","overage":{"model":"per_unit","unit":"1"}}]}`}},
@@ -149,7 +159,7 @@ var open = []string{"GET /v1/openapi.json", "GET /v1/docs", "GET /v1/docs.css"}
 // idFields are the names under which ids of things are given.
 var idFields = map[string]bool{"campaign": true, "product": true, "price": true, "customer": true, "payment_method": true, "subscription": true,
 	"invoice": true, "payment": true, "refund": true, "order": true, "event": true, "endpoint": true, "delivery": true, "account": true, "api_key": true,
-	"coupon": true, "tax_profile": true, "next_price": true, "align_to": true, "credit_note": true, "change": true, "products": true, "ends": true, "meter": true}
+	"coupon": true, "tax_profile": true, "next_price": true, "align_to": true, "credit_note": true, "change": true, "products": true, "ends": true, "meter": true, "recovery_policy": true}
 
 // routes are the routes of the API, from the router itself.
 func routes(t testing.TB, w *world) []string {
@@ -241,9 +251,34 @@ func (w *world) everything(key, prefix string) map[string]string {
 	all["txp"] = w.callAs(key, 201, "POST", "/v1/tax-profiles", `{"name":"`+prefix+`","kind":"manual","rules":[{"name":"`+prefix+`","country":"US","rate":"0"}]}`).text("id")
 	all["shp"] = w.callAs(key, 201, "POST", "/v1/shipping-rules", `{"name":"`+prefix+`","kind":"in_place","amount":5}`).text("id")
 	w.callAs(key, 201, "POST", "/v1/exchange-rates", `{"currency":"EUR","rate":"0.9"}`)
+	all["rpo"] = w.callAs(key, 201, "POST", "/v1/recovery-policies", `{"name":"`+prefix+`"}`).text("id")
+	w.unpaid(key, w.feeOfPause(key, prefix), s.customer, 1)
+	unpaid := w.callAs(key, 200, "GET", "/v1/recovery-cases", "").data()[0]
+	all["rec"], all["inv2"] = unpaid["id"].(string), unpaid["invoice"].(string)
 	all["evt"] = w.callAs(key, 200, "GET", "/v1/events", "").data()[0]["id"].(string)
 	all["dlv"] = w.callAs(key, 200, "GET", "/v1/webhook-endpoints/"+all["end"]+"/deliveries", "").data()[0]["id"].(string)
 	return all
+}
+
+// feeOfPause is a price of a product whose pauses cost something.
+func (w *world) feeOfPause(key, prefix string) string {
+	w.Helper()
+	product := w.callAs(key, 201, "POST", "/v1/products", `{"name":"`+prefix+`Gym","settings":{"pause":{"allowed":true,"fee":200}}}`).text("id")
+	return w.callAs(key, 201, "POST", "/v1/prices", `{"product":"`+product+`","amount":1000,"currency":"USD","interval":"month"}`).text("id")
+}
+
+// unpaid makes n subscriptions of a customer that owe the fee of their pause, which was
+// declined.
+func (w *world) unpaid(key, price, customer string, n int) {
+	w.Helper()
+	for range n {
+		sub := w.callAs(key, 201, "POST", "/v1/subscriptions", `{"customer":"`+customer+`","price":"`+price+`","token":"tok_declineAfter_1"}`).text("id")
+		w.callAs(key, 200, "POST", "/v1/subscriptions/"+sub+"/pause", `{"when":"now"}`)
+	}
+	acc, err := id.Parse[id.Account](w.callAs(key, 200, "GET", "/v1/account", "").text("id"))
+	w.ok(err)
+	_, err = w.s.RunAccount(w.Context(), acc)
+	w.ok(err)
 }
 
 // snapshot is everything that an account can read of itself.
@@ -254,6 +289,9 @@ func (w *world) snapshot(key string) string {
 		method, path, _ := strings.Cut(route, " ")
 		if method == "GET" && !slices.Contains(open, route) && !strings.Contains(path, "{id}") && path != "/v1/clock" {
 			query := ""
+			if path == "/v1/recovery-results" {
+				query = "?by=month"
+			}
 			if slices.ContainsFunc(w.spec().Paths[path]["get"].Parameters, func(p specParam) bool { return p.Name == "limit" }) {
 				query = "?limit=100"
 			}

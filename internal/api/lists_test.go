@@ -62,6 +62,13 @@ func (w *world) many(rows int) map[string]string {
 		}
 	})
 	done.Go(func() {
+		price := w.feeOfPause(w.key, "page")
+		w.unpaid(w.key, price, all["cus"], rows)
+		for range rows {
+			make("/v1/recovery-policies", `{"name":"r"}`)
+		}
+	})
+	done.Go(func() {
 		for range rows {
 			w.call(200, "POST", "/v1/subscriptions/"+all["sub"]+"/change", `{"quantity":2,"when":"period_end"}`)
 			w.call(200, "DELETE", "/v1/subscriptions/"+all["sub"]+"/change", "")
@@ -115,6 +122,7 @@ func TestEveryListIsPaged(t *testing.T) {
 			"/v1/subscriptions":                     {"&customer=" + all["cus"], "&state=active", "&customer=" + all["cus"] + "&state=active&expand=customer"},
 			"/v1/invoices":                          {"&customer=" + all["cus"], "&state=paid", "&customer=" + all["cus"] + "&state=paid"},
 			"/v1/credit-notes":                      {"&customer=" + all["cus"]},
+			"/v1/recovery-cases":                    {"&customer=" + all["cus"], "&state=open", "&customer=" + all["cus"] + "&state=open"},
 			"/v1/events":                            {"&customer=" + all["cus"], "&type=customer.created", "&type=invoice.paid&customer=" + all["cus"]},
 			"/v1/webhook-endpoints/{id}/deliveries": {"&state=waiting"},
 		}

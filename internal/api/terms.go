@@ -202,6 +202,8 @@ type ProductSettings struct {
 	Ships   bool         `json:"ships,omitempty" doc:"It is sent to somebody, and shipping rules apply."`
 	TaxKind string       `json:"tax_kind,omitempty" enum:"goods,service,untaxed" doc:"The kind of supply, which decides where it is taxed; left out: digital."`
 	Align   bool         `json:"align,omitempty" doc:"Gives a new subscription the billing day of an earlier one of the same customer and interval."`
+
+	Recovery string `json:"recovery_policy,omitempty" maxLength:"40" doc:"For failed payments; left out: the campaign's."`
 }
 
 // PausePolicy is how a subscription may be paused.
@@ -230,6 +232,7 @@ func (s ProductSettings) read(f *fault.Fields) catalog.Settings {
 		out.Pause = catalog.PausePolicy{Allowed: p.Allowed, Longest: interval(f, "settings.pause.longest", p.Longest), Periods: p.Periods, Fee: p.Fee,
 			Every: interval(f, "settings.pause.every", p.Every)}
 	}
+	out.Recovery = refer[id.RecoveryPolicy](f, "settings.recovery_policy", s.Recovery)
 	for i, text := range s.Ends {
 		out.Ends = append(out.Ends, mustRefer[id.Product](f, "settings.ends."+strconv.Itoa(i), text))
 	}
@@ -265,7 +268,7 @@ func below(path string, err error) error {
 }
 
 func settingsOf(s catalog.Settings) ProductSettings {
-	out := ProductSettings{Cancel: string(s.Cancel), Skips: s.Skips, Ships: s.Ships, TaxKind: string(s.TaxKind), Align: s.Align}
+	out := ProductSettings{Cancel: string(s.Cancel), Skips: s.Skips, Ships: s.Ships, TaxKind: string(s.TaxKind), Align: s.Align, Recovery: s.Recovery.String()}
 	if p := s.Pause; p != (catalog.PausePolicy{}) {
 		out.Pause = &PausePolicy{Allowed: p.Allowed, Longest: p.Longest.String(), Periods: p.Periods, Fee: p.Fee, Every: p.Every.String()}
 	}

@@ -57,13 +57,14 @@ type Account struct {
 	TaxRate    string    `json:"tax_rate" example:"0.19" doc:"Added to every line, as an exact decimal."`
 	Proration  string    `json:"proration" example:"second" doc:"The policy for changes of terms."`
 	TaxProfile *string   `json:"tax_profile" doc:"What new sales are taxed by; null: by tax_rate."`
+	Recovery   *string   `json:"recovery_policy" doc:"For failed payments; null: the standard one."`
 	Now        time.Time `json:"now" doc:"The account's own time: the machine's, or a sandbox's."`
 	CreatedAt  time.Time `json:"created_at"`
 }
 
 func accountOf(a account.Account, now time.Time) Account {
 	return Account{a.ID.String(), a.Name, string(a.Mode), string(a.Currency), a.Zone, a.Email, a.Seller.LegalName, a.Seller.Address, a.Seller.Country,
-		a.Seller.TaxID, a.Tax.Name, a.Tax.Rate.String(), cmp.Or(a.Settings.Proration, subscription.DefaultProration), textOf(a.Settings.TaxProfile.String()), now, a.CreatedAt}
+		a.Seller.TaxID, a.Tax.Name, a.Tax.Rate.String(), cmp.Or(a.Settings.Proration, subscription.DefaultProration), textOf(a.Settings.TaxProfile.String()), textOf(a.Settings.Recovery.String()), now, a.CreatedAt}
 }
 
 // KeyWire is an API key without its secret on the wire. It is exported because only then are the fields of forms
@@ -84,12 +85,13 @@ func keyOf(k account.APIKey) KeyWire {
 type Campaign struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
+	Recovery  *string   `json:"recovery_policy" doc:"For failed payments of its products; null: the account's."`
 	State     string    `json:"state" enum:"active,archived"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
 func campaignOf(c catalog.Campaign) Campaign {
-	return Campaign{c.ID.String(), c.Name, string(c.State), c.CreatedAt}
+	return Campaign{c.ID.String(), c.Name, textOf(c.Recovery.String()), string(c.State), c.CreatedAt}
 }
 
 // ProductWire is a product on the wire. It is exported because only then are the fields of forms

@@ -21,8 +21,8 @@ import (
 	"perennial/internal/invoice"
 	"perennial/internal/money"
 	"perennial/internal/payment"
-	"perennial/internal/recovery"
 	"perennial/internal/period"
+	"perennial/internal/recovery"
 	"perennial/internal/report"
 	"perennial/internal/subscription"
 )

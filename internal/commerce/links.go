@@ -27,26 +27,35 @@ type CreateLink struct {
 	Invoice id.Invoice
 }
 
+// CreatedLink is a new link and the path of its address, which is kept nowhere.
+type CreatedLink struct {
+	Link link.Link
+	Path string
+}
+
 // CreateLink makes a secure link for a customer, because somebody asks for it: at most
 // link.AskedMost within link.AskedWithin.
-func (s *Service) CreateLink(ctx context.Context, c CreateLink) (link.Link, error) {
-	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (link.Link, error) {
+func (s *Service) CreateLink(ctx context.Context, c CreateLink) (CreatedLink, error) {
+	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (CreatedLink, error) {
+		var made CreatedLink
 		if !c.Purpose.Known() {
-			return link.Link{}, fault.BadField("purpose", "must be update_method, confirm_payment or pay_invoice")
+			return made, fault.BadField("purpose", "must be update_method, confirm_payment or pay_invoice")
 		}
 		if _, err := customer.Load(tx, a.ID, c.Customer); err != nil {
-			return link.Link{}, err
+			return made, err
 		}
 		subject, err := linkSubject(tx, a, c)
 		if err != nil {
-			return link.Link{}, err
-		}
-		made, err := s.mint(tx, a, c.Purpose, c.Customer, subject, now)
-		if err != nil {
 			return made, err
 		}
-		return made, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.LinkCreated, int64(made.ID), c.Customer,
-			event.Data(map[string]any{"purpose": made.Purpose, "invoice": id.Invoice(made.Subject), "expires": made.ExpiresAt})))
+		if made.Link, err = s.mint(tx, a, c.Purpose, c.Customer, subject, now); err != nil {
+			return made, err
+		}
+		if made.Path, err = s.linkPath(made.Link); err != nil {
+			return made, err
+		}
+		return made, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.LinkCreated, int64(made.Link.ID), c.Customer,
+			event.Data(map[string]any{"purpose": made.Link.Purpose, "invoice": id.Invoice(subject), "expires": made.Link.ExpiresAt})))
 	})
 }
 

@@ -46,7 +46,7 @@ type UpdateRecoveryPolicy struct {
 	Call
 	Policy   id.RecoveryPolicy
 	Name     *string
-	Terms    *recovery.Terms // all of them
+	Terms    func(before recovery.Terms) recovery.Terms // what they become; nil leaves them
 	Archived *bool
 }
 
@@ -59,7 +59,9 @@ func (s *Service) UpdateRecoveryPolicy(ctx context.Context, c UpdateRecoveryPoli
 			return p, err
 		}
 		set(&p.Name, c.Name)
-		set(&p.Terms, c.Terms)
+		if c.Terms != nil {
+			p.Terms = c.Terms(p.Terms)
+		}
 		set(&p.Archived, c.Archived)
 		if err := p.Check(); err != nil {
 			return p, err

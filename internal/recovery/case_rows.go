@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"strconv"
 	"time"
 
 	"perennial/internal/clock"
@@ -192,9 +193,20 @@ func Results(tx *db.Tx, account id.Account, by Dimension, from, to time.Time) ([
 	if !ok {
 		return nil, fault.BadField("by", "must be attempt, reason, class, campaign, month or means")
 	}
-	return sums(tx, "select cast("+column+` as text), state, currency, cast(sum(amount) as bigint), count(*), count(distinct customer_id) from recovery_case
+	list, err := sums(tx, "select cast("+column+` as text), state, currency, cast(sum(amount) as bigint), count(*), count(distinct customer_id) from recovery_case
 		where account_id = $1 and closed_at is not null and closed_at >= $2 and closed_at < $3
 		group by `+column+", state, currency order by "+column+", currency, state", account, clock.Micros(from), clock.Micros(to))
+	if by != PerCampaign {
+		return list, err
+	}
+	for i := range list {
+		n, err := strconv.ParseInt(list[i].Key, 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		list[i].Key = id.Campaign(n).String()
+	}
+	return list, err
 }
 
 func sums(tx *db.Tx, query string, args ...any) ([]Sum, error) {

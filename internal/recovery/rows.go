@@ -61,7 +61,7 @@ func LoadPolicy(tx *db.Tx, account id.Account, policy id.RecoveryPolicy) (Policy
 }
 
 // MaxPolicies is how many policies an account may have.
-const MaxPolicies = 200
+const MaxPolicies = 500
 
 // Policies are the account's policies older than before, newest first.
 func Policies(tx *db.Tx, account id.Account, before id.RecoveryPolicy, limit int) ([]Policy, error) {

@@ -115,7 +115,7 @@ func (s *story) links(ctx context.Context, who whose, w *words) error {
 	}
 	made, err := s.stage.Service.CreateLink(ctx, c)
 	if err == nil {
-		s.received[who.id] = append(s.received[who.id], made.ID)
+		s.received[who.id] = append(s.received[who.id], made.Link.ID)
 	}
 	return err
 }
