@@ -26,6 +26,7 @@ import (
 	"perennial/internal/id"
 	"perennial/internal/money"
 	"perennial/internal/period"
+	"perennial/internal/seal"
 	"perennial/internal/server"
 )
 
@@ -88,7 +89,7 @@ func newBusiness(t *testing.T, engine string) *business {
 
 func (b *business) open(t *testing.T) *house {
 	t.Helper()
-	h, err := b.place.open(t.Context(), server.NewLog(io.Discard), 0)
+	h, err := b.place.open(t.Context(), server.NewLog(io.Discard), func(*place) (*seal.Keys, error) { return seal.Parse(seal.New()) }, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

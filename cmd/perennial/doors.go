@@ -7,6 +7,7 @@ import (
 
 	"perennial/internal/api"
 	"perennial/internal/document"
+	"perennial/internal/gateway/incoming"
 	"perennial/internal/gateway/sandbox"
 	"perennial/internal/id"
 	"perennial/internal/report"
@@ -47,6 +48,7 @@ func (h *house) doors(ctx context.Context, secure bool, keys *seal.Keys, nets []
 			{Number: "4000 0025 0000 3155", Does: "Needs authentication"},
 		}}),
 		Assets: web.Assets(),
+		Hooks:  incoming.New(h.service, wake, h.log),
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"perennial/internal/id"
 	"perennial/internal/payment"
 	"perennial/internal/report"
+	"perennial/internal/seal"
 	"perennial/internal/server"
 )
 
@@ -64,12 +65,13 @@ type house struct {
 	clock    clock.Clock
 	log      *slog.Logger
 	gateways map[string]payment.Gateway
+	keys     *seal.Keys
 	service  *commerce.Service
 	reader   *report.Reader
 }
 
 // open opens the database, brings its schema up to date and wires the stories.
-func (p *place) open(ctx context.Context, log *slog.Logger, latency time.Duration) (*house, error) {
+func (p *place) open(ctx context.Context, log *slog.Logger, keys func(*place) (*seal.Keys, error), latency time.Duration) (*house, error) {
 	if _, err := p.postgres(); err != nil {
 		return nil, err
 	}
@@ -87,6 +89,11 @@ func (p *place) open(ctx context.Context, log *slog.Logger, latency time.Duratio
 	h := &house{db: d, clock: clock.System{}, log: log}
 	h.gateways = map[string]payment.Gateway{commerce.SandboxGateway: sandbox.New(d, h.clock, sandbox.Options{Latency: latency})}
 	h.service = commerce.New(d, h.clock, h.gateways, nil, log)
+	if h.keys, err = keys(p); err != nil {
+		_ = d.Close() // as above
+		return nil, err
+	}
+	h.service.UseGateways(h.keys, openers(h.clock))
 	h.reader = report.New(d, h.clock)
 	return h, nil
 }
@@ -97,7 +104,7 @@ func (h *house) close() error { return h.db.Close() }
 // admin is the handler of the operator's commands; worker is nil outside of a
 // server.
 func (h *house) admin(address string, worker *server.Worker) http.Handler {
-	o := admin.Options{Version: version, Address: address, Gateways: h.gateways, Log: h.log, Import: h.importSubscriptions}
+	o := admin.Options{Version: version, Address: address, Gateways: h.service.GatewaysOf, Log: h.log, Import: h.importSubscriptions}
 	if worker != nil {
 		o.Confirm = worker.Confirm
 		o.Resume = func(acc id.Account) { worker.Resume(acc) }

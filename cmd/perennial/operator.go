@@ -28,7 +28,7 @@ func (t *terminal) reach(p *place) (*operator, error) {
 	if client != nil {
 		return &operator{Client: client, running: true, end: func() error { return nil }}, nil
 	}
-	h, err := p.open(t.ctx, server.NewLog(t.err), 0)
+	h, err := p.open(t.ctx, server.NewLog(t.err), t.keys, 0)
 	if fault.Is(err, fault.Unavailable) && fault.As(err).Unwrap() == nil && p.Database == "" {
 		return nil, fault.New(fault.Unavailable, "%s, and its admin socket does not answer: wait if it is just starting or stopping, else stop it and try again",
 			fault.As(err).Message)

@@ -46,7 +46,7 @@ func (c *serve) Run(t *terminal, p *place) error {
 
 // prepare opens the data for a server.
 func (t *terminal) prepare(p *place, c *serve) (*house, error) {
-	h, err := p.open(t.ctx, server.NewLog(t.err), c.SandboxLatency)
+	h, err := p.open(t.ctx, server.NewLog(t.err), t.keys, c.SandboxLatency)
 	if err != nil && fault.Is(err, fault.Unavailable) && fault.As(err).Unwrap() == nil && p.Database == "" {
 		return nil, fault.New(fault.Unavailable, "%s: stop that process, or name another folder by --data", fault.As(err).Message)
 	}
@@ -55,10 +55,7 @@ func (t *terminal) prepare(p *place, c *serve) (*house, error) {
 
 // serve listens, tells where, and serves until the process is asked to stop.
 func (h *house) serve(t *terminal, p *place, c *serve) error {
-	keys, err := t.keys(p)
-	if err != nil {
-		return err
-	}
+	keys := h.keys
 	nets, err := prefixes(c.WebhookNets)
 	if err != nil {
 		return err

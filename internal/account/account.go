@@ -65,6 +65,12 @@ type Settings struct {
 	TaxProfile id.TaxProfile `json:"tax_profile,omitempty"`
 	// Recovery is the policy for failed payments; 0 means the standard one.
 	Recovery id.RecoveryPolicy `json:"recovery,omitempty"`
+	// DisputeEnds says that a subscription ends when a payment of it is disputed.
+	DisputeEnds bool `json:"dispute_ends,omitempty"`
+	// RefundsByKey and RefundsByMember are the most that one API key, and one member of the
+	// team, may give back in 24 hours, in minor units of each currency; 0 is no limit.
+	RefundsByKey    int64 `json:"refunds_by_key,omitempty"`
+	RefundsByMember int64 `json:"refunds_by_member,omitempty"`
 }
 
 // Printed is what a document shows of its issuer.

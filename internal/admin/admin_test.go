@@ -36,7 +36,8 @@ func operate(t *testing.T, d *db.DB, change func(*Options)) *operated {
 	c := clock.NewManual(time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC))
 	gateways := map[string]payment.Gateway{commerce.SandboxGateway: sandbox.New(d, c, sandbox.Options{})}
 	log := slog.New(slog.DiscardHandler)
-	o := Options{Version: "1.2.3", Address: "https://billing.example.com", Gateways: gateways, Log: log,
+	s := commerce.New(d, c, gateways, nil, log)
+	o := Options{Version: "1.2.3", Address: "https://billing.example.com", Gateways: s.GatewaysOf, Log: log,
 		Import: func(_ context.Context, _ commerce.Call, i Import, file io.Reader, progress func(Progress)) (Imported, error) {
 			n, err := io.Copy(io.Discard, file)
 			progress(Progress{Done: 1, Text: i.Mapping})
@@ -46,7 +47,7 @@ func operate(t *testing.T, d *db.DB, change func(*Options)) *operated {
 		change(&o)
 	}
 	r := report.New(d, c)
-	return &operated{d, r, New(commerce.New(d, c, gateways, nil, log), r, o)}
+	return &operated{d, r, New(s, r, o)}
 }
 
 // folder is a folder with a short path, as sockets need one.

@@ -33,7 +33,7 @@ var operator = event.Actor{Kind: event.ByOperator, Name: "command line"}
 type Options struct {
 	Version  string
 	Address  string // of the pages, without a slash at the end
-	Gateways map[string]payment.Gateway
+	Gateways func(context.Context, id.Account) (map[string]payment.Gateway, error)
 	Log      *slog.Logger
 	// Import brings subscriptions from a file.
 	Import func(ctx context.Context, call commerce.Call, i Import, file io.Reader, progress func(Progress)) (Imported, error)
@@ -324,7 +324,11 @@ func (d *door) books(a asked, in BooksOf) ([]Books, error) {
 	list := []Books{}
 	for i, one := range all {
 		a.tell(Progress{Done: float64(i) / float64(len(all)), Text: one.Name})
-		found, err := d.r.Books(a.ctx, one.ID, d.o.Gateways)
+		gateways, err := d.o.Gateways(a.ctx, one.ID)
+		if err != nil {
+			return nil, err
+		}
+		found, err := d.r.Books(a.ctx, one.ID, gateways)
 		if err != nil {
 			return nil, err
 		}

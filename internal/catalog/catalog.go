@@ -30,6 +30,7 @@ type Campaign struct {
 	Account   id.Account
 	Name      string
 	Recovery  id.RecoveryPolicy // of its products' failed payments; 0 means the account's
+	Gateway   id.GatewayAccount // that its sales are paid at; 0: the account's default
 	State     State
 	CreatedAt time.Time
 	Version   int64

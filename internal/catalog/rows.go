@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	campaignColumns = "id, name, recovery_policy_id, state, created_at, version"
+	campaignColumns = "id, name, recovery_policy_id, gateway_id, state, created_at, version"
 	productColumns  = "id, campaign_id, name, description, settings, state, created_at, version"
 	priceColumns    = "id, product_id, name, amount, currency, interval_unit, interval_count, trial_days, setup_fee, max_quantity, terms, state, created_at, version"
 )
@@ -37,15 +37,15 @@ func oldest(before int64) int64 {
 
 // InsertCampaign writes a new campaign.
 func InsertCampaign(tx *db.Tx, c Campaign) error {
-	_, err := tx.Exec("insert into campaign (account_id, id, name, recovery_policy_id, state, created_at, version) values ($1, $2, $3, $4, $5, $6, 1)",
-		c.Account, c.ID, c.Name, db.Null(c.Recovery), c.State, clock.Micros(c.CreatedAt))
+	_, err := tx.Exec("insert into campaign (account_id, id, name, recovery_policy_id, gateway_id, state, created_at, version) values ($1, $2, $3, $4, $5, $6, $7, 1)",
+		c.Account, c.ID, c.Name, db.Null(c.Recovery), c.Gateway, c.State, clock.Micros(c.CreatedAt))
 	return err
 }
 
 // SaveCampaign writes a campaign over the version that was loaded.
 func SaveCampaign(tx *db.Tx, c Campaign) error {
-	return saved(tx.Exec("update campaign set name = $4, state = $5, recovery_policy_id = $6, version = version + 1 where account_id = $1 and id = $2 and version = $3",
-		c.Account, c.ID, c.Version, c.Name, c.State, db.Null(c.Recovery)))
+	return saved(tx.Exec("update campaign set name = $4, state = $5, recovery_policy_id = $6, gateway_id = $7, version = version + 1 where account_id = $1 and id = $2 and version = $3",
+		c.Account, c.ID, c.Version, c.Name, c.State, db.Null(c.Recovery), c.Gateway))
 }
 
 func saved(n int64, err error) error {
@@ -59,7 +59,7 @@ func campaigns(tx *db.Tx, account id.Account, where string, args ...any) ([]Camp
 	var list []Campaign
 	err := tx.Each(func(row db.Scan) error {
 		c := Campaign{Account: account}
-		err := row(&c.ID, &c.Name, db.ScanNull(&c.Recovery), &c.State, db.ScanTime(&c.CreatedAt), &c.Version)
+		err := row(&c.ID, &c.Name, db.ScanNull(&c.Recovery), &c.Gateway, &c.State, db.ScanTime(&c.CreatedAt), &c.Version)
 		list = append(list, c)
 		return err
 	}, "select "+campaignColumns+" from campaign where account_id = $1 "+where, append([]any{account}, args...)...)

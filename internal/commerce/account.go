@@ -103,10 +103,24 @@ type UpdateAccount struct {
 	TaxProfile *id.TaxProfile
 	// Recovery is the policy for failed payments; 0 goes back to the standard one.
 	Recovery *id.RecoveryPolicy
+	// DisputeEnds, RefundsByKey and RefundsByMember are as in account.Settings.
+	DisputeEnds     *bool
+	RefundsByKey    *int64
+	RefundsByMember *int64
 }
 
 // settingsOf refuses settings that name what is not there.
 func settingsOf(tx *db.Tx, a account.Account) error {
+	var f fault.Fields
+	for _, limit := range []struct {
+		field string
+		minor int64
+	}{{"refunds_by_key", a.Settings.RefundsByKey}, {"refunds_by_member", a.Settings.RefundsByMember}} {
+		f.Check(limit.minor >= 0 && limit.minor <= money.MaxMinor, limit.field, "must be from 0 to %d minor units", int64(money.MaxMinor))
+	}
+	if err := f.Err(); err != nil {
+		return err
+	}
 	if a.Settings.Proration != "" {
 		if _, known := subscription.Preset(a.Settings.Proration); !known {
 			return fault.BadField("proration", "must be the name of a policy, for example %s", subscription.DefaultProration)
@@ -136,6 +150,9 @@ func (s *Service) UpdateAccount(ctx context.Context, c UpdateAccount) (account.A
 		set(&a.Settings.Proration, c.Proration)
 		set(&a.Settings.TaxProfile, c.TaxProfile)
 		set(&a.Settings.Recovery, c.Recovery)
+		set(&a.Settings.DisputeEnds, c.DisputeEnds)
+		set(&a.Settings.RefundsByKey, c.RefundsByKey)
+		set(&a.Settings.RefundsByMember, c.RefundsByMember)
 		if err := settingsOf(tx, a); err != nil {
 			return a, err
 		}

@@ -402,10 +402,10 @@ func (s *Service) changedTo(ctx context.Context, c Call, made id.Change) (Change
 		}
 		switch done.Change.State {
 		case subscription.ChangePending:
-			refused = refusal(payment.Result{Outcome: payment.Unknown})
+			refused = pending(done.Payment)
 			return nil
 		case subscription.ChangeFailed:
-			refused = refusal(payment.Result{Outcome: payment.Declined, Code: done.Change.Failure})
+			refused = refusal(done.Change.Failure)
 		}
 		return s.finish(tx, c, done, refused)
 	})

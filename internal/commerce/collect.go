@@ -19,12 +19,15 @@ type Collect struct {
 	Call
 	Invoice id.Invoice
 	Method  id.Method // to charge; 0 means the subscription's own
+	Present bool      // the customer is in the browser and can confirm
+	Consent payment.Consent
 }
 
 // Collected is what came of Collect.
 type Collected struct {
 	Invoice invoice.Invoice
 	Payment payment.Payment
+	Step    *payment.Step // that the customer has to take, when the payment waits for them
 }
 
 // Collect charges an open invoice. A decline is fault.Declined and leaves the
@@ -55,13 +58,18 @@ func (s *Service) Collect(ctx context.Context, c Collect) (Collected, error) {
 	if err != nil {
 		return Collected{}, err
 	}
+	var step *payment.Step
 	if work != nil {
+		work.present, work.consent = c.Present, c.Consent
 		s.charge(ctx, work)
+		step = work.result.Step
 		if err := s.settle(context.WithoutCancel(ctx), c.Account, []*collection{work}); err != nil {
 			return Collected{}, err
 		}
 	}
-	return s.collected(ctx, c.Call, asked)
+	done, err := s.collected(ctx, c.Call, asked)
+	done.Step = step
+	return done, err
 }
 
 // openCollection writes the pending payment of an open invoice, under the
@@ -169,10 +177,10 @@ func (s *Service) collected(ctx context.Context, c Call, asked id.Payment) (Coll
 		}
 		switch done.Payment.State {
 		case payment.Pending:
-			refused = refusal(payment.Result{Outcome: payment.Unknown})
+			refused = pending(&done.Payment)
 			return nil
 		case payment.DeclinedState:
-			refused = refusal(payment.Result{Outcome: payment.Declined, Code: done.Payment.DeclineCode})
+			refused = refusal(done.Payment.DeclineCode)
 		}
 		return s.finish(tx, c, done, refused)
 	})

@@ -43,6 +43,9 @@ func (s *Service) RunAccount(ctx context.Context, acc id.Account) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
+	if err := s.gatewayWork(ctx, acc); err != nil {
+		return Run{}, err
+	}
 	if !a.ClockTarget.IsZero() {
 		walked, err := s.walk(ctx, acc, a.ClockTarget, nil)
 		return walked.Run, err
@@ -78,7 +81,12 @@ func (s *Service) Work(ctx context.Context) ([]id.Account, error) {
 			if err != nil {
 				return err
 			}
-			if !a.ClockTarget.IsZero() || !at.IsZero() && !at.After(a.Now(s.clock.Now())) {
+			told, err := payment.NextGatewayWork(tx, a.ID)
+			if err != nil {
+				return err
+			}
+			machine := s.clock.Now()
+			if !a.ClockTarget.IsZero() || !at.IsZero() && !at.After(a.Now(machine)) || !told.IsZero() && !told.After(machine) {
 				work = append(work, a.ID)
 			}
 		}
@@ -99,10 +107,10 @@ func nextDue(tx *db.Tx, acc id.Account) (time.Time, error) {
 }
 
 // nextOther is nextDue of all but subscriptions: of what the gateways must be asked for, of
-// refills, and of what customers are to be told.
+// refills, of what customers are to be told, and of what the sandbox has to tell.
 func nextOther(tx *db.Tx, acc id.Account) (time.Time, error) {
 	var first time.Time
-	for _, next := range []func(*db.Tx, id.Account) (time.Time, error){payment.NextAskDue, usage.NextTopUp, subscription.NextNotice, payment.NextNotice} {
+	for _, next := range []func(*db.Tx, id.Account) (time.Time, error){payment.NextAskDue, usage.NextTopUp, subscription.NextNotice, payment.NextNotice, payment.NextNews} {
 		at, err := next(tx, acc)
 		if err != nil {
 			return first, err
@@ -192,7 +200,10 @@ func (s *Service) AdvanceClock(ctx context.Context, c AdvanceClock) (Progress, e
 // askDue asks the gateways what became of everything whose outcome is unknown and
 // due to be asked for at now, and returns how many it asked for.
 func (s *Service) askDue(ctx context.Context, acc id.Account, now time.Time) (int, error) {
-	asked := 0
+	asked, err := s.sandboxNews(ctx, acc, now)
+	if err != nil {
+		return asked, err
+	}
 	for {
 		var list []*collection
 		var refunds []payment.Refund
@@ -311,7 +322,7 @@ func refusedByRule(err error) bool {
 // it, too, and only the gateway can tell that both are the same charge. To give it
 // up here would let it come true there.
 func (s *Service) ask(ctx context.Context, c *collection) {
-	g, err := s.gateway(c.payment.Gateway)
+	g, err := s.gateway(ctx, c.payment.Account, c.payment.Gateway)
 	if err == nil {
 		asking, cancel := context.WithTimeout(ctx, gatewayTimeout)
 		c.result, err = g.Find(asking, inquiry(c))
@@ -321,9 +332,31 @@ func (s *Service) ask(ctx context.Context, c *collection) {
 	case err != nil:
 		s.log.Warn("a gateway could not be asked", "payment", c.payment.ID, "err", err)
 		c.result = payment.Result{Outcome: payment.Unknown}
+	case c.result.Outcome == payment.Absent && (c.payment.Reference != "" || c.payment.Waits != payment.ForAnswer):
+		c.result = payment.Result{Outcome: payment.Unknown} // it was there before
+	case c.result.Outcome == payment.Absent && c.at.Sub(c.payment.CreatedAt) >= payment.KeyLife:
+		c.result = payment.Result{Outcome: payment.Declined, Code: "never_arrived"}
 	case c.result.Outcome == payment.Absent:
-		s.charge(ctx, c)
+		s.send(ctx, c)
+	case c.result.Outcome == payment.Confirm && c.at.Sub(c.payment.CreatedAt) >= payment.ConfirmFor:
+		s.abandon(ctx, g, c)
 	}
+}
+
+// abandon gives up a charge that the customer did not confirm in time: nothing may come
+// true of it later.
+func (s *Service) abandon(ctx context.Context, g payment.Gateway, c *collection) {
+	ctx, cancel := context.WithTimeout(ctx, gatewayTimeout)
+	defer cancel()
+	result, err := g.Abandon(ctx, inquiry(c))
+	if err != nil {
+		s.log.Warn("a charge that nobody confirmed could not be given up", "payment", c.payment.ID, "err", err)
+		result = payment.Result{Outcome: payment.Unknown}
+	}
+	if result.Outcome == payment.Declined && result.Code == "" {
+		result.Code = "authentication_required"
+	}
+	c.result = result
 }
 
 // inquiry asks what became of a collection's charge.

@@ -2,14 +2,20 @@ package commerce
 
 import (
 	"context"
+	"time"
 
 	"perennial/internal/account"
 	"perennial/internal/db"
 	"perennial/internal/idempotency"
+	"perennial/internal/payment"
 )
 
 // forgetBatch is how many answers one transaction forgets.
 const forgetBatch = 500
+
+// keepNotices is how long the notices of gateways are kept that were worked off. The
+// gateways' own lists end earlier, so that none comes back.
+const keepNotices = 90 * 24 * time.Hour
 
 // Housekeep forgets what nobody may ask for any more: the answers to repeatable
 // requests that are older than idempotency.Keep. It tells how many.
@@ -27,7 +33,11 @@ func (s *Service) Housekeep(ctx context.Context) (int64, error) {
 		for {
 			var n int64
 			err := s.db.Background(ctx, func(tx *db.Tx) (err error) {
-				n, err = idempotency.Forget(tx, a.ID, s.clock.Now(), forgetBatch)
+				now := s.clock.Now()
+				if n, err = idempotency.Forget(tx, a.ID, now, forgetBatch); err != nil {
+					return err
+				}
+				_, err = payment.ForgetNotices(tx, a.ID, now.Add(-keepNotices))
 				return err
 			})
 			if err != nil {

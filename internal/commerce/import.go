@@ -150,7 +150,7 @@ func (s *Service) saveAll(ctx context.Context, c Import, known map[string]int64)
 			continue
 		}
 		group.Go(func() (err error) {
-			list[i], err = s.save(ctx, c.Account, r.Token)
+			list[i], err = s.save(ctx, c.Account, saving{token: r.Token})
 			return err
 		})
 	}

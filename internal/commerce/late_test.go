@@ -264,7 +264,7 @@ func TestOutcomeThatCannotBeWritten(t *testing.T) {
 				w.ok(err)
 				sale, err := w.sell(once.ID, "tok_visa")
 				w.ok(err)
-				w.faults.Arm("gateway.refund", 1, errors.New("no network"))
+				w.bankless.Arm(sandbox.FaultRefundAfter, 1, errors.New("no network"))
 				_, err = w.refund(sale.Payment.ID, 700)
 				w.refused(err, fault.Pending, "")
 			},

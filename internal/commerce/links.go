@@ -147,7 +147,7 @@ func (s *Service) UseLink(ctx context.Context, c UseLink) (UsedLink, error) {
 	}
 	var saved *instrument
 	if c.Token != "" {
-		got, err := s.save(ctx, l.Account, c.Token)
+		got, err := s.save(ctx, l.Account, saving{token: c.Token, customer: l.Customer})
 		if err != nil {
 			return UsedLink{}, err
 		}

@@ -33,11 +33,13 @@ func (s *Service) Refund(ctx context.Context, c Refund) (payment.Refund, error) 
 	}
 	var r payment.Refund
 	var p payment.Payment
+	var offset time.Duration
 	err := s.db.Update(ctx, func(tx *db.Tx) error {
 		a, err := account.Load(tx, c.Account)
 		if err != nil {
 			return err
 		}
+		offset = a.ClockOffset
 		before, err := s.begin(tx, c.Call)
 		if err != nil {
 			return err
@@ -57,7 +59,7 @@ func (s *Service) Refund(ctx context.Context, c Refund) (payment.Refund, error) 
 	if err != nil {
 		return r, err
 	}
-	if r.State == payment.Pending {
+	if r.State == payment.Pending && r.Reference == "" && r.Waits == payment.ForAnswer && s.clock.Now().Add(offset).Sub(r.CreatedAt) < payment.KeyLife {
 		result := s.giveBack(ctx, r, p)
 		if err := s.settleRefund(context.WithoutCancel(ctx), r, result, c.Actor, time.Time{}); err != nil {
 			return r, err
@@ -82,6 +84,9 @@ func (s *Service) promise(tx *db.Tx, a account.Account, c Refund) (payment.Refun
 	if c.Amount, err = s.refundable(tx, a, p, c.Amount, whole); err != nil {
 		return payment.Refund{}, p, err
 	}
+	if err := mayRefund(tx, a, p, c.Actor, c.Amount, a.Now(s.clock.Now())); err != nil {
+		return payment.Refund{}, p, err
+	}
 	promised, err := payment.PromiseRefund(tx, p, c.Amount)
 	if err != nil {
 		return payment.Refund{}, p, err
@@ -91,7 +96,7 @@ func (s *Service) promise(tx *db.Tx, a account.Account, c Refund) (payment.Refun
 	}
 	now := a.Now(s.clock.Now())
 	r := payment.Refund{ID: id.New[id.Refund](), Account: a.ID, Payment: p.ID, Invoice: p.Invoice, Amount: money.Amount{Minor: c.Amount, Currency: p.Amount.Currency},
-		State: payment.Pending, Reason: c.Reason, AskAt: payment.NextAsk(now, now), CreatedAt: now, Version: 1}
+		State: payment.Pending, Reason: c.Reason, AskedBy: string(c.Actor.Kind) + ":" + c.Actor.Name, AskAt: payment.NextAsk(now, now), CreatedAt: now, Version: 1}
 	if err := payment.InsertRefund(tx, r); err != nil {
 		return r, p, err
 	}
@@ -124,9 +129,39 @@ func (s *Service) refundable(tx *db.Tx, a account.Account, p payment.Payment, am
 	return amount, subscription.SaveOne(tx, sub)
 }
 
+// mayRefund refuses to give back what is disputed, and more than somebody may give back in
+// a day.
+func mayRefund(tx *db.Tx, a account.Account, p payment.Payment, by event.Actor, amount int64, now time.Time) error {
+	disputes, err := payment.DisputesOf(tx, a.ID, p.ID)
+	if err != nil {
+		return err
+	}
+	for _, d := range disputes {
+		if d.State == payment.Lost || !d.State.Ended() {
+			return fault.New(fault.Conflict, "the customer's bank disputes this payment, so that it cannot be refunded").WithCode("payment_disputed")
+		}
+	}
+	limit := int64(0)
+	switch by.Kind {
+	case event.ByKey:
+		limit = a.Settings.RefundsByKey
+	case event.ByMember:
+		limit = a.Settings.RefundsByMember
+	}
+	if limit == 0 {
+		return nil
+	}
+	given, err := payment.RefundedBy(tx, a.ID, string(by.Kind)+":"+by.Name, p.Amount.Currency, now.Add(-24*time.Hour))
+	if err == nil && amount > limit-given {
+		err = fault.New(fault.Conflict, "%s may give back %d minor units in 24 hours and has given %d; an owner can raise the limit in the settings of the account", by.Name, limit, given).
+			WithCode("refund_limit")
+	}
+	return err
+}
+
 // giveBack asks the gateway for a refund. It calls the network.
 func (s *Service) giveBack(ctx context.Context, r payment.Refund, p payment.Payment) payment.Result {
-	g, err := s.gateway(p.Gateway)
+	g, err := s.gateway(ctx, r.Account, p.Gateway)
 	if err == nil {
 		err = s.faults.Hit("gateway.refund")
 	}
@@ -158,6 +193,7 @@ func (s *Service) settleRefund(ctx context.Context, r payment.Refund, result pay
 		if at.IsZero() {
 			at = a.Now(s.clock.Now())
 		}
+		waited := fresh.Waits
 		fresh.Settle(result, at)
 		if err := payment.SaveRefund(tx, fresh); err != nil {
 			return err
@@ -167,6 +203,9 @@ func (s *Service) settleRefund(ctx context.Context, r payment.Refund, result pay
 			return err
 		}
 		facts := map[string]any{"payment": fresh.Payment, "amount": fresh.Amount.Minor, "currency": fresh.Amount.Currency}
+		if fresh.Waits == payment.ForPerson && waited != payment.ForPerson {
+			return event.Append(tx, a.ID, event.New(a.ID, at, by, event.RefundUnresolved, int64(fresh.ID), v.Customer, event.Data(facts)))
+		}
 		switch fresh.State {
 		case payment.Paid:
 			return refundDone(tx, a, v, fresh, at, by, facts)
@@ -219,7 +258,7 @@ func (s *Service) askRefund(ctx context.Context, r payment.Refund, now time.Time
 		return err
 	}
 	var result payment.Result
-	g, err := s.gateway(p.Gateway)
+	g, err := s.gateway(ctx, r.Account, p.Gateway)
 	if err == nil {
 		asking, cancel := context.WithTimeout(ctx, gatewayTimeout)
 		result, err = g.Find(asking, payment.Inquiry{Account: r.Account, Key: r.Key(), Refund: true, Reference: r.Reference, Asked: r.CreatedAt, Now: now})
@@ -229,7 +268,13 @@ func (s *Service) askRefund(ctx context.Context, r payment.Refund, now time.Time
 		s.log.Warn("a gateway could not be asked", "refund", r.ID, "err", err)
 		result = payment.Result{Outcome: payment.Unknown}
 	}
-	if result.Outcome == payment.Absent {
+	switch {
+	case result.Outcome != payment.Absent:
+	case r.Reference != "" || r.Waits != payment.ForAnswer: // it was there before
+		result = payment.Result{Outcome: payment.Unknown}
+	case now.Sub(r.CreatedAt) >= payment.KeyLife:
+		result = payment.Result{Outcome: payment.Declined, Code: "never_arrived"}
+	default:
 		result = s.giveBack(ctx, r, p)
 	}
 	return s.settleRefund(ctx, r, result, event.Clock, now)

@@ -32,6 +32,8 @@ type Sell struct {
 	Token    string    // from the gateway, saved as a new payment method first
 	Source   string    // "api", "checkout" …
 	Options  Options
+	Present  bool // the buyer is in the browser and can confirm the payment
+	Consent  payment.Consent
 	// Shown is what the buyer was told is due now; when it is set and wrong, nothing
 	// is sold: the price changed since the page was opened.
 	Shown *money.Amount
@@ -45,6 +47,7 @@ type Sale struct {
 	Subscription *subscription.Subscription
 	Invoice      *invoice.Invoice
 	Payment      *payment.Payment
+	Step         *payment.Step // that the buyer has to take, when the payment waits for them
 }
 
 // Sell sells a price: an order and a draft invoice are written, the gateway is
@@ -52,7 +55,7 @@ type Sale struct {
 // the order failed and the refusal is fault.Declined. When the gateway does not
 // answer the refusal is fault.Pending, and the order is settled later.
 func (s *Service) Sell(ctx context.Context, c Sell) (Sale, error) {
-	saved, err := s.saveOnce(ctx, c.Call, c.Token)
+	saved, err := s.saveOnce(ctx, c.Call, saving{token: c.Token, price: c.Price, chargeFollows: c.Present, consent: c.Consent, customer: c.Customer, buyer: c.Buyer})
 	if err != nil {
 		return Sale{}, err
 	}
@@ -88,13 +91,18 @@ func (s *Service) Sell(ctx context.Context, c Sell) (Sale, error) {
 	if err != nil {
 		return Sale{}, err
 	}
+	var step *payment.Step
 	if work != nil {
+		work.present, work.consent = c.Present, c.Consent
 		s.charge(ctx, work)
+		step = work.result.Step
 		if err := s.settle(context.WithoutCancel(ctx), c.Account, []*collection{work}); err != nil {
 			return Sale{}, err
 		}
 	}
-	return s.sold(ctx, c.Call, placed)
+	sale, err := s.sold(ctx, c.Call, placed)
+	sale.Step = step
+	return sale, err
 }
 
 // place writes an order and, when something is due, its draft invoice and the
@@ -376,10 +384,10 @@ func (s *Service) sold(ctx context.Context, c Call, placed id.Order) (Sale, erro
 		}
 		switch sale.Order.State {
 		case order.Pending:
-			refused = refusal(payment.Result{Outcome: payment.Unknown})
+			refused = pending(sale.Payment)
 			return nil // its key stays taken until the outcome is known
 		case order.Failed:
-			refused = refusal(payment.Result{Outcome: payment.Declined, Code: sale.Payment.DeclineCode})
+			refused = refusal(sale.Payment.DeclineCode)
 		}
 		if c.Once == nil {
 			return nil

@@ -18,7 +18,6 @@ import (
 	"perennial/internal/clock"
 	"perennial/internal/db"
 	"perennial/internal/event"
-	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/idempotency"
 	"perennial/internal/payment"
@@ -36,6 +35,7 @@ type Service struct {
 	turns    turns // of those who work on what is due
 	keys     keyring
 	usage    gatherings
+	doors    gatewayDoors
 	register tax.Checker // of tax numbers; see UseRegister
 	seals    *seal.Keys  // that links are made with; see UseKeys
 }
@@ -131,23 +131,6 @@ func (s *Service) finish(tx *db.Tx, c Call, result any, refusal error) error {
 	}
 	status, body := c.Once.Answer(result, refusal)
 	return idempotency.Finish(tx, c.Account, c.Once.Request, status, body)
-}
-
-// gateway is the gateway of that name.
-func (s *Service) gateway(name string) (payment.Gateway, error) {
-	g, ok := s.gateways[name]
-	if !ok {
-		return nil, fault.New(fault.Unavailable, "the payment gateway %q is not set up", name)
-	}
-	return g, nil
-}
-
-// gatewayFor is the gateway at which an account saves new payment methods.
-func gatewayFor(a account.Account) (string, error) {
-	if a.Mode == account.Sandbox {
-		return SandboxGateway, nil
-	}
-	return "", fault.New(fault.Conflict, "this live account has no payment gateway yet").WithCode("no_gateway")
 }
 
 // IsReplayed is the answer given before, when err says that there was one.

@@ -40,6 +40,11 @@ type collection struct {
 	passed bool // the step of the recovery passed without a charge, which could not help
 	lost   bool // settled: the subscription ended because it was the last try
 
+	present bool            // the customer is in the browser
+	consent payment.Consent // that the customer gave there
+	waited  payment.Awaited // for whom, before this outcome
+	byHand  bool            // a person said what became of it
+
 	nothingDue bool // the customer's credit paid for all of it
 	unasked    bool // there is no method to charge; the invoice stays open
 }
@@ -63,6 +68,7 @@ type settlement struct {
 	entries  []ledger.Entry
 	events   []event.Event
 	started  []subscription.Subscription
+	news     []time.Time           // when the sandbox has more to tell
 	undone   []subscription.Undone // scheduled changes of subscriptions that end
 	recovering
 }
@@ -145,6 +151,9 @@ func (s *Service) settleIn(tx *db.Tx, a account.Account, list []*collection) err
 		case c.payment.ID != 0 && c.payment.State == payment.Pending:
 			w.unknown(c)
 		case c.payment.State == payment.Paid || c.nothingDue:
+			if c.result.News.After(c.at) && c.payment.Gateway == SandboxGateway {
+				w.news = append(w.news, c.result.News)
+			}
 			err = w.paid(tx, c)
 		default:
 			err = w.declined(tx, c)
@@ -171,7 +180,11 @@ func (s *Service) settlePayments(tx *db.Tx, list []*collection) ([]*collection, 
 			skip[i] = true
 			continue
 		}
+		c.waited = c.payment.Waits
 		c.payment.Settle(c.result, c.at)
+		if c.byHand {
+			c.payment.Trouble = payment.ByHand
+		}
 		tried = append(tried, c.payment)
 		index = append(index, i)
 	}
@@ -394,7 +407,30 @@ func (w *settlement) unknown(c *collection) {
 		w.subs = append(w.subs, c.sub)
 	}
 	w.asked(c)
-	w.add(c, event.PaymentUnknown, int64(c.payment.ID), event.Data(map[string]any{"amount": c.payment.Amount.Minor, "currency": c.payment.Amount.Currency, "ask_at": c.payment.AskAt}))
+	w.waits(c)
+}
+
+// waits tells whom a payment waits for, once.
+func (w *settlement) waits(c *collection) {
+	p := c.payment
+	facts := map[string]any{"amount": p.Amount.Minor, "currency": p.Amount.Currency, "invoice": c.invoice.ID}
+	kind := event.PaymentUnknown
+	switch {
+	case p.Waits == payment.ForPerson && p.Trouble == payment.AmountDiffers:
+		kind, facts["gateway_amount"], facts["gateway_currency"] = event.PaymentMismatch, c.result.Amount.Minor, c.result.Amount.Currency
+		facts["reference"], facts["reason"] = p.Reference, p.Trouble
+	case p.Waits == payment.ForPerson:
+		kind, facts["reason"] = event.PaymentUnresolved, p.Trouble
+	case p.Waits == payment.ForBank:
+		kind, facts["ask_at"] = event.PaymentProcessing, p.AskAt
+	case p.Waits == payment.ForCustomer:
+		kind, facts["until"] = event.PaymentNeedsConfirmation, p.AskAt
+	default:
+		facts = map[string]any{"amount": p.Amount.Minor, "currency": p.Amount.Currency, "ask_at": p.AskAt}
+	}
+	if p.Waits == payment.ForAnswer || p.Waits != c.waited {
+		w.add(c, kind, int64(p.ID), event.Data(facts))
+	}
 }
 
 // write puts down what was gathered.
@@ -439,6 +475,11 @@ func (w *settlement) write(tx *db.Tx, list []*collection) error {
 	if err := ledger.Post(tx, w.entries); err != nil {
 		return err
 	}
+	for _, at := range w.news {
+		if err := payment.ExpectNews(tx, w.account.ID, at); err != nil {
+			return err
+		}
+	}
 	return event.Append(tx, w.account.ID, w.events...)
 }
 
@@ -463,7 +504,22 @@ func (s *Service) charge(ctx context.Context, c *collection) {
 		}
 		return
 	}
-	g, err := s.gateway(c.payment.Gateway)
+	if stale(c) {
+		s.ask(ctx, c)
+		return
+	}
+	s.send(ctx, c)
+}
+
+// stale reports whether a gateway may have forgotten the key of a charge, or has
+// answered it before: such a one is asked for and never sent.
+func stale(c *collection) bool {
+	return c.payment.Waits != payment.ForAnswer || c.payment.Reference != "" || c.at.Sub(c.payment.CreatedAt) >= payment.KeyLife
+}
+
+// send sends a charge to its gateway.
+func (s *Service) send(ctx context.Context, c *collection) {
+	g, err := s.gateway(ctx, c.payment.Account, c.payment.Gateway)
 	if err == nil {
 		err = s.faults.Hit("gateway.charge")
 	}
@@ -472,7 +528,7 @@ func (s *Service) charge(ctx context.Context, c *collection) {
 		defer cancel()
 		p := c.payment
 		c.result, err = g.Charge(ctx, payment.Charge{Account: p.Account, Key: p.Key(), Token: c.method.Token, Amount: p.Amount, Customer: p.Customer, Invoice: p.Invoice,
-			Asked: p.CreatedAt, Now: c.at})
+			Present: c.present, Consent: c.consent, Asked: p.CreatedAt, Now: c.at})
 	}
 	if err != nil {
 		// Nothing can have happened, yet to say "declined" would let another payment be
@@ -483,9 +539,21 @@ func (s *Service) charge(ctx context.Context, c *collection) {
 }
 
 // refusal is what a declined collection is to whoever asked for it.
-func refusal(r payment.Result) error {
-	if r.Outcome == payment.Unknown {
-		return fault.New(fault.Pending, "the bank has not answered yet; it will be asked again under the same key, so do not pay again").WithCode("payment_unknown")
+func refusal(code string) error {
+	return fault.New(fault.Declined, "%s", payment.Words(code)).WithCode(code)
+}
+
+// pending is what a payment without an outcome is to whoever asked for it.
+func pending(p *payment.Payment) error {
+	waits := payment.ForAnswer
+	if p != nil {
+		waits = p.Waits
 	}
-	return fault.New(fault.Declined, "%s", payment.Words(r.Code)).WithCode(r.Code)
+	switch waits {
+	case payment.ForBank:
+		return fault.New(fault.Pending, "the bank accepted the payment and settles it in some days; do not pay again").WithCode("payment_processing")
+	case payment.ForCustomer:
+		return fault.New(fault.Pending, "the customer has to confirm the payment with their bank").WithCode("payment_needs_confirmation")
+	}
+	return fault.New(fault.Pending, "the bank has not answered yet; it will be asked again under the same key, so do not pay again").WithCode("payment_unknown")
 }

@@ -2,18 +2,15 @@ package commerce
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"perennial/internal/account"
-	"perennial/internal/cardnumber"
 	"perennial/internal/catalog"
 	"perennial/internal/customer"
 	"perennial/internal/db"
 	"perennial/internal/event"
 	"perennial/internal/fault"
 	"perennial/internal/id"
-	"perennial/internal/idempotency"
 	"perennial/internal/money"
 	"perennial/internal/payment"
 	"perennial/internal/period"
@@ -28,14 +25,18 @@ import (
 // CreateCampaign makes a campaign.
 type CreateCampaign struct {
 	Call
-	Name string
+	Name    string
+	Gateway id.GatewayAccount // 0: the account's default
 }
 
 // CreateCampaign makes a campaign.
 func (s *Service) CreateCampaign(ctx context.Context, c CreateCampaign) (catalog.Campaign, error) {
 	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (catalog.Campaign, error) {
-		made := catalog.Campaign{ID: id.New[id.Campaign](), Account: a.ID, Name: c.Name, State: catalog.Active, CreatedAt: now, Version: 1}
+		made := catalog.Campaign{ID: id.New[id.Campaign](), Account: a.ID, Name: c.Name, Gateway: c.Gateway, State: catalog.Active, CreatedAt: now, Version: 1}
 		if err := made.Check(); err != nil {
+			return made, err
+		}
+		if err := usableGateway(tx, a.ID, made.Gateway); err != nil {
 			return made, err
 		}
 		if err := catalog.InsertCampaign(tx, made); err != nil {
@@ -50,6 +51,7 @@ type UpdateCampaign struct {
 	Call
 	Campaign id.Campaign
 	Name     *string
+	Gateway  *id.GatewayAccount // 0: the account's default
 	State    *catalog.State
 	Recovery *id.RecoveryPolicy // 0 goes back to the account's
 }
@@ -69,6 +71,12 @@ func (s *Service) UpdateCampaign(ctx context.Context, c UpdateCampaign) (catalog
 		}
 		if err := policyRefers(tx, a, m.Recovery, "recovery_policy"); err != nil {
 			return m, err
+		}
+		if c.Gateway != nil {
+			m.Gateway = *c.Gateway
+			if err := usableGateway(tx, a.ID, m.Gateway); err != nil {
+				return m, err
+			}
 		}
 		if err := catalog.SaveCampaign(tx, m); err != nil {
 			return m, err
@@ -401,7 +409,9 @@ func (s *Service) UpdateCustomer(ctx context.Context, c UpdateCustomer) (custome
 type AttachMethod struct {
 	Call
 	Customer id.Customer
-	Token    string // from the gateway, never a card number
+	Token    string            // from the gateway, never a card number
+	Gateway  id.GatewayAccount // where the token is from; 0: the account's default
+	Consent  payment.Consent
 	// ForSubscriptions makes it the one that the customer's subscriptions are charged with.
 	ForSubscriptions bool
 }
@@ -412,7 +422,7 @@ func (s *Service) AttachMethod(ctx context.Context, c AttachMethod) (payment.Met
 	if c.Token == "" {
 		return payment.Method{}, errToken
 	}
-	saved, err := s.saveOnce(ctx, c.Call, c.Token)
+	saved, err := s.saveOnce(ctx, c.Call, saving{token: c.Token, gateway: c.Gateway, customer: c.Customer, consent: c.Consent})
 	if err != nil {
 		return payment.Method{}, err
 	}
@@ -442,82 +452,6 @@ func (s *Service) AttachMethod(ctx context.Context, c AttachMethod) (payment.Met
 		return made, err
 	}
 	return made, s.given(ctx, c.Call, owed)
-}
-
-// instrument is a payment method as a gateway saved it, not yet kept.
-type instrument struct {
-	gateway string
-	payment.Instrument
-}
-
-var (
-	errToken = fault.BadField("token", "must be a token from the payment gateway: at most 255 printable characters")
-	// errForgotten is for a key whose answer was forgotten between two looks at it.
-	errForgotten = fault.New(fault.Unavailable, "repeat the request")
-)
-
-// saveOnce exchanges a token, if there is one, unless the call's key is taken: a token
-// is often good for one exchange only, and a repeated request gets its answer without
-// the gateway.
-func (s *Service) saveOnce(ctx context.Context, c Call, token string) (*instrument, error) {
-	if token == "" {
-		return nil, nil
-	}
-	if c.Once != nil {
-		var taken bool
-		err := s.db.View(ctx, func(tx *db.Tx) (err error) {
-			taken, err = idempotency.Taken(tx, c.Account, c.Once.Request)
-			return err
-		})
-		if err != nil || taken {
-			return nil, err
-		}
-	}
-	saved, err := s.save(ctx, c.Account, token)
-	if err != nil {
-		return nil, err
-	}
-	return &saved, nil
-}
-
-// save exchanges a token at the account's gateway. It calls the network.
-func (s *Service) save(ctx context.Context, acc id.Account, token string) (instrument, error) {
-	if cardnumber.In(token) {
-		return instrument{}, fault.BadField("token", "looks like a card number; send the token that the payment gateway gave for it").WithCode("card_number_refused")
-	}
-	if len(token) > 255 || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return instrument{}, errToken
-	}
-	var a account.Account
-	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
-		a, err = account.Load(tx, acc)
-		return err
-	})
-	if err != nil {
-		return instrument{}, err
-	}
-	name, err := gatewayFor(a)
-	if err != nil {
-		return instrument{}, err
-	}
-	g, err := s.gateway(name)
-	if err != nil {
-		return instrument{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, gatewayTimeout)
-	defer cancel()
-	saved, err := g.Save(ctx, payment.SaveRequest{Account: acc, Token: token})
-	return instrument{name, saved.Instrument}, err
-}
-
-func attach(tx *db.Tx, a account.Account, now time.Time, by event.Actor, owner id.Customer, saved instrument) (payment.Method, error) {
-	m := payment.Method{ID: id.New[id.Method](), Account: a.ID, Customer: owner, Gateway: saved.gateway, Instrument: saved.Instrument,
-		State: payment.Usable, CreatedAt: now, Version: 1}
-	m.NoticeAt = m.NextExpiry(now, a.Location()).At
-	if err := payment.InsertMethods(tx, []payment.Method{m}); err != nil {
-		return m, err
-	}
-	return m, event.Append(tx, a.ID, event.New(a.ID, now, by, event.MethodAttached, int64(m.ID), owner, event.Data(map[string]any{"method": m.Label()})))
 }
 
 // DetachMethod makes a payment method unusable.

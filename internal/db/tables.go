@@ -59,4 +59,10 @@ var Tables = []TableKind{
 	{Name: "sandbox_card", Kind: Merchant},
 	{Name: "sandbox_charge", Kind: Merchant},
 	{Name: "sandbox_refund", Kind: Merchant},
+	{Name: "sandbox_news", Kind: Merchant},
+	{Name: "gateway_account", Kind: Merchant},
+	{Name: "gateway_address", Kind: Directory, Key: "gateway_id"},
+	{Name: "gateway_notice", Kind: Merchant},
+	{Name: "gateway_news", Kind: Merchant},
+	{Name: "dispute", Kind: Merchant},
 }

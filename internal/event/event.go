@@ -112,9 +112,19 @@ const (
 	InvoiceVoided        Kind = "invoice.voided"
 	PaymentDeclined      Kind = "payment.declined"
 	PaymentUnknown       Kind = "payment.unknown"
+	PaymentMismatch      Kind = "payment.mismatch" // what a gateway says does not fit what was asked for
+	PaymentMarked        Kind = "payment.marked"   // a person said what became of it
+	MethodUpdated        Kind = "payment_method.updated"
+	DisputeUpdated       Kind = "dispute.updated"
+	DisputeClosed        Kind = "dispute.closed" // a warning that went no further
+	GatewayCreated       Kind = "gateway.created"
+	GatewayUpdated       Kind = "gateway.updated"
+	GatewayRotated       Kind = "gateway.secret_rotated"
+	GatewayReconciled    Kind = "gateway.reconciled"
 	RefundCreated        Kind = "refund.created"
 	RefundSucceeded      Kind = "refund.succeeded"
 	RefundFailed         Kind = "refund.failed"
+	RefundUnresolved     Kind = "refund.unresolved" // it cannot be settled without a person
 
 	// What is about to happen, said ahead so that nobody is surprised.
 	RenewalUpcoming Kind = "subscription.renewal_upcoming"
@@ -195,6 +205,10 @@ func (e Event) SubjectID() string {
 		return id.Payment(e.Subject).String()
 	case "refund":
 		return id.Refund(e.Subject).String()
+	case "dispute":
+		return id.Dispute(e.Subject).String()
+	case "gateway":
+		return id.GatewayAccount(e.Subject).String()
 	case "credit_note":
 		return id.CreditNote(e.Subject).String()
 	case "invoice_item":

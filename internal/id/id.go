@@ -53,6 +53,9 @@ type (
 	recoveryPolicy struct{}
 	recoveryCase   struct{}
 	link           struct{}
+	gatewayAcc     struct{}
+	gatewayNote    struct{}
+	dispute        struct{}
 )
 
 func (account) prefix() string        { return "acc" }
@@ -84,6 +87,9 @@ func (item) prefix() string           { return "itm" }
 func (recoveryPolicy) prefix() string { return "rpo" }
 func (recoveryCase) prefix() string   { return "rec" }
 func (link) prefix() string           { return "lnk" }
+func (gatewayAcc) prefix() string     { return "gw" }
+func (gatewayNote) prefix() string    { return "gwn" }
+func (dispute) prefix() string        { return "dsp" }
 
 // The kinds of identifiers.
 type (
@@ -116,6 +122,9 @@ type (
 	RecoveryPolicy = ID[recoveryPolicy]
 	RecoveryCase   = ID[recoveryCase] // an unpaid renewal on its way to be recovered or lost
 	Link           = ID[link]         // a secure link of a customer
+	GatewayAccount = ID[gatewayAcc]   // a merchant's account at a payment gateway
+	GatewayNotice  = ID[gatewayNote]  // what a gateway told
+	Dispute        = ID[dispute]
 )
 
 // Crockford's alphabet in lower case: no i, l, o, u.
@@ -200,7 +209,8 @@ var names = map[string]string{"acc": "account", "mem": "team member", "key": "AP
 	"evt": "event", "dlv": "delivery", "end": "webhook endpoint",
 	"mtr": "meter", "cpn": "coupon", "txp": "tax profile", "txr": "tax rule", "shp": "shipping rule", "chg": "change of terms",
 	"crn": "credit note", "itm": "waiting amount",
-	"rpo": "recovery policy", "rec": "recovery case", "lnk": "link"}
+	"rpo": "recovery policy", "rec": "recovery case", "lnk": "link",
+	"gw": "gateway account", "gwn": "notice of a gateway", "dsp": "dispute"}
 
 // Name is the word for people: Name[id.Customer]() is "customer".
 func Name[I Identifier]() string { return names[Prefix[I]()] }

@@ -22,6 +22,8 @@ const (
 	Credit     Book = "credit"      // what customers have in credit
 	Given      Book = "given"       // credit that was given as a present
 	WrittenOff Book = "written_off" // owed and given up
+	Disputed   Book = "disputed"    // paid, and held by the customers' banks while they decide
+	Lost       Book = "lost"        // paid, and taken back by the customers' banks for good
 )
 
 // Reason says which money fact an entry records.
@@ -37,6 +39,7 @@ const (
 	CreditNote Reason = "credit_note" // a credit note became credit, or reduced what is owed
 	Present    Reason = "goodwill"    // credit was given or taken back
 	GiveUp     Reason = "written_off" // an invoice became uncollectible
+	Dispute    Reason = "dispute"     // a customer's bank took money back, returned it, or kept it
 )
 
 // Entry moves an amount from the book it credits to the book it debits.
@@ -100,6 +103,12 @@ func GivenUp(account id.Account, invoice id.Invoice, at time.Time, amount money.
 		e.Debit, e.Credit = e.Credit, e.Debit
 	}
 	return single(e, amount)
+}
+
+// Moved is the entry of disputed money that moves from a book to another: from Cash when
+// it is withdrawn, back to Cash when the dispute is won, to Lost when it is lost.
+func Moved(account id.Account, invoice id.Invoice, dispute id.Dispute, at time.Time, amount money.Amount, from, to Book) []Entry {
+	return single(Entry{Account: account, Invoice: invoice, At: at, Debit: to, Credit: from, Reason: Dispute, Source: int64(dispute)}, amount)
 }
 
 // single is one entry of an amount, none of zero.

@@ -61,6 +61,7 @@ var Codes = map[string]Code{
 	// Something failed on the way.
 	"processing_error":                {Technical, "The bank could not process the payment just then."},
 	"reenter_transaction":             {Technical, "The bank could not process the payment just then."},
+	"never_arrived":                   {Technical, "The payment never reached the bank."},
 	"issuer_not_available":            {Technical, "The bank could not be reached."},
 	"payment_method_provider_timeout": {Technical, "The provider of the payment method could not be reached."},
 	"could_not_process":               {Technical, "The bank could not process the payment just then."},

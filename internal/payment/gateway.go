@@ -228,4 +228,5 @@ type Disputed struct {
 	EvidenceBy      time.Time // zero: none is awaited
 	OpenedAt        time.Time
 	ClosedAt        time.Time // zero while it is open
+	News            time.Time // when the gateway expects to have news of it; zero when it cannot tell
 }

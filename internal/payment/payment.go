@@ -82,6 +82,31 @@ const (
 	Failed        State = "failed"
 )
 
+// Awaited says whom a pending payment waits for.
+type Awaited string
+
+// Whom a pending payment or refund waits for.
+const (
+	ForAnswer   Awaited = ""           // of the gateway: the outcome is not known
+	ForBank     Awaited = "processing" // it was accepted, and a bank settles it in days
+	ForCustomer Awaited = "customer"   // to confirm it in the browser
+	ForPerson   Awaited = "person"     // of the merchant's team: it cannot be settled without
+)
+
+// Why a payment needs a person, as Trouble.
+const (
+	Unanswered    = "unanswered"     // the gateway could not say for a week what became of it
+	AmountDiffers = "amount_differs" // the gateway says that it moved something else
+	Overdue       = "overdue"        // a bank has not settled it for a month
+)
+
+// How long it is waited for without a person.
+const (
+	AskFor        = 7 * 24 * time.Hour  // for the gateway to say what became of it
+	ProcessingFor = 30 * 24 * time.Hour // for a bank to settle it
+	ConfirmFor    = time.Hour           // for the customer to confirm it
+)
+
 // Payment is one attempt to collect one invoice.
 type Payment struct {
 	ID          id.Payment
@@ -101,20 +126,59 @@ type Payment struct {
 	AskAt       time.Time // when to ask the gateway what became of it; zero when nobody needs to
 	CreatedAt   time.Time
 	SettledAt   time.Time
+	Waits       Awaited // while it is pending
+	Trouble     string  // why it waits ForPerson
 	Version     int64
 }
 
 // Key is the idempotency key under which the gateway knows the payment.
 func (p Payment) Key() string { return p.ID.String() }
 
-// Settle writes a gateway's outcome into a pending payment. An unknown outcome
-// leaves it pending and sets when to ask.
+// Agrees reports whether what a gateway says that it moved is what was asked for.
+func (p Payment) Agrees(r Result) bool { return r.Amount == (money.Amount{}) || r.Amount == p.Amount }
+
+// Settle writes a gateway's outcome into a pending payment. Whatever is not final
+// leaves it pending and sets when to ask. An amount that differs from what was asked
+// for leaves it to a person.
 func (p *Payment) Settle(r Result, now time.Time) {
-	switch r.Outcome {
-	case Succeeded:
-		p.State, p.Reference, p.SettledAt, p.AskAt = Paid, r.Reference, now, time.Time{}
-	case Declined:
-		p.State, p.DeclineCode, p.Class, p.SettledAt, p.AskAt = DeclinedState, r.Code, ClassOf(r.Code), now, time.Time{}
+	if r.Reference != "" {
+		p.Reference = r.Reference
+	}
+	switch {
+	case (r.Outcome == Succeeded || r.Outcome == Processing) && !p.Agrees(r):
+		p.Waits, p.Trouble, p.AskAt = ForPerson, AmountDiffers, time.Time{}
+	case r.Outcome == Succeeded:
+		p.State, p.SettledAt, p.AskAt, p.Waits, p.Trouble = Paid, now, time.Time{}, ForAnswer, ""
+	case r.Outcome == Declined:
+		p.State, p.DeclineCode, p.Class, p.SettledAt, p.AskAt, p.Waits, p.Trouble = DeclinedState, r.Code, ClassOf(r.Code), now, time.Time{}, ForAnswer, ""
+	case r.Outcome == Processing:
+		p.Waits, p.Trouble, p.AskAt = ForBank, "", daily(p.CreatedAt, now)
+		if r.News.After(now) {
+			p.AskAt = r.News
+		}
+		if now.Sub(p.CreatedAt) >= ProcessingFor {
+			p.Waits, p.Trouble = ForPerson, Overdue
+		}
+	case r.Outcome == Confirm:
+		p.Waits, p.Trouble, p.AskAt = ForCustomer, "", p.CreatedAt.Add(ConfirmFor)
+		if !p.AskAt.After(now) {
+			p.AskAt = NextAsk(p.CreatedAt, now) // it should have been given up
+		}
+	default:
+		p.unknown(now)
+	}
+}
+
+// unknown keeps what is known of a pending payment, and sets when to ask again.
+func (p *Payment) unknown(now time.Time) {
+	switch {
+	case p.Waits == ForBank:
+		p.AskAt = daily(p.CreatedAt, now)
+	case p.Waits == ForPerson && p.Trouble != Overdue, now.Sub(p.CreatedAt) >= AskFor && p.Waits != ForPerson:
+		if p.Waits != ForPerson {
+			p.Waits, p.Trouble = ForPerson, Unanswered
+		}
+		p.AskAt = time.Time{}
 	default:
 		p.AskAt = NextAsk(p.CreatedAt, now)
 	}
@@ -132,7 +196,12 @@ func NextAsk(created, now time.Time) time.Time {
 			return at
 		}
 	}
-	days := now.Sub(created)/(24*time.Hour) + 1
+	return daily(created, now)
+}
+
+// daily is the next of the instants whole days after created.
+func daily(created, now time.Time) time.Time {
+	days := max(now.Sub(created), 0)/(24*time.Hour) + 1
 	return created.Add(days * 24 * time.Hour)
 }
 
@@ -146,7 +215,9 @@ type Refund struct {
 	State     State // Pending, Paid or Failed
 	Reason    string
 	Reference string
-	Failure   string // why the gateway refused
+	Failure   string  // why the gateway refused
+	Waits     Awaited // while it is pending: ForAnswer, ForBank or ForPerson
+	AskedBy   string  // who asked for it, as daily limits count them
 	AskAt     time.Time
 	CreatedAt time.Time
 	SettledAt time.Time
@@ -156,15 +227,27 @@ type Refund struct {
 // Key is the idempotency key under which the gateway knows the refund.
 func (r Refund) Key() string { return r.ID.String() }
 
-// Settle writes a gateway's outcome into a pending refund.
+// Settle writes a gateway's outcome into a pending refund. What is not final leaves it
+// pending, and after a week without an answer, or with an amount that differs, to a
+// person.
 func (r *Refund) Settle(res Result, now time.Time) {
-	switch res.Outcome {
-	case Succeeded:
-		r.State, r.Reference, r.SettledAt, r.AskAt = Paid, res.Reference, now, time.Time{}
-	case Declined:
-		r.State, r.Failure, r.SettledAt, r.AskAt = Failed, res.Code, now, time.Time{}
-	default:
+	if res.Reference != "" {
+		r.Reference = res.Reference
+	}
+	differs := res.Amount != (money.Amount{}) && res.Amount != r.Amount
+	switch {
+	case res.Outcome == Succeeded && differs:
+		r.Waits, r.AskAt = ForPerson, time.Time{}
+	case res.Outcome == Succeeded:
+		r.State, r.SettledAt, r.AskAt, r.Waits = Paid, now, time.Time{}, ForAnswer
+	case res.Outcome == Declined:
+		r.State, r.Failure, r.SettledAt, r.AskAt, r.Waits = Failed, res.Code, now, time.Time{}, ForAnswer
+	case res.Outcome == Processing && now.Sub(r.CreatedAt) < ProcessingFor:
+		r.Waits, r.AskAt = ForBank, daily(r.CreatedAt, now)
+	case r.Waits == ForBank && now.Sub(r.CreatedAt) < ProcessingFor, now.Sub(r.CreatedAt) < AskFor:
 		r.AskAt = NextAsk(r.CreatedAt, now)
+	default:
+		r.Waits, r.AskAt = ForPerson, time.Time{}
 	}
 }
 

@@ -11,9 +11,10 @@ import (
 )
 
 var methodTable = db.NewTable("payment_method", db.Int("account_id"), db.Int("id"), db.Int("customer_id"), db.Text("gateway"), db.Text("token"),
-	db.Text("kind"), db.Text("brand"), db.Text("last_four"), db.Int("expires"), db.Text("state"), db.NullInt("notice_at"), db.Int("created_at"), db.Int("version"))
+	db.Text("kind"), db.Text("brand"), db.Text("last_four"), db.Int("expires"), db.Text("fingerprint"), db.Text("country"),
+	db.Text("state"), db.NullInt("notice_at"), db.Int("created_at"), db.Int("version"))
 
-const methodColumns = "id, customer_id, gateway, token, kind, brand, last_four, expires, state, notice_at, created_at, version"
+const methodColumns = "id, customer_id, gateway, token, kind, brand, last_four, expires, fingerprint, country, state, notice_at, created_at, version"
 
 // InsertMethods writes new payment methods.
 func InsertMethods(tx *db.Tx, list []Method) error {
@@ -28,11 +29,30 @@ func InsertMethods(tx *db.Tx, list []Method) error {
 		r.Text(m.Brand)
 		r.Text(m.LastFour)
 		r.Int(m.Expires)
+		r.Text(m.Fingerprint)
+		r.Text(m.Country)
 		r.Text(string(m.State))
 		r.Time(m.NoticeAt)
 		r.Time(m.CreatedAt)
 		r.Int(1)
 	})
+}
+
+// SaveMethod writes what the networks changed of a method over the version that was
+// loaded.
+func SaveMethod(tx *db.Tx, m Method) error {
+	n, err := tx.Exec(`update payment_method set brand = $4, last_four = $5, expires = $6, fingerprint = $7, country = $8, notice_at = $9, version = version + 1
+		where account_id = $1 and id = $2 and version = $3`, m.Account, m.ID, m.Version, m.Brand, m.LastFour, m.Expires, m.Fingerprint, m.Country, db.Time(m.NoticeAt))
+	if err == nil && n == 0 {
+		return db.VersionConflict()
+	}
+	return err
+}
+
+// MethodsByToken are the methods that a gateway knows by a token: one, unless the same
+// was saved twice.
+func MethodsByToken(tx *db.Tx, account id.Account, gateway, token string) ([]Method, error) {
+	return methods(tx, account, "and gateway = $2 and token = $3 order by id limit 100", gateway, token)
 }
 
 // DetachMethod makes a method unusable over the version that was loaded.
@@ -49,7 +69,8 @@ func methods(tx *db.Tx, account id.Account, where string, args ...any) ([]Method
 	var list []Method
 	err := tx.Each(func(row db.Scan) error {
 		m := Method{Account: account}
-		err := row(&m.ID, &m.Customer, &m.Gateway, &m.Token, &m.Kind, &m.Brand, &m.LastFour, &m.Expires, &m.State, db.ScanTime(&m.NoticeAt), db.ScanTime(&m.CreatedAt), &m.Version)
+		err := row(&m.ID, &m.Customer, &m.Gateway, &m.Token, &m.Kind, &m.Brand, &m.LastFour, &m.Expires, &m.Fingerprint, &m.Country, &m.State,
+			db.ScanTime(&m.NoticeAt), db.ScanTime(&m.CreatedAt), &m.Version)
 		list = append(list, m)
 		return err
 	}, "select "+methodColumns+" from payment_method where account_id = $1 "+where, append([]any{account}, args...)...)
@@ -112,10 +133,11 @@ func NextNotice(tx *db.Tx, account id.Account) (time.Time, error) {
 
 var paymentTable = db.NewTable("payment", db.Int("account_id"), db.Int("id"), db.Int("invoice_id"), db.Int("customer_id"), db.Int("method_id"),
 	db.Text("gateway"), db.Int("attempt"), db.Text("state"), db.Int("amount"), db.Text("currency"), db.Int("refunded"), db.Text("gateway_ref"),
-	db.Text("decline_code"), db.Text("decline_class"), db.NullInt("ask_at"), db.Int("created_at"), db.NullInt("settled_at"), db.Bool("by_hand"), db.Int("version"))
+	db.Text("decline_code"), db.Text("decline_class"), db.NullInt("ask_at"), db.Int("created_at"), db.NullInt("settled_at"), db.Bool("by_hand"),
+	db.Text("waits"), db.Text("trouble"), db.Int("version"))
 
 const paymentColumns = `id, invoice_id, customer_id, method_id, gateway, attempt, state, amount, currency, refunded, gateway_ref,
-	decline_code, decline_class, ask_at, created_at, settled_at, by_hand, version`
+	decline_code, decline_class, ask_at, created_at, settled_at, by_hand, waits, trouble, version`
 
 // Insert writes new payments. A second one that is pending or succeeded for the
 // same invoice is a unique violation.
@@ -140,12 +162,14 @@ func Insert(tx *db.Tx, list []Payment) error {
 		r.Time(p.CreatedAt)
 		r.Time(p.SettledAt)
 		r.Bool(p.ByHand)
+		r.Text(string(p.Waits))
+		r.Text(p.Trouble)
 		r.Int(1)
 		p.Version = 1
 	})
 }
 
-var paymentSettled = []string{"state", "gateway_ref", "decline_code", "decline_class", "ask_at", "settled_at"}
+var paymentSettled = []string{"state", "gateway_ref", "decline_code", "decline_class", "ask_at", "settled_at", "waits", "trouble"}
 
 // Save writes what a settlement changed, each over the version that was loaded,
 // and returns the places of those that had another version.
@@ -161,6 +185,8 @@ func Save(tx *db.Tx, list []Payment) ([]int, error) {
 		r.Text(string(p.Class))
 		r.Time(p.AskAt)
 		r.Time(p.SettledAt)
+		r.Text(string(p.Waits))
+		r.Text(p.Trouble)
 	})
 }
 
@@ -169,7 +195,7 @@ func payments(tx *db.Tx, account id.Account, query string, args ...any) ([]Payme
 	err := tx.Each(func(row db.Scan) error {
 		p := Payment{Account: account}
 		err := row(&p.ID, &p.Invoice, &p.Customer, &p.Method, &p.Gateway, &p.Attempt, &p.State, &p.Amount.Minor, &p.Amount.Currency, &p.Refunded,
-			&p.Reference, &p.DeclineCode, &p.Class, db.ScanTime(&p.AskAt), db.ScanTime(&p.CreatedAt), db.ScanTime(&p.SettledAt), &p.ByHand, &p.Version)
+			&p.Reference, &p.DeclineCode, &p.Class, db.ScanTime(&p.AskAt), db.ScanTime(&p.CreatedAt), db.ScanTime(&p.SettledAt), &p.ByHand, &p.Waits, &p.Trouble, &p.Version)
 		list = append(list, p)
 		return err
 	}, query, append([]any{account}, args...)...)
@@ -237,6 +263,21 @@ func ToAsk(tx *db.Tx, account id.Account, now int64, limit int) ([]Payment, erro
 	return payments(tx, account, "select "+paymentColumns+" from payment where account_id = $1 and ask_at is not null and ask_at <= $2 order by ask_at, id limit $3", now, limit)
 }
 
+// ForPeople are the account's payments that wait for a person, older than before,
+// newest first.
+func ForPeople(tx *db.Tx, account id.Account, before id.Payment, limit int) ([]Payment, error) {
+	last := int64(before)
+	if last == 0 {
+		last = 1<<63 - 1
+	}
+	return payments(tx, account, "select "+paymentColumns+" from payment where account_id = $1 and waits = 'person' and id < $2 order by id desc limit $3", last, limit)
+}
+
+// ByReference are the payments that a gateway knows by a reference.
+func ByReference(tx *db.Tx, account id.Account, gateway, reference string) ([]Payment, error) {
+	return payments(tx, account, "select "+paymentColumns+" from payment where account_id = $1 and gateway = $2 and gateway_ref = $3 and gateway_ref <> '' order by id limit 10", gateway, reference)
+}
+
 // PromiseRefund takes amount off what a payment can still give back, and reports
 // whether it could.
 func PromiseRefund(tx *db.Tx, p Payment, amount int64) (bool, error) {
@@ -251,20 +292,20 @@ func ReturnRefund(tx *db.Tx, account id.Account, payment id.Payment, amount int6
 	return err
 }
 
-const refundColumns = "id, payment_id, invoice_id, amount, currency, state, reason, gateway_ref, failure, ask_at, created_at, settled_at, version"
+const refundColumns = "id, payment_id, invoice_id, amount, currency, state, reason, gateway_ref, failure, waits, asked_by, ask_at, created_at, settled_at, version"
 
 // InsertRefund writes a new refund.
 func InsertRefund(tx *db.Tx, r Refund) error {
-	_, err := tx.Exec(`insert into refund (account_id, id, payment_id, invoice_id, amount, currency, state, reason, gateway_ref, failure, ask_at, created_at, settled_at, version)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, null, 1)`,
-		r.Account, r.ID, r.Payment, r.Invoice, r.Amount.Minor, r.Amount.Currency, r.State, r.Reason, r.Reference, r.Failure, db.Time(r.AskAt), clock.Micros(r.CreatedAt))
+	_, err := tx.Exec(`insert into refund (account_id, id, payment_id, invoice_id, amount, currency, state, reason, gateway_ref, failure, waits, asked_by, ask_at, created_at, settled_at, version)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, null, 1)`,
+		r.Account, r.ID, r.Payment, r.Invoice, r.Amount.Minor, r.Amount.Currency, r.State, r.Reason, r.Reference, r.Failure, r.Waits, r.AskedBy, db.Time(r.AskAt), clock.Micros(r.CreatedAt))
 	return err
 }
 
 // SaveRefund writes what a settlement changed over the version that was loaded.
 func SaveRefund(tx *db.Tx, r Refund) error {
-	n, err := tx.Exec(`update refund set state = $4, gateway_ref = $5, failure = $6, ask_at = $7, settled_at = $8, version = version + 1
-		where account_id = $1 and id = $2 and version = $3`, r.Account, r.ID, r.Version, r.State, r.Reference, r.Failure, db.Time(r.AskAt), db.Time(r.SettledAt))
+	n, err := tx.Exec(`update refund set state = $4, gateway_ref = $5, failure = $6, ask_at = $7, settled_at = $8, waits = $9, version = version + 1
+		where account_id = $1 and id = $2 and version = $3`, r.Account, r.ID, r.Version, r.State, r.Reference, r.Failure, db.Time(r.AskAt), db.Time(r.SettledAt), r.Waits)
 	if err == nil && n == 0 {
 		return db.VersionConflict()
 	}
@@ -275,7 +316,7 @@ func refunds(tx *db.Tx, account id.Account, where string, args ...any) ([]Refund
 	var list []Refund
 	err := tx.Each(func(row db.Scan) error {
 		r := Refund{Account: account}
-		err := row(&r.ID, &r.Payment, &r.Invoice, &r.Amount.Minor, &r.Amount.Currency, &r.State, &r.Reason, &r.Reference, &r.Failure,
+		err := row(&r.ID, &r.Payment, &r.Invoice, &r.Amount.Minor, &r.Amount.Currency, &r.State, &r.Reason, &r.Reference, &r.Failure, &r.Waits, &r.AskedBy,
 			db.ScanTime(&r.AskAt), db.ScanTime(&r.CreatedAt), db.ScanTime(&r.SettledAt), &r.Version)
 		list = append(list, r)
 		return err
@@ -312,6 +353,15 @@ func RefundsOf(tx *db.Tx, account id.Account, payment id.Payment) ([]Refund, err
 // RefundsToAsk are refunds whose outcome must be asked for by now.
 func RefundsToAsk(tx *db.Tx, account id.Account, now int64, limit int) ([]Refund, error) {
 	return refunds(tx, account, "and ask_at is not null and ask_at <= $2 order by ask_at, id limit $3", now, limit)
+}
+
+// RefundedBy is how many minor units of a currency somebody has asked to give back
+// since an instant; what the gateway refused does not count.
+func RefundedBy(tx *db.Tx, account id.Account, who string, c money.Currency, since time.Time) (int64, error) {
+	var sum int64
+	err := tx.One([]any{&sum}, `select cast(coalesce(sum(amount), 0) as bigint) from refund
+		where account_id = $1 and asked_by = $2 and created_at >= $3 and currency = $4 and state <> 'failed'`, account, who, clock.Micros(since), c)
+	return sum, err
 }
 
 // Totals are sums of what went through, by currency: the payments and the refunds.
@@ -351,4 +401,109 @@ func NextAskDue(tx *db.Tx, account id.Account) (time.Time, error) {
 		}
 	}
 	return first, nil
+}
+
+// Movement is a payment or refund as a gateway's books would have it.
+type Movement struct {
+	Key       string
+	Reference string
+	Refund    bool
+	State     State
+	ByHand    bool // a person said what became of it
+	Amount    money.Amount
+	CreatedAt time.Time
+}
+
+func (p Payment) movement() Movement {
+	return Movement{Key: p.Key(), Reference: p.Reference, State: p.State, ByHand: p.Trouble == ByHand, Amount: p.Amount, CreatedAt: p.CreatedAt}
+}
+
+func (r Refund) movement() Movement {
+	return Movement{Key: r.Key(), Reference: r.Reference, Refund: true, State: r.State, Amount: r.Amount, CreatedAt: r.CreatedAt}
+}
+
+// movementsPage is how many rows one reading holds.
+const movementsPage = 1000
+
+// Movements are the payments and refunds at a gateway that were created since an instant,
+// zero for all.
+func Movements(tx *db.Tx, account id.Account, gateway string, since time.Time) ([]Movement, error) {
+	var found []Movement
+	before, more := int64(1<<63-1), true
+	for more {
+		list, err := payments(tx, account, "select "+paymentColumns+" from payment where account_id = $1 and id < $2 order by id desc limit $3", before, movementsPage)
+		if err != nil {
+			return nil, err
+		}
+		more = len(list) == movementsPage
+		for _, p := range list {
+			before = int64(p.ID)
+			if p.CreatedAt.Before(since) {
+				more = false
+				continue
+			}
+			if p.Gateway == gateway {
+				found = append(found, p.movement())
+			}
+		}
+	}
+	before, more = 1<<63-1, true
+	for more {
+		list, err := refunds(tx, account, "and id < $2 order by id desc limit $3", before, movementsPage)
+		if err != nil {
+			return nil, err
+		}
+		more = len(list) == movementsPage
+		of, err := gatewaysOf(tx, account, list)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range list {
+			before = int64(r.ID)
+			if r.CreatedAt.Before(since) {
+				more = false
+				continue
+			}
+			if of[r.Payment] == gateway {
+				found = append(found, r.movement())
+			}
+		}
+	}
+	return found, nil
+}
+
+// gatewaysOf are the gateways of refunds' payments.
+func gatewaysOf(tx *db.Tx, account id.Account, list []Refund) (map[id.Payment]string, error) {
+	ids := make([]int64, len(list))
+	for i, r := range list {
+		ids[i] = int64(r.Payment)
+	}
+	found := map[id.Payment]string{}
+	err := tx.Each(func(row db.Scan) error {
+		var p id.Payment
+		var gateway string
+		err := row(&p, &gateway)
+		found[p] = gateway
+		return err
+	}, "select id, gateway from payment where account_id = $1 and "+tx.AnyOf("id", 2), account, tx.List(ids))
+	return found, err
+}
+
+// MovementOf is the payment or refund with a key, with State "" when there is none.
+func MovementOf(tx *db.Tx, account id.Account, key string) (Movement, error) {
+	if named, err := id.Parse[id.Payment](key); err == nil {
+		p, err := Load(tx, account, named)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return Movement{}, err
+		}
+		return p.movement(), nil
+	}
+	if named, err := id.Parse[id.Refund](key); err == nil {
+		r, err := LoadRefund(tx, account, named)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return Movement{}, err
+		}
+		return r.movement(), nil
+	}
+	return Movement{}, nil
 }

@@ -26,6 +26,8 @@ type Books struct {
 	UnderWay    int64 // payments and refunds whose outcome is not known yet: neither right nor wrong
 	Differences []string
 	More        int // differences beyond those listed
+
+	byHand map[string]bool // keys of payments that a person settled
 }
 
 // Balanced reports whether nothing was found wrong.
@@ -61,7 +63,7 @@ func (r *Reader) Books(ctx context.Context, acc id.Account, gateways map[string]
 	moved := map[string]int64{} // what our rows say went through
 	pending := map[string]bool{}
 	err := r.db.View(ctx, func(tx *db.Tx) error {
-		b = Books{Charges: int64(len(charged))}
+		b = Books{Charges: int64(len(charged)), byHand: map[string]bool{}}
 		clear(moved)
 		clear(pending)
 		var err error
@@ -89,6 +91,9 @@ func (r *Reader) Books(ctx context.Context, acc id.Account, gateways map[string]
 		delete(moved, key)
 	}
 	for key, minor := range moved {
+		if b.byHand[key] {
+			continue // a person said so; a gateway need not know
+		}
 		found, err := foundAt(ctx, gateways, acc, key)
 		if err != nil {
 			return b, err
@@ -148,7 +153,7 @@ var rowChecks = []struct{ what, query string }{
 				sum(case when e.debit = 'receivable' then e.amount when e.credit = 'receivable' then -e.amount else 0 end) as owed,
 				sum(case when e.credit = 'revenue' then e.amount when e.debit = 'revenue' then -e.amount else 0 end) as sold,
 				sum(case when e.debit = 'cash' then e.amount when e.credit = 'cash' then -e.amount else 0 end) as held
-			from ledger_entry e where e.account_id = $1 group by e.invoice_id
+			from ledger_entry e where e.account_id = $1 and e.reason <> 'dispute' group by e.invoice_id
 		) s on s.invoice_id = i.id where i.account_id = $1 and (
 			coalesce(s.owed, 0) <> case when i.state = 'open' then i.total - i.credit_used - i.reduced else 0 end or
 			coalesce(s.sold, 0) <> case when i.state in ('open', 'paid', 'uncollectible') then i.net else 0 end or
@@ -193,7 +198,7 @@ func (b *Books) ledger(tx *db.Tx, acc id.Account) error {
 	if err != nil {
 		return err
 	}
-	want := map[ledger.Book]map[money.Currency]int64{ledger.Receivable: {}, ledger.Revenue: {}, ledger.Cash: {}, ledger.Credit: {}, ledger.WrittenOff: {}}
+	want := map[ledger.Book]map[money.Currency]int64{ledger.Receivable: {}, ledger.Revenue: {}, ledger.Cash: {}, ledger.Credit: {}, ledger.WrittenOff: {}, ledger.Disputed: {}, ledger.Lost: {}}
 	for _, t := range sums {
 		b.Invoices += t.Count
 		switch t.State {
@@ -223,6 +228,16 @@ func (b *Books) ledger(tx *db.Tx, acc id.Account) error {
 	}
 	for c, minor := range refunded {
 		want[ledger.Cash][c] -= minor
+	}
+	away, err := payment.DisputeTotals(tx, acc)
+	if err != nil {
+		return err
+	}
+	for _, book := range []ledger.Book{ledger.Disputed, ledger.Lost} {
+		for c, minor := range away[string(book)] {
+			want[book][c] += minor
+			want[ledger.Cash][c] -= minor
+		}
 	}
 	zero := map[money.Currency]int64{}
 	for _, have := range b.Balances {
@@ -296,12 +311,15 @@ func (b *Books) keys(tx *db.Tx, acc id.Account, moved map[string]int64, pending 
 	}
 	err := tx.Each(func(row db.Scan) error {
 		var p id.Payment
-		var state string
+		var state, trouble string
 		var minor int64
-		err := row(&p, &state, &minor)
+		err := row(&p, &state, &trouble, &minor)
 		note(payment.Payment{ID: p}.Key(), state, minor)
+		if trouble == payment.ByHand {
+			b.byHand[payment.Payment{ID: p}.Key()] = true
+		}
 		return err
-	}, "select id, state, amount from payment where account_id = $1 and state in ('pending', 'succeeded')", acc)
+	}, "select id, state, trouble, amount from payment where account_id = $1 and state in ('pending', 'succeeded')", acc)
 	if err != nil {
 		return err
 	}

@@ -48,8 +48,20 @@ var spoken = map[event.Kind]struct{ words, fact string }{
 	event.TopUpFailed:          {"top-up failed", "code"},
 	event.PaymentDeclined:      {"declined", "code"},
 	event.PaymentUnknown:       {"payment unknown", ""},
+	event.PaymentProcessing:    {"payment processing", ""},
+	event.PaymentUnresolved:    {"payment unresolved", ""},
+	event.PaymentMismatch:      {"payment mismatch", ""},
+	event.MethodUpdated:        {"method updated", ""},
+	event.DisputeOpened:        {"dispute opened", "amount"},
+	event.DisputeUpdated:       {"dispute updated", ""},
+	event.DisputeWon:           {"dispute won", "amount"},
+	event.DisputeLost:          {"dispute lost", "amount"},
+	event.DisputeClosed:        {"dispute closed", ""},
 	event.RefundSucceeded:      {"refunded", "amount"},
 	event.RefundFailed:         {"refund failed", ""},
+	event.RefundUnresolved:     {"refund unresolved", ""},
+
+	event.PaymentNeedsConfirmation: {"payment needs confirmation", ""},
 }
 
 // listen notes what happened since it last did.

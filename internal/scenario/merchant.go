@@ -48,6 +48,8 @@ func (s *story) merchant(ctx context.Context, w *words) error {
 		}
 		_, err := s.stage.Service.CheckTaxID(ctx, commerce.CheckTaxID{Call: s.call, Customer: who.id})
 		return err
+	case "marks":
+		return s.marks(ctx, who, w)
 	case "refunds", "credits", "voids", "charges", "writes":
 		return s.documents(ctx, verb, who, w)
 	}

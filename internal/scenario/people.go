@@ -175,10 +175,12 @@ func (s *story) sale(ctx context.Context, who whose, w *words) (commerce.Sell, s
 			o.UnitAmount = &minor
 		case w.is("note"):
 			o.Note = w.word("a text")
+		case w.is("present"):
+			sell.Present = true
 		case w.is("as"):
 			as = who.name + "/" + w.word("a name")
 		default:
-			w.otherwise("x, in, coupon, day, for, note, as")
+			w.otherwise("x, in, coupon, day, for, note, present, as")
 		}
 	}
 	if err := w.end(); err != nil {
@@ -320,7 +322,7 @@ func (s *story) acts(ctx context.Context, w *words) error {
 		return w.err
 	}
 	verbs := map[string]func(context.Context, whose, *words) error{"subscribes": s.buys, "buys": s.buys, "pays": s.pays, "becomes": s.becomes, "uses": s.uses,
-		"applies": s.applies, "removes": s.removes, "asks": s.asks}
+		"applies": s.applies, "removes": s.removes, "asks": s.asks, "confirms": s.confirms}
 	if do := verbs[verb]; do != nil {
 		return do(ctx, who, w)
 	}

@@ -23,6 +23,9 @@ func (s *Server) Handler() http.Handler {
 		// For programs. Authenticated by key, never by cookie.
 		mount(r, s.o.Doors.API, "/v1", "/v1/*")
 
+		// For payment gateways. Authenticated by the signature of what they send.
+		mount(r, s.o.Doors.Hooks, "/hooks/*")
+
 		// For people, in a browser. Forms are taken from our own pages only.
 		r.Group(func(r chi.Router) {
 			r.Use(fromHere)

@@ -36,6 +36,7 @@ const (
 	PaymentFailed EndReason = "payment_failed" // the last retry was declined
 	Completed     EndReason = "completed"      // its last payment's period is over
 	Replaced      EndReason = "replaced"       // another subscription took its place
+	Disputed      EndReason = "disputed"       // the customer's bank took a payment back
 	Imported      EndReason = "imported"       // it had ended elsewhere
 )
 

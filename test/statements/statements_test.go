@@ -45,7 +45,8 @@ var allow = dbtest.Allow{
 		"from invoice i left join", "from payment p left join", "from ledger_entry e left join", "from invoice_line l left join",
 		"from invoice i where i.account_id = $1 and i.state = 'paid' and", "from payment p join invoice i",
 		"from ledger_entry where account_id = $1", "from invoice where account_id = $1 group by", "from payment where account_id = $1 and state = 'succeeded' group by",
-		"from refund where account_id = $1 and state = 'succeeded' group by", "select id, state, amount from payment", "select id, state, amount from refund",
+		"from refund where account_id = $1 and state = 'succeeded' group by", "select id, state, trouble, amount from payment", "select id, state, amount from refund",
+		"from dispute where account_id = $1 and booked <> '' group by",
 		"from invoice_series s where s.account_id",
 		"from credit_note c left join", "select n.invoice_id, n.line, sum(n.amount) as net", "from credit_balance where account_id = $1 group by", "from credit_entry where account_id = $1 group by",
 		"select customer_id, currency, minor from credit_balance", "select id as coupon_id, redeemed as total",
@@ -56,7 +57,9 @@ var allow = dbtest.Allow{
 		// An account has a handful of these, and the list wants them all.
 		"from api_key where account_id = $1 order by id", "from membership where account_id = $1 order by member_id",
 		"from endpoint where account_id = $1", "from campaign where account_id = $1", "from account order by id",
-		"from exchange_rate where account_id = $1 order by",
+		"from exchange_rate where account_id = $1 order by", "from gateway_account where account_id = $1",
+		// The first of a list in the order of its key.
+		"select at from gateway_news where account_id = $1 order by at limit 1",
 	},
 }
 
@@ -103,6 +106,7 @@ func live(t *testing.T, d *db.DB) {
 	call := commerce.Call{Account: made.Account, Actor: event.Actor{Kind: event.ByOperator, Name: "test"}}
 	stories(t, s, r, call)
 	engine(t, s, r, call)
+	gatewayStories(t, s, machine, call)
 	reads(t, s, r, call, gateways, made)
 }
 

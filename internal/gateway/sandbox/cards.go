@@ -3,9 +3,12 @@ package sandbox
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"perennial/internal/fault"
 )
+
+const day = 24 * time.Hour
 
 // behaviour is what a card does when it is charged.
 type behaviour struct {
@@ -13,6 +16,17 @@ type behaviour struct {
 	after  int64  // charges that go through before that; counted only when above 0
 	silent silent
 	refund string // why every refund of it is refused; "" for none
+
+	debit   bool        // of a bank account: settled or, with code, refused after some days
+	confirm bool        // the customer must confirm; without one it is declined
+	then    string      // the test token whose behaviour it has once it was confirmed
+	later   []happening // what comes of a charge by itself
+}
+
+// happening is what comes of a charge by itself, some time later on the account's clock.
+type happening struct {
+	kind newsKind
+	in   time.Duration
 }
 
 // silent says which charges are never answered.
@@ -22,10 +36,12 @@ const (
 	answers silent = iota
 	taken          // the charge is recorded, only the answer is lost
 	missed         // the first sending is lost; a second under the same key arrives
+	mute           // nobody ever says what became of it
 )
 
 // card is what a test token stands for.
 type card struct {
+	kind     string // "" for a card
 	brand    string
 	lastFour string
 	behaviour
@@ -55,6 +71,19 @@ var cards = map[string]card{
 	"tok_chargeCustomerFail":                  declining("0341", "card_declined"),
 	"tok_threeDSecure2Required":               declining("3155", "authentication_required"),
 
+	"tok_debit":      {kind: "sepa_debit", lastFour: "3000", behaviour: behaviour{debit: true, later: []happening{{settled, 3 * day}}}},
+	"tok_debitFails": {kind: "sepa_debit", lastFour: "3001", behaviour: behaviour{debit: true, code: "insufficient_funds", later: []happening{{bounced, 3 * day}}}},
+
+	"tok_confirm":       {brand: "visa", lastFour: "0446", behaviour: behaviour{confirm: true, then: "tok_visa"}},
+	"tok_confirmAlways": {brand: "visa", lastFour: "3184", behaviour: behaviour{confirm: true}},
+
+	"tok_createDispute":        {brand: "visa", lastFour: "0259", behaviour: behaviour{later: []happening{{disputeOpened, 2 * day}, {disputeLost, 12 * day}}}},
+	"tok_createDisputeWon":     {brand: "visa", lastFour: "2685", behaviour: behaviour{later: []happening{{disputeOpened, 2 * day}, {disputeWon, 12 * day}}}},
+	"tok_createDisputeInquiry": {brand: "visa", lastFour: "1976", behaviour: behaviour{later: []happening{{inquiryOpened, 2 * day}, {inquiryClosed, 12 * day}}}},
+	"tok_networkUpdates":       {brand: "visa", lastFour: "3001", behaviour: behaviour{later: []happening{{cardRenewed, day}}}},
+	"tok_networkCloses":        {brand: "visa", lastFour: "3002", behaviour: behaviour{later: []happening{{cardClosed, day}}}},
+
+	"tok_neverAnswers":          {brand: "visa", lastFour: "1004", behaviour: behaviour{silent: mute}},
 	"tok_timeout_not_charged":   {brand: "visa", lastFour: "1002", behaviour: behaviour{silent: missed}},
 	"tok_unknown_then_declined": {brand: "visa", lastFour: "1003", behaviour: behaviour{silent: taken, code: "card_declined"}},
 }
@@ -118,7 +147,10 @@ var numbers = map[string]string{
 	"4000000000000341": "tok_chargeCustomerFail",
 	"4000000000005126": "tok_refundFail",
 	"4000002500003155": "tok_threeDSecure2Required",
-	"4000002760003184": "tok_threeDSecure2Required",
+	"4000002760003184": "tok_confirmAlways",
+	"4000003800000446": "tok_confirm",
+	"4000000000000259": "tok_createDispute",
+	"4000000000001976": "tok_createDisputeInquiry",
 }
 
 // TokenForNumber is the test token of one of the well-known test card numbers, for

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"perennial/internal/db"
 	"perennial/internal/fault"
@@ -188,13 +189,18 @@ type entry struct {
 	outcome outcome
 	code    string
 	silent  bool // the answer to this sending is lost
+	present bool // the customer can confirm it
+	now     time.Time
+	news    time.Time // when something more comes of it
 }
 
 func (e *entry) answer() payment.Result {
 	if e.silent {
 		return payment.Result{Outcome: payment.Unknown}
 	}
-	return e.outcome.result("ch_"+e.key, e.code, e.amount)
+	r := e.outcome.result("ch_"+e.key, e.code, e.amount)
+	r.News = e.news
+	return r
 }
 
 // book is what one transaction reads and writes.
@@ -205,6 +211,7 @@ type book struct {
 	fresh   []*entry
 	arrived []*entry // missed at their first sending, here now
 	cards   map[string]*held
+	news    []news
 }
 
 // held is a card in the books.
@@ -228,7 +235,7 @@ func (b *book) write(tx *db.Tx, batch []*request, lookFirst bool) error {
 		e := b.known[c.Key]
 		switch {
 		case e == nil:
-			e = &entry{key: c.Key, token: c.Token, amount: c.Amount}
+			e = &entry{key: c.Key, token: c.Token, amount: c.Amount, present: c.Present, now: c.Now}
 			b.known[c.Key] = e
 			b.fresh = append(b.fresh, e)
 		case e.outcome == neverCame && e.token == c.Token && e.amount == c.Amount:
@@ -259,6 +266,9 @@ func (b *book) write(tx *db.Tx, batch []*request, lookFirst bool) error {
 	}
 	if inserted < len(b.fresh) {
 		return db.VersionConflict()
+	}
+	if err := insertNews(tx, b.account, b.news); err != nil {
+		return err
 	}
 	return b.update(tx)
 }
@@ -329,6 +339,15 @@ func (b *book) decide(e *entry) {
 	case c.silent == missed:
 		e.outcome, e.silent = neverCame, true
 		return
+	case c.silent == mute:
+		e.outcome, e.silent = unsaid, true
+		return
+	case c.debit:
+		e.outcome = processing
+	case c.confirm && e.present:
+		e.outcome = awaiting
+	case c.confirm:
+		e.outcome, e.code = declined, needsCustomer
 	case c.after > c.charges:
 		c.charges++
 		c.changed = true
@@ -336,6 +355,27 @@ func (b *book) decide(e *entry) {
 		e.outcome, e.code = declined, c.code
 	}
 	e.silent = c.silent == taken
+	if e.outcome != declined && e.outcome != awaiting {
+		b.expect(e, c.later)
+	}
+}
+
+// expect notes what comes of a charge by itself.
+func (b *book) expect(e *entry, later []happening) {
+	from := e.now
+	if from.IsZero() {
+		from = time.UnixMicro(b.now).UTC()
+	}
+	for i, h := range later {
+		n := news{at: from.Add(h.in), id: id.New[int64](), kind: h.kind, subject: e.key}
+		if h.kind == cardRenewed || h.kind == cardClosed {
+			n.subject = e.token
+		}
+		if i == 0 {
+			e.news = n.at
+		}
+		b.news = append(b.news, n)
+	}
 }
 
 // update writes what changed of cards and of charges that had been missed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,6 +31,7 @@ type Options struct {
 	Latency time.Duration // how long each call takes on its way
 	Jitter  time.Duration // how much longer or shorter it may be; at most Latency counts
 	Faults  *db.Faults    // for tests: failures at named points; nil means none
+	Secret  string        // that signs the notices that are sent; "" when none are
 }
 
 // Gateway is a payment.Gateway whose money is not real. It is safe for concurrent
@@ -44,7 +46,7 @@ type Gateway struct {
 	lines map[id.Account]*line // the charges that wait, where there are any
 }
 
-var _ payment.Gateway = (*Gateway)(nil)
+var _ payment.Receiver = (*Gateway)(nil)
 
 // New makes the gateway. The clock dates its books and is the machine's, not the
 // sandbox account's: an outside company does not live in the merchant's time.
@@ -85,7 +87,11 @@ func (g *Gateway) Save(ctx context.Context, q payment.SaveRequest) (payment.Save
 	}
 	now := g.clock.Now()
 	// Rising names keep the books' index narrow where charges of a renewal run read it.
-	saved := payment.Instrument{Token: fmt.Sprintf("card_%016x", id.New[int64]()), Kind: "card", Brand: c.brand, LastFour: c.lastFour, Expires: int64(now.Year()+4)*100 + 12}
+	saved := payment.Instrument{Token: fmt.Sprintf("card_%016x", id.New[int64]()), Kind: "card", Brand: c.brand, LastFour: c.lastFour, Expires: expires(now),
+		Fingerprint: "fp_" + q.Token}
+	if c.kind != "" {
+		saved.Kind, saved.Expires = c.kind, 0
+	}
 	err := g.db.Update(ctx, func(tx *db.Tx) error {
 		return tx.Insert(cardTable, 1, func(_ int, r *db.Row) {
 			r.Int(int64(q.Account))
@@ -98,6 +104,9 @@ func (g *Gateway) Save(ctx context.Context, q payment.SaveRequest) (payment.Save
 	return payment.Saved{Instrument: saved}, err
 }
 
+// expires is the month until which a card that is saved now is good.
+func expires(saved time.Time) int64 { return int64(saved.Year()+4)*100 + 12 }
+
 // Find is what became of a charge or refund, Absent when the key was never seen.
 func (g *Gateway) Find(ctx context.Context, q payment.Inquiry) (payment.Result, error) {
 	if err := g.wait(ctx); err != nil {
@@ -106,9 +115,12 @@ func (g *Gateway) Find(ctx context.Context, q payment.Inquiry) (payment.Result, 
 	if err := g.o.Faults.Hit(FaultFind); err != nil {
 		return payment.Result{}, err
 	}
+	if err := g.catchUp(ctx, q.Account, q.Now); err != nil {
+		return payment.Result{}, err
+	}
 	result := payment.Result{Outcome: payment.Absent}
 	err := g.db.Read(ctx, func(tx *db.Tx) error {
-		return tx.Each(func(row db.Scan) error {
+		err := tx.Each(func(row db.Scan) error {
 			var name string
 			var o outcome
 			var code string
@@ -120,6 +132,14 @@ func (g *Gateway) Find(ctx context.Context, q payment.Inquiry) (payment.Result, 
 			return nil
 		}, `select 'ch_', outcome, code, amount, currency from sandbox_charge where account_id = $1 and key = $2 and outcome <> 'missed'
 			union all select 're_', outcome, code, amount, currency from sandbox_refund where account_id = $1 and key = $2`, q.Account, q.Key)
+		if err != nil || result.Outcome != payment.Succeeded && result.Outcome != payment.Processing {
+			return err
+		}
+		next, err := readNews(tx, q.Account, nextNews, q.Key)
+		if len(next) > 0 {
+			result.News = next[0].at
+		}
+		return err
 	})
 	return result, err
 }
@@ -127,9 +147,47 @@ func (g *Gateway) Find(ctx context.Context, q payment.Inquiry) (payment.Result, 
 // page is how many records Each reads at once.
 const page = 500
 
+// needsCustomer is the code of a charge that the customer would have had to confirm.
+const needsCustomer = "authentication_required"
+
 // Abandon gives up a charge that waits for the customer.
 func (g *Gateway) Abandon(ctx context.Context, q payment.Inquiry) (payment.Result, error) {
-	return g.Find(ctx, q) // no card waits for anybody
+	if err := g.Answer(ctx, q.Account, q.Key, false); err != nil && !fault.Is(err, fault.Conflict) {
+		return payment.Result{}, err
+	}
+	return g.Find(ctx, q)
+}
+
+// StepKind is the kind of the steps that customers take here.
+const StepKind = "sandbox"
+
+// Answer plays the customer who confirms a charge, or refuses to. Key is the Secret of
+// the Step without what it begins with. A charge that waits for nobody is
+// fault.Conflict.
+func (g *Gateway) Answer(ctx context.Context, account id.Account, key string, agree bool) error {
+	return g.db.Update(ctx, func(tx *db.Tx) error {
+		becomes, code := declined, needsCustomer
+		if agree {
+			becomes, code = succeeded, ""
+		}
+		n, err := tx.Exec("update sandbox_charge set outcome = $3, code = $4 where account_id = $1 and key = $2 and outcome = $5", account, key, becomes, code, awaiting)
+		if err == nil && n == 0 {
+			err = fault.New(fault.Conflict, "this payment does not wait to be confirmed").WithCode("not_waiting")
+		}
+		if err != nil || !agree {
+			return err
+		}
+		var token, name string
+		err = tx.One([]any{&token, &name}, `select card.token, card.behaviour from sandbox_charge charge join sandbox_card card on card.account_id = charge.account_id and card.token = charge.token
+			where charge.account_id = $1 and charge.key = $2`, account, key)
+		if err != nil {
+			return err
+		}
+		if c, _ := lookUp(name); c.then != "" {
+			_, err = tx.Exec("update sandbox_card set behaviour = $3 where account_id = $1 and token = $2", account, token, c.then)
+		}
+		return err
+	})
 }
 
 // Each calls fn with every charge of the account that went through since an instant,
@@ -182,15 +240,22 @@ func (g *Gateway) Each(ctx context.Context, account id.Account, since time.Time,
 type outcome string
 
 const (
-	succeeded outcome = "succeeded"
-	declined  outcome = "declined"
-	neverCame outcome = "missed" // the sending was lost on its way: to the merchant it is as if it was never sent
+	succeeded  outcome = "succeeded"
+	declined   outcome = "declined"
+	processing outcome = "processing" // a bank settles it later
+	awaiting   outcome = "awaiting"   // the customer's confirmation
+	unsaid     outcome = "unsaid"     // nobody says what became of it
+	neverCame  outcome = "missed"     // the sending was lost on its way: to the merchant it is as if it was never sent
 )
 
 func (o outcome) result(reference, code string, amount money.Amount) payment.Result {
 	switch o {
 	case succeeded:
 		return payment.Result{Outcome: payment.Succeeded, Reference: reference, Amount: amount}
+	case processing:
+		return payment.Result{Outcome: payment.Processing, Reference: reference}
+	case awaiting:
+		return payment.Result{Outcome: payment.Confirm, Reference: reference, Step: &payment.Step{Kind: StepKind, Secret: "confirm_" + strings.TrimPrefix(reference, "ch_")}}
 	case declined:
 		return payment.Result{Outcome: payment.Declined, Reference: reference, Code: code}
 	}

@@ -70,7 +70,7 @@ var billingTellings = map[event.Kind]telling{
 
 // tellingOf is how a kind of event is told.
 func tellingOf(kind event.Kind) (telling, bool) {
-	for _, known := range []map[event.Kind]telling{tellings, billingTellings, aheadTellings} {
+	for _, known := range []map[event.Kind]telling{tellings, billingTellings, aheadTellings, gatewayTellings} {
 		if t, ok := known[kind]; ok {
 			return t, true
 		}
