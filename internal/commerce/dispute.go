@@ -12,6 +12,7 @@ import (
 	"perennial/internal/invoice"
 	"perennial/internal/ledger"
 	"perennial/internal/payment"
+	"perennial/internal/recovery"
 	"perennial/internal/subscription"
 )
 
@@ -159,6 +160,9 @@ func endDisputed(tx *db.Tx, a account.Account, d payment.Dispute, at time.Time) 
 	w := &settlement{account: a}
 	scheduled := sub.Scheduled()
 	sub.End(at, subscription.Disputed)
+	if err := closeCase(tx, a.ID, sub.Invoice, recovery.Canceled, at); err != nil {
+		return err
+	}
 	w.undo(c, sub, scheduled)
 	if sub.Invoice != 0 {
 		if err := askAnyway(tx, a, sub.Invoice, at); err != nil {
