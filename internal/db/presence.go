@@ -111,6 +111,7 @@ func (p *Presence) Leave() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = p.conn.Close(ctx) // the server ends a session that is gone
+	_, _ = p.conn.Exec(ctx, "select pg_advisory_unlock_all()") // at once; else when the server sees that the session is gone
+	_ = p.conn.Close(ctx)
 	p.conn = nil
 }
