@@ -334,7 +334,7 @@ func (s *Service) ask(ctx context.Context, c *collection) {
 		c.result = payment.Result{Outcome: payment.Unknown}
 	case c.result.Outcome == payment.Absent && (c.payment.Reference != "" || c.payment.Waits != payment.ForAnswer):
 		c.result = payment.Result{Outcome: payment.Unknown} // it was there before
-	case c.result.Outcome == payment.Absent && c.at.Sub(c.payment.CreatedAt) >= payment.KeyLife:
+	case c.result.Outcome == payment.Absent && forgotten(c.payment.Gateway, c.payment.CreatedAt, c.at):
 		c.result = payment.Result{Outcome: payment.Declined, Code: "never_arrived"}
 	case c.result.Outcome == payment.Absent:
 		s.send(ctx, c)

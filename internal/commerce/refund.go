@@ -59,7 +59,7 @@ func (s *Service) Refund(ctx context.Context, c Refund) (payment.Refund, error) 
 	if err != nil {
 		return r, err
 	}
-	if r.State == payment.Pending && r.Reference == "" && r.Waits == payment.ForAnswer && s.clock.Now().Add(offset).Sub(r.CreatedAt) < payment.KeyLife {
+	if r.State == payment.Pending && r.Reference == "" && r.Waits == payment.ForAnswer && !forgotten(p.Gateway, r.CreatedAt, s.clock.Now().Add(offset)) {
 		result := s.giveBack(ctx, r, p)
 		if err := s.settleRefund(context.WithoutCancel(ctx), r, result, c.Actor, time.Time{}); err != nil {
 			return r, err
@@ -272,7 +272,7 @@ func (s *Service) askRefund(ctx context.Context, r payment.Refund, now time.Time
 	case result.Outcome != payment.Absent:
 	case r.Reference != "" || r.Waits != payment.ForAnswer: // it was there before
 		result = payment.Result{Outcome: payment.Unknown}
-	case now.Sub(r.CreatedAt) >= payment.KeyLife:
+	case forgotten(p.Gateway, r.CreatedAt, now):
 		result = payment.Result{Outcome: payment.Declined, Code: "never_arrived"}
 	default:
 		result = s.giveBack(ctx, r, p)

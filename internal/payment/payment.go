@@ -174,11 +174,13 @@ func (p *Payment) unknown(now time.Time) {
 	switch {
 	case p.Waits == ForBank:
 		p.AskAt = daily(p.CreatedAt, now)
-	case p.Waits == ForPerson && p.Trouble != Overdue, now.Sub(p.CreatedAt) >= AskFor && p.Waits != ForPerson:
+	case p.Waits == ForPerson && (p.Trouble == AmountDiffers || now.Sub(p.CreatedAt) >= ProcessingFor):
+		p.AskAt = time.Time{}
+	case now.Sub(p.CreatedAt) >= AskFor: // it is asked for all the same: late answers count
 		if p.Waits != ForPerson {
 			p.Waits, p.Trouble = ForPerson, Unanswered
 		}
-		p.AskAt = time.Time{}
+		p.AskAt = daily(p.CreatedAt, now)
 	default:
 		p.AskAt = NextAsk(p.CreatedAt, now)
 	}
@@ -246,8 +248,10 @@ func (r *Refund) Settle(res Result, now time.Time) {
 		r.Waits, r.AskAt = ForBank, daily(r.CreatedAt, now)
 	case r.Waits == ForBank && now.Sub(r.CreatedAt) < ProcessingFor, now.Sub(r.CreatedAt) < AskFor:
 		r.AskAt = NextAsk(r.CreatedAt, now)
-	default:
-		r.Waits, r.AskAt = ForPerson, time.Time{}
+	case r.Waits == ForPerson && now.Sub(r.CreatedAt) >= ProcessingFor:
+		r.AskAt = time.Time{}
+	default: // it is asked for all the same: late answers count
+		r.Waits, r.AskAt = ForPerson, daily(r.CreatedAt, now)
 	}
 }
 
