@@ -219,7 +219,7 @@ func auditRows(ctx context.Context, d *db.DB, acc id.Account, subs, declined, me
 		{"select count(*) from payment where account_id = $1 and state = 'succeeded'", paid},
 		{"select count(*) from payment where account_id = $1 and state = 'declined'", declined},
 		{"select count(*) from ledger_entry where account_id = $1", 2*subs + paid},
-		{"select count(*) from event where account_id = $1", 2*paid + 3*declined},
+		{"select count(*) from event where account_id = $1", 2*paid + 4*declined},
 		{"select count(*) from event where account_id = $1 and kind = 'subscription.renewed'", paid},
 		{"select count(*) from event where account_id = $1 and kind = 'invoice.paid'", paid},
 	})
