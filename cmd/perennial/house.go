@@ -93,6 +93,7 @@ func (p *place) open(ctx context.Context, log *slog.Logger, keys func(*place) (*
 		_ = d.Close() // as above
 		return nil, err
 	}
+	h.service.UseKeys(h.keys)
 	h.service.UseGateways(h.keys, openers(h.clock))
 	h.reader = report.New(d, h.clock)
 	return h, nil

@@ -31,6 +31,7 @@ func (s *Server) Handler() http.Handler {
 			r.Use(fromHere)
 			mount(r, s.o.Doors.Dashboard, "/setup", "/login", "/logout", "/preferences", "/app", "/app/*")
 			mount(r, s.o.Doors.Checkout, "/c/*", "/o/*")
+			mount(r, s.o.Doors.Portal, "/pay/*")
 			mount(r, s.o.Doors.Assets, "/assets/*")
 			r.Get("/", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/app", http.StatusSeeOther) })
 		})

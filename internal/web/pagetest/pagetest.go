@@ -24,6 +24,7 @@ import (
 	"perennial/internal/web"
 	"perennial/internal/web/checkout"
 	"perennial/internal/web/dashboard"
+	"perennial/internal/web/portal"
 	"perennial/internal/web/webtest"
 )
 
@@ -75,6 +76,8 @@ func On(t testing.TB, d *db.DB, c *clock.Manual) *Stack {
 	shop := checkout.New(s, r, checkout.Options{Clock: c, Log: quiet, PDF: paper, TokenFor: tokenFor, TestCards: []checkout.TestCard{
 		{Number: "4242 4242 4242 4242", Does: "Works"}, {Number: "4000 0000 0000 0002", Does: "Is declined"}, {Number: "4000 0000 0000 9995", Does: "Has no funds"}}})
 	mux.Handle("/c/", shop)
+	mux.Handle("/pay/", portal.New(s, r, portal.Options{Clock: c, Log: quiet, TokenFor: tokenFor, TestCards: []web.TestCard{
+		{Number: "4242 4242 4242 4242", Does: "Works"}, {Number: "4000 0000 0000 9995", Does: "Has no funds"}}}))
 	mux.Handle("/o/", shop)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
