@@ -11,6 +11,9 @@ import (
 var aheadTellings = map[event.Kind]telling{
 	event.RenewalUpcoming:          {"clock", "", dated("The renewal%s was announced", "at")},
 	event.TrialEnding:              {"clock", "", dated("The end of the trial%s was announced", "at")},
+	event.YearlyReminder:           {"clock", "", says("The customer was reminded of the subscription, as every year")},
+	event.PaymentFailing:           {"warning", web.Warning, says("The customer was told that the payment failed")},
+	event.LinkRequested:            {"mail", "", says("The customer asked for a new link")},
 	event.MethodExpiring:           {"card", web.Warning, named("Payment method about to expire: %s", "method")},
 	event.PaymentNeedsConfirmation: {"clock", web.Warning, says("A payment waits until the customer confirms it at the bank")},
 	event.PaymentProcessing:        {"clock", "", says("A payment is on its way and will be settled by the bank")},
