@@ -50,6 +50,7 @@ type (
 	change         struct{}
 	creditNote     struct{}
 	item           struct{}
+	suppression    struct{}
 	recoveryPolicy struct{}
 	recoveryCase   struct{}
 	link           struct{}
@@ -84,6 +85,7 @@ func (shippingRule) prefix() string   { return "shp" }
 func (change) prefix() string         { return "chg" }
 func (creditNote) prefix() string     { return "crn" }
 func (item) prefix() string           { return "itm" }
+func (suppression) prefix() string    { return "sup" }
 func (recoveryPolicy) prefix() string { return "rpo" }
 func (recoveryCase) prefix() string   { return "rec" }
 func (link) prefix() string           { return "lnk" }
@@ -118,7 +120,8 @@ type (
 	ShippingRule   = ID[shippingRule]
 	Change         = ID[change] // a change of a subscription's terms
 	CreditNote     = ID[creditNote]
-	Item           = ID[item] // an amount that waits for the next invoice
+	Item           = ID[item]        // an amount that waits for the next invoice
+	Suppression    = ID[suppression] // an e-mail address that is not written to
 	RecoveryPolicy = ID[recoveryPolicy]
 	RecoveryCase   = ID[recoveryCase] // an unpaid renewal on its way to be recovered or lost
 	Link           = ID[link]         // a secure link of a customer
@@ -208,7 +211,7 @@ var names = map[string]string{"acc": "account", "mem": "team member", "key": "AP
 	"sub": "subscription", "inv": "invoice", "lin": "invoice line", "ord": "order", "ent": "ledger entry",
 	"evt": "event", "dlv": "delivery", "end": "webhook endpoint",
 	"mtr": "meter", "cpn": "coupon", "txp": "tax profile", "txr": "tax rule", "shp": "shipping rule", "chg": "change of terms",
-	"crn": "credit note", "itm": "waiting amount",
+	"crn": "credit note", "itm": "waiting amount", "sup": "suppressed address",
 	"rpo": "recovery policy", "rec": "recovery case", "lnk": "link",
 	"gw": "gateway account", "gwn": "notice of a gateway", "dsp": "dispute"}
 

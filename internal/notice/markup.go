@@ -132,8 +132,11 @@ func plain(s string, lines bool) bool {
 	})
 }
 
-// wrong notes what is wrong at a place, counted from 1 in characters.
+// wrong notes what is wrong at a place, counted from 1 in characters: what stands
+// before it is given from the beginning of a line on.
 func (c *compiler) wrong(line int, before, format string, args ...any) {
+	line += strings.Count(before, "\n")
+	before = before[strings.LastIndexByte(before, '\n')+1:]
 	c.bad.Bad(c.field, "line %d, character %d: "+format, append([]any{line, utf8.RuneCountInString(before) + 1}, args...)...)
 }
 
@@ -188,7 +191,7 @@ func (c *compiler) body(s string) []block {
 	first := 0
 	flush := func() {
 		if len(lines) > 0 {
-			out = append(out, block{kind: paragraph, text: c.inline(strings.Join(lines, " "), first, false)})
+			out = append(out, block{kind: paragraph, text: c.inline(strings.Join(lines, "\n"), first, false)})
 		}
 		lines = nil
 	}
@@ -282,7 +285,7 @@ func (c *compiler) inline(s string, line int, inLink bool) []span {
 	strong, from := false, 0
 	words := func(to int) {
 		if to > from {
-			out = append(out, span{text: s[from:to], strong: strong})
+			out = append(out, span{text: strings.ReplaceAll(s[from:to], "\n", " "), strong: strong})
 		}
 	}
 	for at := 0; at < len(s); {
