@@ -11,6 +11,8 @@ import (
 	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/money"
+	"perennial/internal/notice"
+	"perennial/internal/outbox"
 	"perennial/internal/subscription"
 	"perennial/internal/tax"
 )
@@ -69,6 +71,9 @@ func (s *Service) CreateAccount(ctx context.Context, c CreateAccount) (CreatedAc
 			return err
 		}
 		if err := account.InsertAPIKey(tx, key, secret); err != nil {
+			return err
+		}
+		if err := outbox.InsertEndpoint(tx, outbox.NewMailEndpoint(a.ID, notice.Wanted(notice.Settings{}.Off), now)); err != nil {
 			return err
 		}
 		if c.Owner != 0 {

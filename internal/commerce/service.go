@@ -20,6 +20,7 @@ import (
 	"perennial/internal/event"
 	"perennial/internal/id"
 	"perennial/internal/idempotency"
+	"perennial/internal/outbox"
 	"perennial/internal/payment"
 	"perennial/internal/seal"
 	"perennial/internal/tax"
@@ -27,23 +28,27 @@ import (
 
 // Service tells the stories. It is safe for concurrent use.
 type Service struct {
-	db       *db.DB
-	clock    clock.Clock
-	gateways map[string]payment.Gateway
-	faults   *db.Faults
-	log      *slog.Logger
-	turns    turns // of those who work on what is due
-	keys     keyring
-	usage    gatherings
-	doors    gatewayDoors
-	register tax.Checker // of tax numbers; see UseRegister
-	seals    *seal.Keys  // that links are made with; see UseKeys
+	db         *db.DB
+	clock      clock.Clock
+	gateways   map[string]payment.Gateway
+	faults     *db.Faults
+	log        *slog.Logger
+	turns      turns // of those who work on what is due
+	keys       keyring
+	usage      gatherings
+	doors      gatewayDoors
+	register   tax.Checker       // of tax numbers; see UseRegister
+	seals      *seal.Keys        // that links are made with; see UseKeys
+	mails      *outbox.Deliverer // of sandboxes: see SettleMails
+	mailServer bool              // see UseMailServer
 }
 
 // New makes the stories. Gateways are known by the name under which payment
 // methods are kept; faults may be nil.
 func New(d *db.DB, c clock.Clock, gateways map[string]payment.Gateway, faults *db.Faults, log *slog.Logger) *Service {
-	return &Service{db: d, clock: c, gateways: gateways, faults: faults, log: log, seals: seal.Fresh()}
+	s := &Service{db: d, clock: c, gateways: gateways, faults: faults, log: log, seals: seal.Fresh()}
+	s.mails = outbox.NewDeliverer(d, c, log, outbox.Work{Render: s.WriteMails})
+	return s
 }
 
 // UseKeys makes the service use the keys of the installation. Without them it has keys of

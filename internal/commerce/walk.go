@@ -23,6 +23,9 @@ const step = 12 * time.Hour
 // walk works off what falls due up to an instant and moves the clock along.
 func (s *Service) walk(ctx context.Context, acc id.Account, to time.Time, progress func(Progress)) (Progress, error) {
 	done := Progress{To: to}
+	if err := s.SettleMails(ctx, acc); err != nil {
+		return done, err
+	}
 	for {
 		var at time.Time
 		err := s.db.View(ctx, func(tx *db.Tx) (err error) {
@@ -45,6 +48,9 @@ func (s *Service) walk(ctx context.Context, acc id.Account, to time.Time, progre
 			}
 		}
 		if err := s.reach(ctx, acc, reach); err != nil {
+			return done, err
+		}
+		if err := s.SettleMails(ctx, acc); err != nil {
 			return done, err
 		}
 		done.At = reach

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/language"
@@ -271,18 +270,8 @@ func (d drawing) taxIDs(country, number string) []Field {
 	return []Field{{name, number}}
 }
 
-// method is what a buyer recognises a way to pay by, in no language: "Visa •••• 4242".
-func method(m payment.Method) string {
-	if m.LastFour == "" {
-		return fit(m.Label(), maxName)
-	}
-	brand := m.Brand
-	if brand == "" {
-		brand = m.Kind
-	}
-	first, size := utf8.DecodeRuneInString(brand)
-	return fit(string(unicode.ToUpper(first))+brand[size:]+" •••• "+m.LastFour, maxName)
-}
+// method is what a buyer recognises a way to pay by.
+func method(m payment.Method) string { return fit(m.Sign(), maxName) }
 
 // seen is a text without the marks that a paper refuses, such as those that turn
 // the direction of writing: an invoice that was issued must always print.

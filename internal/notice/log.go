@@ -26,10 +26,17 @@ type Entry struct {
 var logTable = db.NewTable("mail", db.Int("account_id"), db.Int("id"), db.Int("event_id"), db.Text("kind"), db.NullInt("customer_id"),
 	db.Text("recipient"), db.Text("subject"), db.Text("language"), db.Int("at"))
 
-// Log writes lines of the log.
-func Log(tx *db.Tx, list []Entry) error {
+// Log writes lines of the log, each over an older one of the same delivery.
+func Log(tx *db.Tx, account id.Account, list []Entry) error {
 	if len(list) == 0 {
 		return nil
+	}
+	ids := make([]int64, len(list))
+	for i, e := range list {
+		ids[i] = int64(e.ID)
+	}
+	if _, err := tx.Exec("delete from mail where account_id = $1 and "+tx.AnyOf("id", 2), account, tx.List(ids)); err != nil {
+		return err
 	}
 	return tx.Insert(logTable, len(list), func(i int, r *db.Row) {
 		e := &list[i]

@@ -1,5 +1,5 @@
-// Package outbound is the one way out: the HTTP client for every address that
-// somebody outside chose. It looks at the address a connection is really made to,
+// Package outbound is the one way out: the HTTP client, and the dialer for what is
+// not HTTP, for every address that somebody outside chose. It looks at the address a connection is really made to,
 // after names were resolved, so neither a clever spelling nor a name that changes
 // its answer reaches the inside of the operator's network.
 //
@@ -115,8 +115,11 @@ func Check(addr netip.Addr, allow []netip.Prefix) error {
 // limits above.
 func Client(allow []netip.Prefix) *http.Client { return client(allow, net.DefaultResolver) }
 
-func client(allow []netip.Prefix, names *net.Resolver) *http.Client {
-	dialer := &net.Dialer{
+// Dialer makes connections that are not HTTP, to addresses that pass Check.
+func Dialer(allow []netip.Prefix) *net.Dialer { return dialer(allow, net.DefaultResolver) }
+
+func dialer(allow []netip.Prefix, names *net.Resolver) *net.Dialer {
+	return &net.Dialer{
 		Timeout:  ConnectTimeout,
 		Resolver: names,
 		// It is called with the address of each attempt, names being resolved.
@@ -128,11 +131,14 @@ func client(allow []netip.Prefix, names *net.Resolver) *http.Client {
 			return Check(to.Addr(), allow)
 		},
 	}
+}
+
+func client(allow []netip.Prefix, names *net.Resolver) *http.Client {
 	return &http.Client{
 		Timeout: TotalTimeout,
 		Transport: &http.Transport{
 			Proxy:                  nil, // a proxy would be asked to reach what we may not
-			DialContext:            dialer.DialContext,
+			DialContext:            dialer(allow, names).DialContext,
 			ForceAttemptHTTP2:      true,
 			TLSHandshakeTimeout:    ConnectTimeout,
 			MaxResponseHeaderBytes: maxAnswerHeader,

@@ -366,9 +366,9 @@ func (d *Deliverer) settle(ctx context.Context, e Endpoint, got []answered) (End
 		if err := Save(tx, settled); err != nil {
 			return err
 		}
-		for _, g := range got {
-			if g.answer.Verdict == Bounced {
-				if err := d.work.Bounced(tx, e, g.delivery); err != nil {
+		for i := range settled {
+			if answers[i].Verdict == Bounced {
+				if err := d.work.Bounced(tx, e, settled[i]); err != nil {
 					return err
 				}
 			}

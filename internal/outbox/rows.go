@@ -188,6 +188,18 @@ func Load(tx *db.Tx, account id.Account, delivery id.Delivery) (Delivery, error)
 	return list[0], nil
 }
 
+// ByID are those of the deliveries that the account has, without bodies.
+func ByID(tx *db.Tx, account id.Account, ids []int64) (map[id.Delivery]Delivery, error) {
+	var list []Delivery
+	err := tx.Each(func(row db.Scan) error { return scan(row, account, &list) },
+		"select "+columns+" from outbox where account_id = $1 and "+tx.AnyOf("id", 2), account, tx.List(ids))
+	found := make(map[id.Delivery]Delivery, len(list))
+	for _, d := range list {
+		found[d.ID] = d
+	}
+	return found, err
+}
+
 // Query narrows the delivery log.
 type Query struct {
 	Endpoint id.Endpoint // only what that endpoint is owed; 0 for all

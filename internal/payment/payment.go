@@ -2,6 +2,8 @@ package payment
 
 import (
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"perennial/internal/fault"
 	"perennial/internal/id"
@@ -69,6 +71,19 @@ func (m Method) Label() string {
 		brand = m.Kind
 	}
 	return brand + " ending " + m.LastFour
+}
+
+// Sign is what a person recognises the method by, in no language: "Visa •••• 4242".
+func (m Method) Sign() string {
+	if m.LastFour == "" {
+		return m.Label()
+	}
+	brand := m.Brand
+	if brand == "" {
+		brand = m.Kind
+	}
+	first, size := utf8.DecodeRuneInString(brand)
+	return string(unicode.ToUpper(first)) + brand[size:] + " •••• " + m.LastFour
 }
 
 // State is how far a payment or refund is.

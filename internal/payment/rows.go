@@ -214,6 +214,16 @@ func Load(tx *db.Tx, account id.Account, payment id.Payment) (Payment, error) {
 	return list[0], nil
 }
 
+// ByID are those of the payments that the account has.
+func ByID(tx *db.Tx, account id.Account, ids []int64) (map[id.Payment]Payment, error) {
+	list, err := payments(tx, account, "select "+paymentColumns+" from payment where account_id = $1 and "+tx.AnyOf("id", 2), tx.List(ids))
+	found := make(map[id.Payment]Payment, len(list))
+	for _, p := range list {
+		found[p.ID] = p
+	}
+	return found, err
+}
+
 // List is the account's payments older than before, newest first.
 func List(tx *db.Tx, account id.Account, before id.Payment, limit int) ([]Payment, error) {
 	last := int64(before)
