@@ -15,6 +15,7 @@ import (
 	"perennial/internal/db"
 	"perennial/internal/event"
 	"perennial/internal/fault"
+	"perennial/internal/mail"
 	"perennial/internal/outbound"
 	"perennial/internal/outbox"
 	"perennial/internal/seal"
@@ -28,6 +29,7 @@ type serve struct {
 	Listen         string        `help:"Address to listen on." default:"127.0.0.1:8080" env:"PERENNIAL_LISTEN" placeholder:"HOST:PORT"`
 	PublicURL      string        `help:"Address under which browsers reach the server, when a proxy stands before it." name:"public-url" env:"PERENNIAL_PUBLIC_URL" placeholder:"URL"`
 	WebhookNets    []string      `help:"Private networks that webhooks may reach, for example 10.1.0.0/16." name:"webhook-networks" env:"PERENNIAL_WEBHOOK_NETWORKS" placeholder:"CIDR"`
+	SMTP           mailServer    `embed:"" prefix:"smtp-"`
 	SandboxLatency time.Duration `hidden:"" name:"sandbox-latency" env:"PERENNIAL_SANDBOX_LATENCY"` // how far away the sandbox gateway seems to be
 }
 
@@ -60,6 +62,13 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 	if err != nil {
 		return err
 	}
+	mails, err := c.SMTP.server(t)
+	if err != nil {
+		return err
+	}
+	if mails != nil {
+		h.service.UseMailServer()
+	}
 	public, err := (&net.ListenConfig{}).Listen(t.ctx, "tcp", c.Listen)
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "the server cannot listen on %s; name another address by --listen", c.Listen)
@@ -79,6 +88,10 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 		return err
 	}
 	defer present.Leave()
+	if err := h.service.RefreshMails(t.ctx); err != nil {
+		return err
+	}
+	post := h.sender(mails, keys, address)
 	if alone { // whoever held leases is dead
 		if err := h.service.Recover(t.ctx); err != nil {
 			return err
@@ -89,7 +102,7 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 	}
 	worker := server.NewWorker(h.service, h.reader, h.clock, h.log, alone)
 	s := server.New(server.Options{Public: public, Operator: socket, Doors: h.doors(t.ctx, secure, keys, nets, worker.Wake), Admin: h.admin(address, worker), DB: h.db,
-		Clock: h.clock, Log: h.log, Worker: worker, Outbox: h.deliverer(keys, nets), Secure: secure})
+		Clock: h.clock, Log: h.log, Worker: worker, Outbox: h.deliverer(keys, nets, post), Secure: secure})
 	if err := h.announce(t, address); err != nil {
 		return err
 	}
@@ -153,14 +166,25 @@ func prefixes(list []string) ([]netip.Prefix, error) {
 }
 
 // deliverer brings events to the endpoints of merchants.
-func (h *house) deliverer(keys *seal.Keys, nets []netip.Prefix) *outbox.Deliverer {
+func (h *house) deliverer(keys *seal.Keys, nets []netip.Prefix, mails *mail.Sender) *outbox.Deliverer {
 	client := outbound.Client(nets)
 	h.service.UseRegister(vies.New(client, vies.Address, version))
 	sender := webhook.NewSender(client, keys, h.clock, version)
 	return outbox.NewDeliverer(h.db, h.clock, h.log, outbox.Work{
-		Render:   renderWebhooks,
-		Deliver:  sender.Deliver,
+		Render: func(tx *db.Tx, e outbox.Endpoint, list []outbox.Delivery) ([]outbox.Rendering, error) {
+			if e.Kind == outbox.Mail {
+				return h.service.WriteMails(tx, e, list)
+			}
+			return renderWebhooks(tx, e, list)
+		},
+		Deliver: func(ctx context.Context, e outbox.Endpoint, d outbox.Delivery) outbox.Answer {
+			if e.Kind == outbox.Mail {
+				return mails.Deliver(ctx, e, d)
+			}
+			return sender.Deliver(ctx, e, d)
+		},
 		Disabled: commerce.EndpointGaveUp,
+		Bounced:  commerce.MailBounced,
 	})
 }
 

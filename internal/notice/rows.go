@@ -85,15 +85,12 @@ func SaveSettings(tx *db.Tx, s Settings) error {
 		return err
 	}
 	if s.Version == 0 {
-		made, err := tx.InsertNew(settingTable, 1, func(_ int, r *db.Row) {
+		n, err := tx.InsertIgnore(settingTable, 1, func(_ int, r *db.Row) {
 			r.Int(int64(s.Account))
 			r.Text(string(text))
 			r.Int(1)
 		})
-		if err == nil && len(made) == 0 {
-			return db.VersionConflict()
-		}
-		return err
+		return saved(int64(n), err)
 	}
 	return saved(tx.Exec("update mail_setting set data = $3, version = version + 1 where account_id = $1 and version = $2", s.Account, s.Version, string(text)))
 }
