@@ -51,7 +51,7 @@ func refusalResponses(problem *huma.Schema) map[string]*huma.Response {
 // statuses are the refusals that an operation can give.
 func (o operation) statuses() []int {
 	list := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestURITooLong, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}
-	if strings.Contains(o.path, "{id}") {
+	if strings.Contains(o.path, "{") {
 		list = append(list, http.StatusNotFound)
 	}
 	if o.method != http.MethodGet {

@@ -18,7 +18,7 @@ import (
 var pathKind = map[string]string{"api-keys": "key", "campaigns": "cam", "products": "prd", "prices": "prc", "customers": "cus", "payment-methods": "pm",
 	"orders": "ord", "subscriptions": "sub", "invoices": "inv", "payments": "pay", "refunds": "ref", "events": "evt", "webhook-endpoints": "end", "deliveries": "dlv",
 	"coupons": "cpn", "tax-profiles": "txp", "shipping-rules": "shp", "credit-notes": "crn", "invoice-items": "itm", "meters": "mtr",
-	"recovery-policies": "rpo", "recovery-cases": "rec"}
+	"recovery-policies": "rpo", "recovery-cases": "rec", "mails": "mail", "suppressions": "sup"}
 
 // idOf puts ids into a path: one of the kind of its collection, and a coupon.
 func idOf(path string, of func(kind string) string) string {
@@ -28,7 +28,27 @@ func idOf(path string, of func(kind string) string) string {
 	if strings.Contains(path, "{coupon}") {
 		path = strings.ReplaceAll(path, "{coupon}", of("cpn"))
 	}
-	return path
+	return strings.ReplaceAll(path, "{kind}", "receipt")
+}
+
+// unknown is an id of a kind that names nothing. A mail has the id of its delivery.
+func unknown(kind string) string {
+	if kind == "mail" {
+		kind = "dlv"
+	}
+	return kind + "_0000000000001"
+}
+
+// written waits until the mails of an account are written.
+func (w *world) written(key string) {
+	w.Helper()
+	acc, err := id.Parse[id.Account](w.callAs(key, 200, "GET", "/v1/account", "").text("id"))
+	if err == nil {
+		err = w.s.SettleMails(w.Context(), acc)
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
 }
 
 // own is the place of an id of the asker's own.
@@ -59,6 +79,7 @@ var pathBody = map[string]string{
 	"POST /v1/subscriptions/{id}/items":          `{"description":"Taken over","amount":5}`,
 	"POST /v1/invoices/{id}/credit-notes":        `{"amount":5,"reason":"goodwill"}`,
 	"POST /v1/subscriptions/{id}/usage":          `{"meter":"calls","units":"1","key":"taken-over"}`,
+	"POST /v1/customers/{id}/mails":              `{"optional":false}`,
 	"PATCH /v1/meters/{id}":                      `{"name":"Taken over"}`,
 	"PATCH /v1/recovery-policies/{id}":           `{"name":"Taken over"}`,
 	"POST /v1/customers/{id}/links":              `{"purpose":"update_method"}`,
@@ -144,6 +165,18 @@ var probes = map[string][]probe{
 	"POST /v1/subscriptions/{id}/change":             {{field: "price", kind: "prc", body: `{"price":"{A}"}`}},
 	"POST /v1/subscriptions/{id}/change-preview":     {{field: "price", kind: "prc", body: `{"price":"{A}"}`}},
 	"POST /v1/subscriptions/{id}/reschedule":         {{field: "align_to", kind: "sub", body: `{"align_to":"{A}"}`, own: "sub2"}},
+	"GET /v1/mails":                                  {{field: "customer", kind: "cus", query: "customer={A}"}},
+	"GET /v1/mail-templates":                         {{field: "campaign", kind: "cam", query: "campaign={A}"}},
+	"GET /v1/mail-templates/{kind}":                  {{field: "campaign", kind: "cam", query: "campaign={A}"}},
+	"POST /v1/mail-templates/{kind}":                 {{field: "campaign", kind: "cam", body: `{"campaign":"{A}","language":"en","subject":"s","body":"{{ cancel.how }}"}`}},
+	"POST /v1/mail-templates/{kind}/preview":         {{field: "campaign", kind: "cam", body: `{"campaign":"{A}","language":"en","subject":"s","body":"{{ cancel.how }}"}`}},
+	"POST /v1/mail-templates/{kind}/remove":          {{field: "campaign", kind: "cam", body: `{"campaign":"{A}","language":"en"}`}},
+	"GET /v1/mail-settings":                          nil,
+	"PATCH /v1/mail-settings":                        nil,
+	"GET /v1/branding":                               {{field: "campaign", kind: "cam", query: "campaign={A}"}},
+	"POST /v1/branding":                              {{field: "campaign", kind: "cam", query: "campaign={A}", body: `{"name":"Taken over"}`}},
+	"GET /v1/suppressions":                           nil,
+	"POST /v1/suppressions":                          nil,
 	"DELETE /v1/subscriptions/{id}/coupons/{coupon}": {{field: "coupon", kind: "cpn"}},
 }
 
@@ -255,6 +288,9 @@ func (w *world) everything(key, prefix string) map[string]string {
 	w.unpaid(key, w.feeOfPause(key, prefix), s.customer, 1)
 	unpaid := w.callAs(key, 200, "GET", "/v1/recovery-cases", "").data()[0]
 	all["rec"], all["inv2"] = unpaid["id"].(string), unpaid["invoice"].(string)
+	all["sup"] = w.callAs(key, 201, "POST", "/v1/suppressions", `{"address":"`+prefix+`@example.com"}`).text("id")
+	w.written(key)
+	all["mail"] = w.callAs(key, 200, "GET", "/v1/mails", "").data()[0]["id"].(string)
 	all["evt"] = w.callAs(key, 200, "GET", "/v1/events", "").data()[0]["id"].(string)
 	all["dlv"] = w.callAs(key, 200, "GET", "/v1/webhook-endpoints/"+all["end"]+"/deliveries", "").data()[0]["id"].(string)
 	return all
@@ -322,7 +358,7 @@ func TestIsolation(t *testing.T) {
 		ask := func(route, key, kind, path, body string) {
 			method, _, _ := strings.Cut(route, " ")
 			answers := map[string]reply{}
-			for _, which := range []string{a[kind], kind + "_0000000000001"} {
+			for _, which := range []string{a[kind], unknown(kind)} {
 				got := w.request(key, method, fill(path, which), fill(body, which))
 				answers[which] = got
 				if strings.Contains(strings.ToUpper(got.raw), canary) {
@@ -330,9 +366,9 @@ func TestIsolation(t *testing.T) {
 					w.Errorf("%s %s tells of another account: %s", method, t, got.raw)
 				}
 			}
-			foreign, unknown := answers[a[kind]], answers[kind+"_0000000000001"]
-			if foreign.status != unknown.status || foreign.raw != unknown.raw {
-				w.Errorf("%s %s %s: a foreign id is answered\n%d %s, an unknown one\n%d %s", method, path, body, foreign.status, foreign.raw, unknown.status, unknown.raw)
+			foreign, nothing := answers[a[kind]], answers[unknown(kind)]
+			if foreign.status != nothing.status || foreign.raw != nothing.raw {
+				w.Errorf("%s %s %s: a foreign id is answered\n%d %s, an unknown one\n%d %s", method, path, body, foreign.status, foreign.raw, nothing.status, nothing.raw)
 			}
 			empty := foreign.status == 200 && method == "GET" && len(foreign.data()) == 0 && foreign.body["data"] != nil
 			if foreign.status < 400 && !empty {

@@ -59,6 +59,7 @@ func (w *world) many(rows int) map[string]string {
 			make("/v1/coupons", fmt.Sprintf(`{"code":"C-%d","kind":"percent","percent":"5","applies_to":"all"}`, i))
 			make("/v1/tax-profiles", `{"name":"t","kind":"manual"}`)
 			make("/v1/shipping-rules", `{"name":"s","kind":"in_place","amount":1}`)
+			make("/v1/suppressions", fmt.Sprintf(`{"address":"gone%d@example.com"}`, i))
 		}
 	})
 	done.Go(func() {
@@ -75,6 +76,7 @@ func (w *world) many(rows int) map[string]string {
 		}
 	})
 	done.Wait()
+	w.written(w.key)
 	return all
 }
 
@@ -123,6 +125,7 @@ func TestEveryListIsPaged(t *testing.T) {
 			"/v1/invoices":                          {"&customer=" + all["cus"], "&state=paid", "&customer=" + all["cus"] + "&state=paid"},
 			"/v1/credit-notes":                      {"&customer=" + all["cus"]},
 			"/v1/recovery-cases":                    {"&customer=" + all["cus"], "&state=open", "&customer=" + all["cus"] + "&state=open"},
+			"/v1/mails":                             {"&customer=" + all["cus"]},
 			"/v1/events":                            {"&customer=" + all["cus"], "&type=customer.created", "&type=invoice.paid&customer=" + all["cus"]},
 			"/v1/webhook-endpoints/{id}/deliveries": {"&state=waiting"},
 		}

@@ -234,3 +234,14 @@ func (w *mailing) complete(f *notice.Facts, buyer customer.Customer) {
 func (s *Service) SettleMails(ctx context.Context, acc id.Account) error {
 	return s.mails.Settle(ctx, outbox.Endpoint{Account: acc, ID: outbox.MailEndpointOf(acc)})
 }
+
+// PreviewMail makes a mail from a text and sample facts, as it would look.
+func PreviewMail(a account.Account, brands map[id.Campaign]notice.Brand, m notice.Mail, t notice.Text, campaign id.Campaign, language string, now time.Time) (notice.Composed, error) {
+	f := notice.Sample(m, now.In(a.Location()), a.Currency)
+	f.MerchantName, f.MerchantEmail = a.Name, a.Email
+	c, err := compose(m, t, f, BrandOf(a, brands, campaign), locale.Named(language))
+	if err == nil && a.Mode == account.Sandbox {
+		c.Subject = SandboxPrefix + c.Subject
+	}
+	return c, err
+}

@@ -60,6 +60,8 @@ var allow = dbtest.Allow{
 		"from exchange_rate where account_id = $1 order by", "from gateway_account where account_id = $1",
 		// The first of a list in the order of its key.
 		"select at from gateway_news where account_id = $1 order by at limit 1",
+		// What a merchant said about mails is read together, once for each batch of them.
+		"from mail_brand where account_id = $1", "from mail_text where account_id = $1",
 	},
 }
 
