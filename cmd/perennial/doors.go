@@ -10,6 +10,7 @@ import (
 	"perennial/internal/gateway/incoming"
 	"perennial/internal/gateway/sandbox"
 	"perennial/internal/id"
+	"perennial/internal/mail"
 	"perennial/internal/report"
 	"perennial/internal/seal"
 	"perennial/internal/server"
@@ -30,7 +31,7 @@ var testCards = []dashboard.TestCard{
 }
 
 // doors are the handlers of everything that the outside can reach.
-func (h *house) doors(ctx context.Context, secure bool, keys *seal.Keys, nets []netip.Prefix, wake func()) server.Doors {
+func (h *house) doors(ctx context.Context, secure bool, keys *seal.Keys, nets []netip.Prefix, post *mail.Sender, hasServer bool, wake func()) server.Doors {
 	return server.Doors{
 		API: api.New(h.service, h.reader, api.Options{Version: version, Clock: h.clock, Log: h.log, Woken: wake, PDF: paper, CreditNotePDF: creditPaper,
 			NewSecret: func(account id.Account) (string, string) {
@@ -40,7 +41,7 @@ func (h *house) doors(ctx context.Context, secure bool, keys *seal.Keys, nets []
 			CheckAddress: func(address string) error { return webhook.CheckAddress(address, nets) },
 		}),
 		Dashboard: dashboard.New(h.service, h.reader, dashboard.Options{Clock: h.clock, Log: h.log, Secure: secure, Background: ctx,
-			PDF: paper, CreditNotePDF: creditPaper, TestCards: testCards}),
+			PDF: paper, CreditNotePDF: creditPaper, TestCards: testCards, Mail: mailOptions(post, keys, hasServer)}),
 		Checkout: checkout.New(h.service, h.reader, checkout.Options{Clock: h.clock, Log: h.log, PDF: paper, TokenFor: sandbox.TokenForNumber, TestCards: []checkout.TestCard{
 			{Number: "4242 4242 4242 4242", Does: "Works"},
 			{Number: "4000 0000 0000 0002", Does: "Is declined"},

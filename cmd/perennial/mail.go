@@ -7,7 +7,10 @@ import (
 	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/mail"
+	"perennial/internal/notice"
+	"perennial/internal/outbox"
 	"perennial/internal/seal"
+	"perennial/internal/web/dashboard"
 )
 
 // mailServer is the installation's mail server.
@@ -58,4 +61,30 @@ func (h *house) sender(server *mail.Server, keys *seal.Keys, base string) *mail.
 	return mail.New(mail.Options{Server: server, Keys: keys, Clock: h.clock, Base: base, Link: func(context.Context, id.Account, string) (string, error) {
 		return "", errors.New("there are no secure links")
 	}})
+}
+
+// mailOptions is what the pages about e-mails do with mail servers.
+func mailOptions(post *mail.Sender, keys *seal.Keys, hasServer bool) dashboard.MailOptions {
+	return dashboard.MailOptions{
+		Server: hasServer,
+		Own: func(ctx context.Context, a id.Account, host string, port int, user, password, from, tls string) (string, string, error) {
+			s := &mail.Server{Host: host, Port: port, User: user, Password: password, From: from, TLS: mail.Mode(tls)}
+			if err := post.Try(ctx, s); err != nil {
+				return "", "", err
+			}
+			sealed, err := s.Seal(keys, a)
+			return s.Address(), sealed, err
+		},
+		Send: func(ctx context.Context, a id.Account, sealed string, m notice.Message) error {
+			answer := post.Deliver(ctx, outbox.Endpoint{Account: a, Secret: sealed}, outbox.Delivery{ID: id.New[id.Delivery](), Account: a, Body: m.Body()})
+			switch {
+			case answer.Verdict != outbox.Accepted:
+				return fault.New(fault.Unavailable, "The mail server did not take the test: %s", answer.Failure)
+			case answer.Status == 0:
+				return fault.New(fault.Conflict, "There is no mail server to send a test with.")
+			}
+			return nil
+		},
+		Reveal: post.Reveal,
+	}
 }

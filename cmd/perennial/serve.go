@@ -101,7 +101,7 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 		return err
 	}
 	worker := server.NewWorker(h.service, h.reader, h.clock, h.log, alone)
-	s := server.New(server.Options{Public: public, Operator: socket, Doors: h.doors(t.ctx, secure, keys, nets, worker.Wake), Admin: h.admin(address, worker), DB: h.db,
+	s := server.New(server.Options{Public: public, Operator: socket, Doors: h.doors(t.ctx, secure, keys, nets, post, mails != nil, worker.Wake), Admin: h.admin(address, worker), DB: h.db,
 		Clock: h.clock, Log: h.log, Worker: worker, Outbox: h.deliverer(keys, nets, post), Secure: secure})
 	if err := h.announce(t, address); err != nil {
 		return err

@@ -56,6 +56,35 @@ func Render(w http.ResponseWriter, r *http.Request, status int, c templ.Componen
 	}
 }
 
+// foreignPolicy lets a message show itself as in a mail reader: its own styles and
+// pictures, nothing else, and only inside of our pages. The sandbox gives it an origin
+// of its own, so that nothing in it can reach the page around it.
+const foreignPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; frame-ancestors 'self'; form-action 'none'; base-uri 'none'; " +
+	"sandbox allow-popups allow-popups-to-escape-sandbox"
+
+// Foreign answers with a page that is not ours, such as a mail, for a frame.
+func Foreign(w http.ResponseWriter, r *http.Request, html string) {
+	foreign(w, r, "text/html; charset=utf-8", html)
+}
+
+// ForeignText is Foreign for plain text.
+func ForeignText(w http.ResponseWriter, r *http.Request, text string) {
+	foreign(w, r, "text/plain; charset=utf-8", text)
+}
+
+func foreign(w http.ResponseWriter, r *http.Request, kind, body string) {
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Content-Security-Policy", foreignPolicy)
+	h.Set("Referrer-Policy", "no-referrer")
+	if r.Method == http.MethodHead {
+		return
+	}
+	if _, err := w.Write([]byte(body)); err != nil {
+		slog.DebugContext(r.Context(), "page was not received", "path", r.URL.Path, "error", err)
+	}
+}
+
 // IsFragment reports whether htmx asks for a part of a page. Going back in the
 // history and boosted links need the whole page.
 func IsFragment(r *http.Request) bool {

@@ -65,7 +65,7 @@
     const form = e.target;
     const button = e.submitter;
     if (form.dataset.preference) return savePreference(e, form, button);
-    if (!("once" in form.dataset)) return;
+    if (!("once" in form.dataset) || button?.hasAttribute("formtarget")) return; // a preview is shown again and again
     if (form.dataset.sent) return e.preventDefault();
     form.dataset.sent = "1";
     if (!button) return;
@@ -84,6 +84,15 @@
     if (button?.dataset.label) ($("span", button) || button).textContent = button.dataset.label;
   };
   addEventListener("pageshow", (e) => { if (e.persisted) $$("form[data-sent]").forEach(release); });
+
+  // A preview follows what is typed; without this script its button shows it.
+  const live = $("button[data-live]");
+  if (live) {
+    let timer;
+    const show = () => live.form.requestSubmit(live);
+    live.form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(show, 500); });
+    show();
+  }
 
   // Preferences change at once; the server keeps them in its cookie.
   const savePreference = (e, form, button) => {

@@ -144,7 +144,17 @@ func (v *visit) customer() {
 		v.fail(err)
 		return
 	}
-	v.show(customerPage(v, p, c, has))
+	mails, err := v.report.Mails(v.r.Context(), v.acc.ID, report.MailQuery{Customer: which, Limit: 10})
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	optional, err := v.report.GetsOptional(v.r.Context(), v.acc.ID, which)
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	v.show(customerPage(v, p, c, has, mails, optional))
 }
 
 func (v *visit) loadCustomer() (customer.Customer, bool) {

@@ -36,6 +36,7 @@ type Options struct {
 	PDF func(w io.Writer, v report.InvoiceView) error
 	// CreditNotePDF writes the paper of a credit note.
 	CreditNotePDF func(w io.Writer, v report.CreditNoteView) error
+	Mail          MailOptions
 }
 
 // site is the pages with what they need.
@@ -72,7 +73,7 @@ func New(s *commerce.Service, r *report.Reader, o Options) http.Handler {
 	mux.Handle("/preferences", web.PreferencesHandler())
 	mux.HandleFunc("GET /app", d.chooser)
 	mux.HandleFunc("GET /app/{$}", d.chooser)
-	for _, list := range []map[string]page{d.pages(), billingPages(), catalogPages()} {
+	for _, list := range []map[string]page{d.pages(), billingPages(), catalogPages(), mailPages()} {
 		for pattern, p := range list {
 			mux.HandleFunc(pattern, d.inside(p))
 		}

@@ -13,6 +13,7 @@ const (
 	products      right = "change the catalog"
 	taxes         right = "change taxes and billing settings"
 	keys          right = "manage API keys"
+	mailing       right = "change e-mails"
 )
 
 // grantors says who has a right, for the page that refuses it.
@@ -23,6 +24,7 @@ var grantors = map[right]string{
 	products:      "An owner or admin",
 	taxes:         "An owner, admin, or someone in finance",
 	keys:          "An owner, admin or developer",
+	mailing:       "An owner or admin",
 }
 
 // may reports whether a role has a right. A developer works in the sandbox only.
@@ -33,7 +35,7 @@ func may(role account.Role, r right, mode account.Mode) bool {
 	case account.Finance, account.Support:
 		return r == see || r == subscriptions || r == refunds || r == taxes && role == account.Finance
 	case account.Developer:
-		return r == keys || r == see || mode == account.Sandbox && r != products && r != taxes
+		return r == keys || r == see || mode == account.Sandbox && r != products && r != taxes && r != mailing
 	case account.Analyst:
 		return r == see
 	}

@@ -156,11 +156,18 @@ func (v *visit) nav() []web.NavGroup {
 	if v.sandbox() && v.may(subscriptions) {
 		developers = append(developers, item("Sandbox clock", "", "t", "developers", "clock"))
 	}
+	if v.sandbox() {
+		developers = append(developers, item("Mailbox", "", "", "mails"))
+	}
 	if len(developers) > 0 {
 		nav = append(nav, web.NavGroup{Label: "Developers", Icon: "code", Items: developers})
 	}
-	return append(nav, web.NavGroup{Label: "Settings", Icon: "settings", Items: []web.NavItem{item("Taxes", "", "", "settings", "tax"), item("Shipping", "", "", "settings", "shipping"),
-		item("Exchange rates", "", "", "settings", "exchange-rates"), item("Billing", "", "", "settings", "billing")}})
+	mails := []web.NavItem{item("E-mails", "", "", "settings", "mails"), item("Sender and look", "", "", "settings", "sender"), item("Stopped addresses", "", "", "settings", "suppressions")}
+	if !v.sandbox() {
+		mails = append(mails, item("E-mail log", "", "", "mails"))
+	}
+	return append(nav, web.NavGroup{Label: "Settings", Icon: "settings", Items: append([]web.NavItem{item("Taxes", "", "", "settings", "tax"), item("Shipping", "", "", "settings", "shipping"),
+		item("Exchange rates", "", "", "settings", "exchange-rates"), item("Billing", "", "", "settings", "billing")}, mails...)})
 }
 
 func (v *visit) newMenu() []web.Link {
@@ -181,6 +188,10 @@ func (v *visit) newMenu() []web.Link {
 var notices = map[string]*web.Message{
 	"welcome":           {Kind: web.Success, Title: "Your accounts are ready", Text: "This is the sandbox: everything works as it will live, and no money moves."},
 	"customer-created":  {Kind: web.Success, Title: "The customer was created"},
+	"mail-resent":       {Kind: web.Success, Title: "The e-mail is on its way again"},
+	"mail-reset":        {Kind: web.Success, Title: "The first text is back"},
+	"mail-tested":       {Kind: web.Success, Title: "The test was sent to you"},
+	"mail-server":       {Kind: web.Success, Title: "The mail server answered, and the change was saved"},
 	"saved":             {Kind: web.Success, Title: "The changes were saved"},
 	"subscribed":        {Kind: web.Success, Title: "The subscription has started"},
 	"sold":              {Kind: web.Success, Title: "The sale went through"},

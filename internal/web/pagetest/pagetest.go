@@ -3,11 +3,14 @@
 package pagetest
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,8 +20,10 @@ import (
 	"perennial/internal/db"
 	"perennial/internal/db/dbtest"
 	"perennial/internal/document"
+	"perennial/internal/fault"
 	"perennial/internal/gateway/sandbox"
 	"perennial/internal/id"
+	"perennial/internal/notice"
 	"perennial/internal/payment"
 	"perennial/internal/report"
 	"perennial/internal/web"
@@ -68,7 +73,7 @@ func On(t testing.TB, d *db.DB, c *clock.Manual) *Stack {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/assets/", web.Assets())
-	inside := dashboard.New(s, r, dashboard.Options{Clock: c, Log: quiet, Background: t.Context(), PDF: paper, CreditNotePDF: creditPaper, TestCards: []dashboard.TestCard{
+	inside := dashboard.New(s, r, dashboard.Options{Clock: c, Log: quiet, Background: t.Context(), PDF: paper, CreditNotePDF: creditPaper, Mail: mails(), TestCards: []dashboard.TestCard{
 		{Token: "tok_visa", Does: "Works"}, {Token: "tok_chargeDeclined", Does: "Is always declined"}, {Token: "tok_declineAfter_1", Does: "Works once, then declines"}}})
 	for _, p := range []string{"/app", "/app/", "/login", "/logout", "/setup", "/preferences"} {
 		mux.Handle(p, inside)
@@ -86,6 +91,29 @@ func On(t testing.TB, d *db.DB, c *clock.Manual) *Stack {
 
 // LostAnswer is a card number whose charge goes through without an answer.
 const LostAnswer = "4000 0000 0000 1001"
+
+// mails plays the outside of e-mails: one server that takes everything, and a password
+// that is wrong.
+func mails() dashboard.MailOptions {
+	return dashboard.MailOptions{Server: true,
+		Own: func(_ context.Context, _ id.Account, host string, port int, _, password, _, _ string) (string, string, error) {
+			if password == "wrong" {
+				return "", "", fault.New(fault.Unavailable, "the mail server answered 535: wrong password")
+			}
+			return host + ":" + strconv.Itoa(port), "sealed", nil
+		},
+		Send: func(_ context.Context, _ id.Account, _ string, m notice.Message) error {
+			if m.To != OwnerEmail {
+				return fault.New(fault.Unavailable, "a test to %s", m.To)
+			}
+			return nil
+		},
+		Reveal: func(_ context.Context, _ id.Account, m notice.Message) (notice.Message, error) {
+			r := strings.NewReplacer(notice.LinkMarker, "https://billing.example.com/l/", notice.DashboardMarker, "https://billing.example.com")
+			m.Text, m.HTML = r.Replace(m.Text), r.Replace(m.HTML)
+			return m, nil
+		}}
+}
 
 func tokenFor(number string) (string, bool) {
 	if number == LostAnswer {
