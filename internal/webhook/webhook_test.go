@@ -397,12 +397,18 @@ func TestFromEventToReceiver(t *testing.T) {
 			t.Fatal(err)
 		}
 		deliverer := outbox.NewDeliverer(d, f.clock, slog.New(slog.DiscardHandler), outbox.Work{
-			Render: func(tx *db.Tx, _ outbox.Endpoint, dl outbox.Delivery) (string, error) {
-				ev, err := event.Load(tx, dl.Account, dl.Event)
-				if err != nil {
-					return "", err
+			Render: func(tx *db.Tx, _ outbox.Endpoint, list []outbox.Delivery) ([]outbox.Rendering, error) {
+				made := make([]outbox.Rendering, len(list))
+				for i, dl := range list {
+					ev, err := event.Load(tx, dl.Account, dl.Event)
+					if err != nil {
+						return nil, err
+					}
+					if made[i].Body, err = Body(ev); err != nil {
+						return nil, err
+					}
 				}
-				return Body(ev)
+				return made, nil
 			},
 			Deliver:  f.sender.Deliver,
 			Disabled: func(*db.Tx, outbox.Endpoint) error { return nil },
