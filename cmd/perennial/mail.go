@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"perennial/internal/fault"
 	"perennial/internal/id"
@@ -58,8 +57,13 @@ func firstLine(b []byte) string {
 
 // sender sends mails; link is the address of a secure link.
 func (h *house) sender(server *mail.Server, keys *seal.Keys, base string) *mail.Sender {
-	return mail.New(mail.Options{Server: server, Keys: keys, Clock: h.clock, Base: base, Link: func(context.Context, id.Account, string) (string, error) {
-		return "", errors.New("there are no secure links")
+	return mail.New(mail.Options{Server: server, Keys: keys, Clock: h.clock, Base: base, Link: func(ctx context.Context, a id.Account, link string) (string, error) {
+		of, err := id.Parse[id.Link](link)
+		if err != nil {
+			return "", err
+		}
+		path, err := h.service.LinkPath(ctx, a, of)
+		return base + path, err
 	}})
 }
 

@@ -303,7 +303,7 @@ func (w *mailing) failed(l letter, f mailFacts, sub subscription.Subscription) (
 		l.facts.Method = m.Sign()
 	}
 	switch {
-	case f.Ask == "confirm" && f.Link != "":
+	case f.Ask == "confirm_payment" && f.Link != "":
 		l.kind, l.facts.NextTry = notice.ConfirmPayment, time.Time{}
 	case f.NextTry.IsZero():
 		l.kind = notice.PaymentFailedLast

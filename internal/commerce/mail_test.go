@@ -165,3 +165,28 @@ func TestSuppressedAddress(t *testing.T) {
 		}
 	})
 }
+
+// Recovery can be watched in the mailbox: each failure says when the next try is and
+// how to pay, and the end is told once.
+func TestMailsOfARecovery(t *testing.T) {
+	onBoth(t, func(w *world) {
+		w.subscribed(w.price(monthly), "tok_declineAfter_1")
+		w.advance(w.now().Add(70 * 24 * time.Hour))
+		list := w.mails()
+		got := kindsOf(list)
+		if !strings.HasPrefix(got, "receipt welcome payment_failed payment_failed_again") || !strings.HasSuffix(got, "canceled_unpaid") || strings.Contains(got, "payment_failed_last") {
+			t.Fatal(got)
+		}
+		var last string
+		for _, m := range list {
+			if !strings.HasPrefix(string(m.Kind), "payment_failed") {
+				continue
+			}
+			text := strings.ReplaceAll(m.Message.Text, "\u00a0", " ")
+			if !strings.Contains(text, "Next try: ") || !strings.Contains(text, notice.LinkMarker+"lnk_") || text == last {
+				t.Errorf("%s", text)
+			}
+			last = text
+		}
+	})
+}

@@ -129,11 +129,7 @@ const (
 	// What is about to happen, said ahead so that nobody is surprised.
 	RenewalUpcoming Kind = "subscription.renewal_upcoming"
 	TrialEnding     Kind = "subscription.trial_ending"
-	YearlyReminder  Kind = "subscription.yearly_reminder"
 	MethodExpiring  Kind = "payment_method.expiring"
-
-	PaymentFailing Kind = "subscription.payment_failed" // the customer is to be told, at every step that says so
-	LinkRequested  Kind = "link.requested"              // by the customer, who is to be mailed a new one
 
 	PaymentNeedsConfirmation Kind = "payment.needs_confirmation" // the customer has to confirm it at the bank
 	PaymentProcessing        Kind = "payment.processing"         // the bank settles it in days
