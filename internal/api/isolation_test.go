@@ -331,7 +331,7 @@ func (w *world) snapshot(key string) string {
 			if slices.ContainsFunc(w.spec().Paths[path]["get"].Parameters, func(p specParam) bool { return p.Name == "limit" }) {
 				query = "?limit=100"
 			}
-			b.WriteString(w.callAs(key, 200, method, path+query, "").raw)
+			b.WriteString(w.callAs(key, 200, method, idOf(path, own)+query, "").raw)
 		}
 	}
 	return b.String()
