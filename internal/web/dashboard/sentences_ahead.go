@@ -22,6 +22,12 @@ var aheadTellings = map[event.Kind]telling{
 	event.DisputeWon:               {"check-circle", web.Success, says("A dispute was won")},
 	event.DisputeLost:              {"x-circle", web.Failure, says("A dispute was lost")},
 
+	event.SubscriptionUnpaid:    {"warning", web.Failure, says("The last try failed; the subscription waits until somebody pays")},
+	event.RecoveryPolicyCreated: {"repeat", "", named("Recovery policy %s was created", "name")},
+	event.RecoveryPolicyUpdated: {"repeat", "", named("Recovery policy %s was changed", "name")},
+	event.LinkCreated:           {"mail", "", says("A secure link was made for the customer")},
+	event.LinkUsed:              {"check-circle", web.Success, says("The customer used a secure link")},
+
 	event.MailSettingsUpdated: {"mail", "", says("The settings of e-mails were changed")},
 	event.BrandingUpdated:     {"pencil", "", says("The look of e-mails was changed")},
 	event.CampaignBranded:     {"pencil", "", says("The look of a campaign's e-mails was changed")},
