@@ -14,10 +14,10 @@ import (
 )
 
 // tryAnew makes what a customer owes in recovery fall due at once, because another method
-// can be charged now. Only is the one subscription that got it, 0 for all. It returns the
-// invoices, to be collected when the transaction is over; should the process die before,
+// can be charged now, or has new details. Only is the one subscription that got it, 0 for
+// all; method is the one that is charged, 0 for whichever it is. It returns the invoices, to be collected when the transaction is over; should the process die before,
 // they are due.
-func tryAnew(tx *db.Tx, a account.Account, owner id.Customer, only id.Subscription, by recovery.By, now time.Time) ([]id.Invoice, error) {
+func tryAnew(tx *db.Tx, a account.Account, owner id.Customer, only id.Subscription, method id.Method, by recovery.By, now time.Time) ([]id.Invoice, error) {
 	found, err := recovery.Cases(tx, a.ID, recovery.Filter{Customer: owner, Limit: 200})
 	if err != nil {
 		return nil, err
@@ -46,14 +46,14 @@ func tryAnew(tx *db.Tx, a account.Account, owner id.Customer, only id.Subscripti
 	for i := range running {
 		kase := &running[i]
 		sub, ok := owing[kase.Subscription]
-		if !ok || sub.Invoice != kase.Invoice || sub.State == subscription.Canceled || asked(tries[kase.Invoice]) {
+		if !ok || sub.Invoice != kase.Invoice || sub.State == subscription.Canceled || method != 0 && sub.Method != method || asked(tries[kase.Invoice]) {
 			continue
 		}
 		sub.TryNow(now)
 		if err := subscription.SaveOne(tx, &sub); err != nil {
 			return nil, err
 		}
-		kase.NextAt, kase.NextStep, kase.RecoveredBy, kase.Why = now, recovery.NewTry, by, "Another payment method was given; it is charged at once."
+		kase.NextAt, kase.NextStep, kase.RecoveredBy, kase.Why = now, recovery.NewTry, by, "Another payment method or new details were given; they are tried at once."
 		cases, list = append(cases, kase), append(list, kase.Invoice)
 	}
 	return list, saveCases(tx, cases)

@@ -116,6 +116,8 @@ func (s *Service) linkPath(l link.Link) (string, error) {
 type UseLink struct {
 	Secret string
 	Token  string // of the new payment method, from the gateway; "" to charge the present one
+	// Consent is how the customer agreed.
+	Consent payment.Consent
 }
 
 // UsedLink is what came of it.
@@ -135,7 +137,8 @@ func byCustomer(l link.Link) event.Actor {
 
 // UseLink does what a link is for, once: it saves the new payment method, makes it the one
 // of everything that the customer is subscribed to, and collects what is owed with it. A
-// token that the gateway refuses uses nothing up. When the method was saved and the charge
+// token that the gateway refuses uses nothing up, nor does a method that has to be
+// confirmed first (ConfirmFirst). When the method was saved and the charge
 // is declined, the link is used, and there is another for another try.
 func (s *Service) UseLink(ctx context.Context, c UseLink) (UsedLink, error) {
 	l, err := s.goodLink(ctx, c.Secret)
@@ -147,7 +150,7 @@ func (s *Service) UseLink(ctx context.Context, c UseLink) (UsedLink, error) {
 	}
 	var saved *instrument
 	if c.Token != "" {
-		got, err := s.save(ctx, l.Account, saving{token: c.Token, customer: l.Customer})
+		got, err := s.save(ctx, l.Account, saving{token: c.Token, customer: l.Customer, price: priceBehind(ctx, s, l), chargeFollows: l.Subject != 0, consent: c.Consent})
 		if err != nil {
 			return UsedLink{}, err
 		}
@@ -174,6 +177,9 @@ func (s *Service) UseLink(ctx context.Context, c UseLink) (UsedLink, error) {
 			if owed, err = alsoOwed(tx, a, owed, id.Invoice(l.Subject)); err != nil {
 				return err
 			}
+			if err := throughLink(tx, a, id.Invoice(l.Subject)); err != nil {
+				return err
+			}
 		}
 		return event.Append(tx, a.ID, event.New(a.ID, now, byCustomer(l), event.LinkUsed, int64(l.ID), l.Customer,
 			event.Data(map[string]any{"purpose": l.Purpose, "invoice": id.Invoice(l.Subject)})))
@@ -181,7 +187,34 @@ func (s *Service) UseLink(ctx context.Context, c UseLink) (UsedLink, error) {
 	if err != nil {
 		return UsedLink{}, err
 	}
-	return used, s.collectUsed(context.WithoutCancel(ctx), &used, owed)
+	return used, s.collectUsed(context.WithoutCancel(ctx), &used, owed, c.Consent)
+}
+
+// priceBehind is the price of what a link is about: its campaign says at which gateway a new
+// method is saved. 0 asks for the account's default.
+func priceBehind(ctx context.Context, s *Service, l link.Link) id.Price {
+	var price id.Price
+	_ = s.db.View(ctx, func(tx *db.Tx) error { // without it, the default is right
+		price = 0
+		v, err := invoice.Load(tx, l.Account, id.Invoice(l.Subject))
+		if err != nil || v.Subscription == 0 {
+			return err
+		}
+		sub, err := subscription.Load(tx, l.Account, v.Subscription)
+		price = sub.Price
+		return err
+	})
+	return price
+}
+
+// throughLink notes that the customer is paying an invoice through a link.
+func throughLink(tx *db.Tx, a account.Account, v id.Invoice) error {
+	cases, err := recovery.CasesOf(tx, a.ID, []int64{int64(v)})
+	if err != nil || cases[v] == nil || !cases[v].Running() {
+		return err
+	}
+	cases[v].RecoveredBy = recovery.ByLink
+	return saveCases(tx, []*recovery.Case{cases[v]})
 }
 
 // replaceMethod saves a new payment method and makes it that of everything the customer is
@@ -194,7 +227,7 @@ func replaceMethod(tx *db.Tx, a account.Account, now time.Time, by event.Actor, 
 	if err := subscription.SwitchMethod(tx, a.ID, owner, m.ID); err != nil {
 		return nil, nil, err
 	}
-	owed, err := tryAnew(tx, a, owner, 0, recovery.ByLink, now)
+	owed, err := tryAnew(tx, a, owner, 0, 0, recovery.ByLink, now)
 	return &m, owed, err
 }
 
@@ -213,11 +246,11 @@ func alsoOwed(tx *db.Tx, a account.Account, owed []id.Invoice, subject id.Invoic
 }
 
 // collectUsed charges what the customer owes with what they gave.
-func (s *Service) collectUsed(ctx context.Context, used *UsedLink, owed []id.Invoice) error {
+func (s *Service) collectUsed(ctx context.Context, used *UsedLink, owed []id.Invoice, consent payment.Consent) error {
 	l := used.Link
 	call := Call{Account: l.Account, Actor: byCustomer(l)}
 	for _, v := range owed {
-		c := Collect{Call: call, Invoice: v}
+		c := Collect{Call: call, Invoice: v, Present: true, Consent: consent}
 		if used.Method != nil {
 			c.Method = used.Method.ID
 		}

@@ -46,7 +46,7 @@ func (s *Service) ChangeMethod(ctx context.Context, c ChangeMethod) (subscriptio
 		if err := subscription.SaveOne(tx, &sub); err != nil {
 			return sub, err
 		}
-		if owed, err = tryAnew(tx, a, sub.Customer, sub.ID, recovery.ByNewMethod, now); err != nil {
+		if owed, err = tryAnew(tx, a, sub.Customer, sub.ID, 0, recovery.ByNewMethod, now); err != nil {
 			return sub, err
 		}
 		return sub, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.SubscriptionUpdated, int64(sub.ID), sub.Customer,

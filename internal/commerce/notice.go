@@ -10,6 +10,7 @@ import (
 	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/payment"
+	"perennial/internal/recovery"
 )
 
 // A gateway's notice is a hint. It is verified, kept and answered at once; what it is
@@ -272,6 +273,9 @@ func renewed(tx *db.Tx, a account.Account, m payment.Method, now payment.Instrum
 	}
 	m.NoticeAt = m.NextExpiry(at, a.Location()).At
 	if err := payment.SaveMethod(tx, m); err != nil {
+		return err
+	}
+	if _, err := tryAnew(tx, a, m.Customer, 0, m.ID, recovery.ByNewMethod, at); err != nil { // the next run collects
 		return err
 	}
 	return event.Append(tx, m.Account, event.New(m.Account, at, event.Clock, event.MethodUpdated, int64(m.ID), m.Customer,

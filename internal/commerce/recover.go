@@ -87,25 +87,69 @@ func (w *settlement) reminders(tx *db.Tx, sub *subscription.Subscription) error 
 	return nil
 }
 
-// declines are the recent declines of payment methods, as card networks count them.
+// declines are the recent declines of payment methods, as card networks count them: of
+// the card, however often it was saved.
 type declines struct {
 	list []payment.Decline
+	same map[id.Method]map[id.Method]bool // the methods that are the same card as one
 }
 
-func loadDeclines(tx *db.Tx, acc id.Account, methods []int64, now time.Time) (declines, error) {
-	list, err := payment.Declines(tx, acc, methods, now.Add(-recovery.CapWindow))
-	return declines{list}, err
+// loadDeclines reads the declines of methods within the time for which they count.
+func loadDeclines(tx *db.Tx, acc id.Account, of []payment.Method, now time.Time) (declines, error) {
+	d := declines{same: make(map[id.Method]map[id.Method]bool, len(of))}
+	var ids []int64
+	var prints []string
+	for _, m := range of {
+		if m.ID != 0 {
+			d.same[m.ID] = map[id.Method]bool{m.ID: true}
+			ids = append(ids, int64(m.ID))
+		}
+		if m.Fingerprint != "" {
+			prints = append(prints, m.Fingerprint)
+		}
+	}
+	others, err := payment.Same(tx, acc, prints)
+	if err != nil {
+		return d, err
+	}
+	for _, m := range of {
+		for _, other := range others {
+			if m.ID != 0 && sameCard(m, other) && !d.same[m.ID][other.ID] {
+				d.same[m.ID][other.ID] = true
+				ids = append(ids, int64(other.ID))
+			}
+		}
+	}
+	d.list, err = payment.Declines(tx, acc, ids, now.Add(-recovery.CapWindow))
+	return d, err
 }
 
-// of are those of one method and amount.
+// sameCard reports whether two methods are one card. The test cards of a sandbox are many
+// people's: there it is one only when one customer gave it.
+func sameCard(a, b payment.Method) bool {
+	return a.Fingerprint == b.Fingerprint && a.Gateway == b.Gateway && (a.Gateway != SandboxGateway || a.Customer == b.Customer)
+}
+
+// of are those of one card and amount.
 func (d declines) of(m payment.Method, p payment.Payment) []time.Time {
 	var list []time.Time
 	for _, one := range d.list {
-		if one.Method == m.ID && one.Amount == p.Amount {
+		if d.same[m.ID][one.Method] && one.Amount == p.Amount {
 			list = append(list, one.At)
 		}
 	}
 	return list
+}
+
+// last is the last refusal of a card among the payments of an invoice; its zero value
+// when there was none.
+func (d declines) last(tries []payment.Payment, m payment.Method) payment.Payment {
+	for i := len(tries) - 1; i >= 0; i-- {
+		if d.same[m.ID][tries[i].Method] && tries[i].State == payment.DeclinedState {
+			return tries[i]
+		}
+	}
+	return payment.Payment{}
 }
 
 // recovering is what a settlement knows and writes of failed payments.
@@ -135,7 +179,8 @@ func (c *collection) refused() bool {
 // nothing when nothing failed.
 func (s *Service) loadRecovering(tx *db.Tx, a account.Account, list []*collection) (recovering, error) {
 	r := recovering{keys: s.seals}
-	var known, failed, products, methods []int64
+	var known, failed, products []int64
+	var methods []payment.Method
 	for _, c := range list {
 		if !c.owes() {
 			continue
@@ -145,9 +190,7 @@ func (s *Service) loadRecovering(tx *db.Tx, a account.Account, list []*collectio
 		}
 		if c.refused() {
 			failed, products = append(failed, int64(c.invoice.ID)), append(products, int64(c.sub.Product))
-			if c.method.ID != 0 {
-				methods = append(methods, int64(c.method.ID))
-			}
+			methods = append(methods, c.method)
 		}
 	}
 	if len(known) == 0 {
@@ -394,7 +437,7 @@ func closeCases(tx *db.Tx, acc id.Account, invoices []int64, to recovery.State, 
 
 // forbidden refuses a charge that somebody asks for and a card network forbids.
 func forbidden(tx *db.Tx, a account.Account, m payment.Method, p payment.Payment, tries []payment.Payment, sub *subscription.Subscription, now time.Time) error {
-	recent, err := loadDeclines(tx, a.ID, []int64{int64(m.ID)}, now)
+	recent, err := loadDeclines(tx, a.ID, []payment.Method{m}, now)
 	if err != nil {
 		return err
 	}
@@ -406,20 +449,9 @@ func forbidden(tx *db.Tx, a account.Account, m payment.Method, p payment.Payment
 	if err != nil {
 		return err
 	}
-	last := lastDecline(tries, m)
+	last := recent.last(tries, m)
 	if why := recovery.Forbidden(recovery.Class(last.Class), payment.Words(last.DeclineCode), recovery.Caps{Most: known.of(sub.Product).MaxDeclines, Declines: recent.of(m, p)}, now); why != "" {
 		return fault.New(fault.Conflict, "%s", why).WithCode("retry_forbidden")
 	}
 	return nil
-}
-
-// lastDecline is the last refusal of a method among the payments of an invoice; its zero
-// value when there was none.
-func lastDecline(tries []payment.Payment, m payment.Method) payment.Payment {
-	for i := len(tries) - 1; i >= 0; i-- {
-		if tries[i].Method == m.ID && tries[i].State == payment.DeclinedState {
-			return tries[i]
-		}
-	}
-	return payment.Payment{}
 }

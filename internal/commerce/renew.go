@@ -3,6 +3,7 @@ package commerce
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -280,6 +281,7 @@ type claiming struct {
 	rules     rules                    // of recovery
 	reminded  map[id.Subscription]bool // whose reminders changed
 	recent    declines
+	cases     map[id.Invoice]*recovery.Case // of what is tried again
 	ended     int
 }
 
@@ -394,7 +396,10 @@ func (w *claiming) load(tx *db.Tx, subs []subscription.Subscription) error {
 	if w.attempts, err = payment.OfInvoices(tx, acc, invoices); err != nil {
 		return err
 	}
-	if w.recent, err = loadDeclines(tx, acc, methods, w.upTo); err != nil {
+	if w.recent, err = loadDeclines(tx, acc, slices.Collect(maps.Values(w.methods)), w.upTo); err != nil {
+		return err
+	}
+	if w.cases, err = recovery.CasesOf(tx, acc, invoices); err != nil {
 		return err
 	}
 	return w.loadPending(tx, seen)
@@ -513,9 +518,13 @@ func (w *claiming) send(sub *subscription.Subscription, v invoice.Invoice, now t
 
 // retry charges an unpaid invoice again, or lets the step pass when the schedule may not.
 func (w *claiming) retry(c *collection, tries []payment.Payment) {
-	last := lastDecline(tries, c.method)
+	last := w.recent.last(tries, c.method)
 	caps := recovery.Caps{Most: w.rules.of(c.sub.Product).MaxDeclines, Declines: w.recent.of(c.method, payment.Payment{Amount: c.invoice.Due()})}
-	if last.ID != 0 && recovery.Blocked(recovery.Class(last.Class), "", caps, c.at) != "" {
+	blocked := recovery.Blocked
+	if kase := w.cases[c.invoice.ID]; kase != nil && kase.NextStep == recovery.NewTry {
+		blocked = recovery.Forbidden // something is new: what could not help before may help now
+	}
+	if last.ID != 0 && blocked(recovery.Class(last.Class), "", caps, c.at) != "" {
 		c.passed, c.result = true, payment.Result{Outcome: payment.Declined, Code: last.DeclineCode}
 		return
 	}

@@ -442,7 +442,7 @@ func (s *Service) AttachMethod(ctx context.Context, c AttachMethod) (payment.Met
 		if err := subscription.SwitchMethod(tx, a.ID, c.Customer, m.ID); err != nil {
 			return m, err
 		}
-		owed, err = tryAnew(tx, a, c.Customer, 0, recovery.ByNewMethod, now)
+		owed, err = tryAnew(tx, a, c.Customer, 0, 0, recovery.ByNewMethod, now)
 		return m, err
 	})
 	if _, before := IsReplayed(err); before {

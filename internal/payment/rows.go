@@ -94,6 +94,15 @@ func Methods(tx *db.Tx, account id.Account, customer id.Customer) ([]Method, err
 	return methods(tx, account, "and customer_id = $2 order by id desc limit 100", customer)
 }
 
+// Same are the methods of the account that are the same cards or accounts as one of the
+// fingerprints says, whoever saved them and how often.
+func Same(tx *db.Tx, account id.Account, fingerprints []string) ([]Method, error) {
+	if len(fingerprints) == 0 {
+		return nil, nil
+	}
+	return methods(tx, account, "and fingerprint <> '' and "+tx.AnyOf("fingerprint", 2), tx.ListText(fingerprints))
+}
+
 // MethodsByID are those of the methods that the account has.
 func MethodsByID(tx *db.Tx, account id.Account, ids []int64) (map[id.Method]Method, error) {
 	list, err := methods(tx, account, "and "+tx.AnyOf("id", 2), tx.List(ids))

@@ -141,8 +141,9 @@ type OpenedLink struct {
 	Lines    []invoice.Line
 	Product  *catalog.Product // that is kept running; nil when the invoice is of no subscription
 	Sub      *subscription.Subscription
-	Method   *payment.Method // that is charged at present
-	Declined string          // the code of the last decline, "" for none
+	Method   *payment.Method  // that is charged at present
+	Declined string           // the code of the last decline, "" for none
+	Waiting  *payment.Payment // of the invoice, without an outcome so far; nil for none
 }
 
 // Link is what the page behind a secret shows. Looking changes nothing. An unknown secret
@@ -176,8 +177,20 @@ func (o *OpenedLink) load(tx *db.Tx) error {
 		return err
 	}
 	o.Invoice = &v
-	if o.Lines, err = invoice.Lines(tx, v); err != nil || v.Subscription == 0 {
+	if o.Lines, err = invoice.Lines(tx, v); err != nil {
 		return err
+	}
+	tries, err := payment.OfInvoices(tx, acc, []int64{int64(v.ID)})
+	if err != nil {
+		return err
+	}
+	for _, p := range tries[v.ID] {
+		if p.State == payment.Pending {
+			o.Waiting = &p
+		}
+	}
+	if v.Subscription == 0 {
+		return nil
 	}
 	sub, err := subscription.Load(tx, acc, v.Subscription)
 	if err != nil {

@@ -79,6 +79,7 @@ alter table subscription add column remind_yearly {bool} not null default {false
 alter table subscription add column notice_at {int};
 create index subscription_notice_ix on subscription (account_id, notice_at, id) where notice_at is not null;
 
+create index payment_method_fingerprint_ix on payment_method (account_id, fingerprint) where fingerprint <> '';
 alter table payment_method add column notice_at {int};
 create index payment_method_notice_ix on payment_method (account_id, notice_at, id) where notice_at is not null;
 
