@@ -49,7 +49,7 @@ func (h *house) doors(ctx context.Context, secure bool, keys *seal.Keys, nets []
 			{Number: "4000 0000 0000 0069", Does: "Has expired"},
 			{Number: "4000 0025 0000 3155", Does: "Needs authentication"},
 		}}),
-		Portal: portal.New(h.service, h.reader, portal.Options{Clock: h.clock, Log: h.log, TokenFor: sandbox.TokenForNumber, TestCards: []web.TestCard{
+		Portal: portal.New(h.service, h.reader, portal.Options{Clock: h.clock, Log: h.log, TokenFor: sandbox.TokenForNumber, Answer: h.sandbox.AnswerStep, TestCards: []web.TestCard{
 			{Number: "4242 4242 4242 4242", Does: "Works"},
 			{Number: "4000 0000 0000 0002", Does: "Is declined"},
 			{Number: "4000 0000 0000 9995", Does: "Has no funds"},

@@ -65,6 +65,7 @@ type house struct {
 	clock    clock.Clock
 	log      *slog.Logger
 	gateways map[string]payment.Gateway
+	sandbox  *sandbox.Gateway
 	keys     *seal.Keys
 	service  *commerce.Service
 	reader   *report.Reader
@@ -87,7 +88,8 @@ func (p *place) open(ctx context.Context, log *slog.Logger, keys func(*place) (*
 		return nil, err
 	}
 	h := &house{db: d, clock: clock.System{}, log: log}
-	h.gateways = map[string]payment.Gateway{commerce.SandboxGateway: sandbox.New(d, h.clock, sandbox.Options{Latency: latency})}
+	h.sandbox = sandbox.New(d, h.clock, sandbox.Options{Latency: latency})
+	h.gateways = map[string]payment.Gateway{commerce.SandboxGateway: h.sandbox}
 	h.service = commerce.New(d, h.clock, h.gateways, nil, log)
 	if h.keys, err = keys(p); err != nil {
 		_ = d.Close() // as above

@@ -161,6 +161,11 @@ func (g *Gateway) Abandon(ctx context.Context, q payment.Inquiry) (payment.Resul
 // StepKind is the kind of the steps that customers take here.
 const StepKind = "sandbox"
 
+// AnswerStep is Answer for the Secret of a Step.
+func (g *Gateway) AnswerStep(ctx context.Context, account id.Account, secret string, agree bool) error {
+	return g.Answer(ctx, account, strings.TrimPrefix(secret, "confirm_"), agree)
+}
+
 // Answer plays the customer who confirms a charge, or refuses to. Key is the Secret of
 // the Step without what it begins with. A charge that waits for nobody is
 // fault.Conflict.

@@ -55,7 +55,8 @@ func New(t testing.TB, engine string) *Stack {
 func On(t testing.TB, d *db.DB, c *clock.Manual) *Stack {
 	t.Helper()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	s := commerce.New(d, c, map[string]payment.Gateway{commerce.SandboxGateway: sandbox.New(d, c, sandbox.Options{})}, nil, quiet)
+	box := sandbox.New(d, c, sandbox.Options{})
+	s := commerce.New(d, c, map[string]payment.Gateway{commerce.SandboxGateway: box}, nil, quiet)
 	r := report.New(d, c)
 	paper := func(w io.Writer, v report.InvoiceView) error {
 		p, err := document.Of(v)
@@ -81,7 +82,7 @@ func On(t testing.TB, d *db.DB, c *clock.Manual) *Stack {
 	shop := checkout.New(s, r, checkout.Options{Clock: c, Log: quiet, PDF: paper, TokenFor: tokenFor, TestCards: []checkout.TestCard{
 		{Number: "4242 4242 4242 4242", Does: "Works"}, {Number: "4000 0000 0000 0002", Does: "Is declined"}, {Number: "4000 0000 0000 9995", Does: "Has no funds"}}})
 	mux.Handle("/c/", shop)
-	mux.Handle("/pay/", portal.New(s, r, portal.Options{Clock: c, Log: quiet, TokenFor: tokenFor, TestCards: []web.TestCard{
+	mux.Handle("/pay/", portal.New(s, r, portal.Options{Clock: c, Log: quiet, TokenFor: tokenFor, Answer: box.AnswerStep, TestCards: []web.TestCard{
 		{Number: "4242 4242 4242 4242", Does: "Works"}, {Number: "4000 0000 0000 9995", Does: "Has no funds"}}}))
 	mux.Handle("/o/", shop)
 	server := httptest.NewServer(mux)

@@ -4,8 +4,10 @@
 package portal
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 
@@ -14,7 +16,9 @@ import (
 	"perennial/internal/account"
 	"perennial/internal/clock"
 	"perennial/internal/commerce"
+	"perennial/internal/event"
 	"perennial/internal/fault"
+	"perennial/internal/id"
 	"perennial/internal/invoice"
 	"perennial/internal/link"
 	"perennial/internal/payment"
@@ -31,6 +35,10 @@ type Options struct {
 	// card can be given.
 	TokenFor  func(number string) (token string, ok bool)
 	TestCards []web.TestCard // listed beside the form
+	// Answer plays the bank to which the customer of a sandbox confirms a payment, or
+	// refuses to; secret is that of the step. Nil leaves it out.
+	Answer       func(ctx context.Context, acc id.Account, secret string, agree bool) error
+	StripeScript string // where Stripe's script comes from; "" means Stripe
 }
 
 type pages struct {
@@ -56,6 +64,7 @@ func New(s *commerce.Service, r *report.Reader, o Options) http.Handler {
 	mux.HandleFunc("GET /pay/{secret}", h.open)
 	mux.HandleFunc("POST /pay/{secret}", h.use)
 	mux.HandleFunc("POST /pay/{secret}/renew", h.renew)
+	mux.HandleFunc("POST /pay/{secret}/confirm", h.confirm)
 	mux.HandleFunc("/", h.missing)
 	forms := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -75,6 +84,8 @@ type opened struct {
 	Problems []web.Problem
 	Used     *commerce.UsedLink // what came of the form; nil before
 	Mailed   bool               // another link is on its way
+	Gateway  commerce.GatewayForSale
+	Step     *payment.Step // that the customer has to take, when the payment waits for them
 }
 
 // page is the frame of a page, in the merchant's name.
@@ -89,19 +100,84 @@ func (h *pages) load(w http.ResponseWriter, r *http.Request) (opened, bool) {
 		h.fail(w, r, err)
 		return o, false
 	}
-	if o.Account.Mode == account.Sandbox && h.o.TokenFor != nil {
-		o.Form = web.PaymentForm{Kind: web.PayInSandbox, Cards: h.o.TestCards}
+	price := id.Price(0)
+	if o.Sub != nil {
+		price = o.Sub.Price
+	}
+	o.Gateway, err = h.commerce.GatewayFor(r.Context(), o.Account.ID, price)
+	if err != nil && !fault.Is(err, fault.Conflict) { // without a gateway the page says so
+		h.fail(w, r, err)
+		return o, false
+	}
+	set := o.Gateway.Settings
+	o.Form = web.PaymentForm{Kind: o.Gateway.Kind, Cards: h.o.TestCards, Instructions: set.Instructions,
+		Stripe: web.StripeForm{Script: h.o.StripeScript, Key: set.PublishableKey, Connected: set.ConnectedAccount}}
+	if o.Invoice != nil {
+		o.Form.Stripe.Currency = strings.ToLower(string(o.Invoice.Total.Currency))
 	}
 	return o, true
 }
 
+// ask finds out what a customer still has to do for a payment that waits for them, who
+// may have confirmed it just now.
+func (h *pages) ask(w http.ResponseWriter, r *http.Request, o opened) (opened, bool) {
+	p := o.Waiting
+	if o.State != link.Used || p == nil || p.Waits != payment.ForCustomer {
+		return o, true
+	}
+	asked, err := h.commerce.AskPayment(r.Context(), commerce.AskPayment{Call: o.call(), Payment: p.ID})
+	if err != nil {
+		h.o.Log.WarnContext(r.Context(), "a payment that waits for its customer could not be asked for", "payment", p.ID, "err", err)
+		return o, true // the page says that it waits
+	}
+	if asked.Payment.State != payment.Pending {
+		return h.load(w, r)
+	}
+	o.Step = asked.Step
+	if o.Step != nil {
+		o.Form.Stripe.Step = &web.BrowserStep{Secret: o.Step.Secret}
+	}
+	return o, true
+}
+
+// call is what the customer asks for.
+func (o opened) call() commerce.Call {
+	return commerce.Call{Account: o.Account.ID, Actor: event.Actor{Kind: event.ByCustomer, Name: o.Buyer.Buyer.Name}}
+}
+
+// confirm takes the answer of a sandbox's customer to their bank.
+func (h *pages) confirm(w http.ResponseWriter, r *http.Request) {
+	o, ok := h.load(w, r)
+	if !ok {
+		return
+	}
+	if o, ok = h.ask(w, r, o); !ok {
+		return
+	}
+	if o.Step != nil && o.Step.Kind == web.PayInSandbox && h.o.Answer != nil {
+		err := h.o.Answer(r.Context(), o.Account.ID, o.Step.Secret, r.PostFormValue("answer") == "yes")
+		if err != nil && !fault.Is(err, fault.Conflict) {
+			h.fail(w, r, err)
+			return
+		}
+	}
+	web.Redirect(w, r, "/pay/"+o.Secret)
+}
+
 func (h *pages) open(w http.ResponseWriter, r *http.Request) {
-	if o, ok := h.load(w, r); ok {
+	o, ok := h.load(w, r)
+	if !ok {
+		return
+	}
+	if o, ok = h.ask(w, r, o); ok {
 		h.show(w, r, http.StatusOK, o)
 	}
 }
 
 func (h *pages) show(w http.ResponseWriter, r *http.Request, status int, o opened) {
+	if o.Form.Kind == web.PayByStripe {
+		o.Form.Stripe.AllowStripe(w.Header())
+	}
 	web.Render(w, r, status, linkPage(h.page(r, o, o.title()), o))
 }
 
@@ -119,7 +195,7 @@ func (h *pages) use(w http.ResponseWriter, r *http.Request) {
 		h.show(w, r, http.StatusConflict, o)
 		return
 	}
-	c := commerce.UseLink{Secret: o.Secret}
+	c := commerce.UseLink{Secret: o.Secret, Consent: h.consent(r)}
 	if o.needsMethod() || r.PostForm.Get("with") == "new" {
 		if c.Token = h.token(r, &o); c.Token == "" {
 			h.show(w, r, http.StatusUnprocessableEntity, o)
@@ -127,7 +203,11 @@ func (h *pages) use(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	used, err := h.commerce.UseLink(r.Context(), c)
+	var first *commerce.ConfirmFirst
 	switch {
+	case errors.As(err, &first):
+		o.Form.Stripe.Step = &web.BrowserStep{Secret: first.Step.Secret, Token: first.Step.Token}
+		h.show(w, r, http.StatusOK, o)
 	case fault.Is(err, fault.Declined):
 		o.Form.Problem = fault.As(err).Message
 		o.Problems = []web.Problem{{Field: "card", Message: o.Form.Problem}}
@@ -136,10 +216,21 @@ func (h *pages) use(w http.ResponseWriter, r *http.Request) {
 		h.reopen(w, r, http.StatusConflict)
 	case err != nil:
 		h.fail(w, r, err)
+	case fault.Is(used.Refused, fault.Pending):
+		web.Redirect(w, r, "/pay/"+o.Secret) // which says whom it waits for
 	default:
 		o.Used = &used
 		h.show(w, r, http.StatusOK, o)
 	}
+}
+
+// consent is how the customer agreed: from where, and with which browser.
+func (h *pages) consent(r *http.Request) payment.Consent {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = ""
+	}
+	return payment.Consent{IP: host, UserAgent: r.UserAgent(), At: h.o.Clock.Now()}
 }
 
 // reopen shows how things stand now: somebody was faster.
@@ -154,8 +245,19 @@ func (h *pages) reopen(w http.ResponseWriter, r *http.Request, status int) {
 func (h *pages) token(r *http.Request, o *opened) string {
 	number := strings.TrimSpace(r.PostForm.Get("card"))
 	r.PostForm.Del("card")
-	if o.Form.Kind != web.PayInSandbox {
+	problem := func(message string) string {
+		o.Form.Problem = message
+		o.Problems = []web.Problem{{Field: "card", Message: message}}
 		return ""
+	}
+	if o.Form.Kind != web.PayInSandbox {
+		if token := strings.TrimSpace(r.PostForm.Get("payment_token")); token != "" {
+			return token
+		}
+		return problem("Say how you pay.")
+	}
+	if h.o.TokenFor == nil {
+		return problem("Nothing can be paid here.")
 	}
 	token, ok := h.o.TokenFor(number)
 	switch {
@@ -163,12 +265,9 @@ func (h *pages) token(r *http.Request, o *opened) string {
 		o.Form.Card = number
 		return token
 	case number == "":
-		o.Form.Problem = "Enter a card number, or take one from the list."
-	default:
-		o.Form.Problem = "Only test card numbers work here. Take one from the list; never type a real one."
+		return problem("Enter a card number, or take one from the list.")
 	}
-	o.Problems = []web.Problem{{Field: "card", Message: o.Form.Problem}}
-	return ""
+	return problem("Only test card numbers work here. Take one from the list; never type a real one.")
 }
 
 // renew mails another link to the address on file.
@@ -225,12 +324,16 @@ func (o opened) title() string {
 	switch {
 	case o.Used != nil && o.Used.Refused == nil:
 		return "Thank you"
-	case o.Used != nil && fault.Is(o.Used.Refused, fault.Pending):
-		return "We are asking your bank"
 	case o.Used != nil:
 		return "The payment did not go through"
 	case o.Mailed:
 		return "Another link is on its way"
+	case o.State == link.Used && o.Waiting != nil && o.Waiting.Waits == payment.ForCustomer:
+		return "Confirm your payment"
+	case o.State == link.Used && o.Waiting != nil:
+		return "Your payment is on its way"
+	case o.State == link.Used && o.Invoice != nil && o.Invoice.State == invoice.Paid:
+		return "Thank you"
 	case o.State == link.Used:
 		return "This link was used already"
 	case o.State == link.Replaced:
@@ -300,8 +403,6 @@ func (o opened) action() string {
 func (o opened) outcome() string {
 	u := o.Used
 	switch {
-	case fault.Is(u.Refused, fault.Pending):
-		return "Your bank has not answered yet. Do not pay again: we ask it under the same key, and write to you when we know."
 	case u.Refused != nil && u.Method != nil:
 		return fault.As(u.Refused).Message + " Your new payment method was saved."
 	case u.Refused != nil:

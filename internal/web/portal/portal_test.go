@@ -150,7 +150,7 @@ func TestPayThroughALink(t *testing.T) {
 		t.Errorf("the case is %s by %s", c.State, c.RecoveredBy)
 	}
 	b.Goto(address)
-	b.WaitText("This link was used already")
+	b.WaitText("This link was used, and invoice TEST-000002 needs nothing more.")
 	shoot(b, "link-used")
 }
 
@@ -178,6 +178,33 @@ func TestLinksThatDoNotWork(t *testing.T) {
 	b.Goto(d.URL + "/pay/" + strings.Repeat("A", 43))
 	b.WaitText("This link is not complete")
 	shoot(b, "link-unknown")
+}
+
+// A bank that wants the customer to confirm gets its answer on the page of the link, also
+// when the page is left and opened again.
+func TestConfirmThroughALink(t *testing.T) {
+	t.Parallel()
+	d := open(t, db.SQLite)
+	_, err := d.Service.AttachMethod(t.Context(), commerce.AttachMethod{Call: d.call, Customer: d.customer, Token: "tok_confirm", ForSubscriptions: true})
+	d.ok(err)
+	if c := d.cases()[0]; c.Class != recovery.Authenticate || c.NextStep != recovery.WillWait {
+		t.Fatalf("class %s, step %s", c.Class, c.NextStep)
+	}
+	address := d.link(link.ConfirmPayment)
+	b := webtest.Open(t)
+	b.Goto(address)
+	b.WaitText("Confirm your payment")
+	shoot(b, "link-confirm")
+	b.Follow("Confirm €20.00")
+	b.WaitText("Your bank wants you to confirm the payment")
+	shoot(b, "link-confirming")
+	b.Goto(address)
+	b.Follow("Confirm the payment")
+	b.WaitText("It is paid")
+	shoot(b, "link-confirmed")
+	if c := d.cases()[0]; c.State != recovery.Recovered || c.RecoveredBy != recovery.ByLink {
+		t.Errorf("the case is %s by %s", c.State, c.RecoveredBy)
+	}
 }
 
 type answer struct {
