@@ -73,7 +73,11 @@ func (d *door) previewChange(a asked, in ChangeOf) (Preview, error) {
 	}
 	sums(say, plan.Total, plan.FromCredits+plan.FromBalance, plan.Due)
 	say("credit left %s", money.Amount{Minor: plan.Balance, Currency: plan.Total.Currency})
-	say("next invoice %s, %s a period", plan.NextAt.Format(time.RFC3339), plan.NextEach)
+	if plan.NextAt.IsZero() {
+		say("no invoice is to come")
+	} else {
+		say("next invoice %s, %s a period", plan.NextAt.Format(time.RFC3339), plan.NextEach)
+	}
 	return p, nil
 }
 
@@ -84,7 +88,9 @@ func (d *door) previewInvoice(a asked, in InvoiceOf) (Preview, error) {
 	}
 	p := Preview{At: u.At, Currency: string(u.Total.Currency), Net: u.Net.Minor, Tax: u.Tax.Minor, Total: u.Total.Minor, FromCredit: u.Credit.Minor, Due: u.Due.Minor, Arithmetic: []string{}}
 	say := func(format string, args ...any) { p.Arithmetic = append(p.Arithmetic, fmt.Sprintf(format, args...)) }
-	say("period %s to %s", u.Span.From.Format(time.RFC3339), u.Span.To.Format(time.RFC3339))
+	if !u.Span.From.IsZero() {
+		say("period %s to %s", u.Span.From.Format(time.RFC3339), u.Span.To.Format(time.RFC3339))
+	}
 	for _, l := range u.Lines {
 		sayLine(say, l)
 	}

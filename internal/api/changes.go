@@ -113,7 +113,7 @@ type ChangePlan struct {
 	FromBalance Money           `json:"from_balance" doc:"What the customer's earlier credit pays of it."`
 	Due         Money           `json:"due" doc:"What is charged to the payment method."`
 	Balance     Money           `json:"balance" doc:"The customer's credit afterwards."`
-	NextAt      *time.Time      `json:"next_at" doc:"When the next invoice comes."`
+	NextAt      *time.Time      `json:"next_at" doc:"When the next invoice comes; null when none does."`
 	NextAmount  Money           `json:"next_amount" doc:"What a whole period costs then, with tax and before discounts."`
 }
 

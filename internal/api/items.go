@@ -35,8 +35,8 @@ func itemOf(t invoice.Item) Item {
 type UpcomingInvoice struct {
 	Subscription string        `json:"subscription"`
 	At           time.Time     `json:"at" doc:"When it would be issued."`
-	PeriodStart  time.Time     `json:"period_start"`
-	PeriodEnd    time.Time     `json:"period_end"`
+	PeriodStart  *time.Time    `json:"period_start" doc:"Null when it is for the fee of a pause."`
+	PeriodEnd    *time.Time    `json:"period_end"`
 	Price        string        `json:"price" doc:"In that period."`
 	Quantity     int64         `json:"quantity"`
 	Lines        []InvoiceLine `json:"lines" doc:"Empty when nothing is to be paid for that period."`
@@ -51,7 +51,7 @@ type UpcomingInvoice struct {
 
 func upcomingOf(u commerce.Upcoming) UpcomingInvoice {
 	s := u.Subscription
-	return UpcomingInvoice{s.ID.String(), u.At, u.Span.From, u.Span.To, s.Price.String(), s.Quantity, linesOf(u.Lines), notesOf(u.Notes), moneyOf(u.Net), moneyOf(u.Tax), moneyOf(u.Total),
+	return UpcomingInvoice{s.ID.String(), u.At, timeOf(u.Span.From), timeOf(u.Span.To), s.Price.String(), s.Quantity, linesOf(u.Lines), notesOf(u.Notes), moneyOf(u.Net), moneyOf(u.Tax), moneyOf(u.Total),
 		moneyOf(u.Credit), moneyOf(u.Due), textOf(u.Change.String())}
 }
 

@@ -229,6 +229,14 @@ func (b *billing) firstLines(quantity int64, sub *subscription.Subscription) ([]
 	return b.lines(list)
 }
 
+// pauseFee are the lines of the fee of a pause.
+func (b *billing) pauseFee(sub *subscription.Subscription) ([]invoice.Line, error) {
+	b.discounts = nil
+	fee := money.Amount{Minor: sub.Extras.Pausing.Fee, Currency: b.currency}
+	lines, _, err := b.lines(b.add(nil, invoice.ForPause, coupon.BumpLine, invoice.Line{Description: describe(b.product, b.price) + " (pause)", Amount: fee}))
+	return lines, err
+}
+
 // renewalLines are the lines of the period that a subscription has just entered.
 func (b *billing) renewalLines(sub *subscription.Subscription) ([]invoice.Line, []coupon.Discount, error) {
 	list, err := b.forPeriod(sub)

@@ -301,6 +301,9 @@ func (s *Service) AddItem(ctx context.Context, c AddItem) (invoice.Item, error) 
 		if err := subscription.SaveOne(tx, &sub); err != nil {
 			return made, err
 		}
+		if _, err := s.upcoming(tx, a, sub); fault.As(err).Code == "amount_too_large" {
+			return made, fault.BadField("amount", "must not make the next invoice more than %d minor units", int64(money.MaxMinor))
+		}
 		return made, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.ItemAdded, int64(made.ID), sub.Customer,
 			event.Data(map[string]any{"amount": made.Amount.Minor, "currency": made.Amount.Currency, "description": made.Description, "subscription": sub.ID})))
 	})

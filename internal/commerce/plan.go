@@ -54,7 +54,7 @@ type ChangePlan struct {
 	Due         money.Amount // what is charged
 	Balance     int64        // minor units of credit that the customer has afterwards
 
-	NextAt   time.Time    // when the next invoice comes
+	NextAt   time.Time    // when the next invoice comes, after a pause that is to come; zero when none does
 	NextEach money.Amount // what a whole period costs then, with tax and before discounts
 }
 
@@ -279,12 +279,25 @@ func (p *ChangePlan) direction(b *billing, old priced, sub *subscription.Subscri
 	return nil
 }
 
+// next finds out when the next invoice comes of what the change leaves behind.
+func (p *ChangePlan) next(b *billing, after subscription.Subscription) error {
+	step, err := ahead(&after)
+	last := step == subscription.Complete && len(b.price.Terms.Usage) == 0 && (b.price.Terms.NextPrice == 0 || after.Extras.Alone)
+	if step == subscription.Bill || step == subscription.PauseFee || step == subscription.Complete && !last {
+		p.NextAt = after.NextActionAt
+	}
+	return err
+}
+
 // charge computes what the new terms cost at once: in a period that goes on, the part of
 // their price that is left of what the old ones were charged for.
 func (p *ChangePlan) charge(b *billing, sub *subscription.Subscription, to NewTerms, quantity int64, u *unspent) error {
 	after := *sub
 	after.Switch(p.Terms, p.Keep, p.CarryTrial, p.At)
-	p.Period, p.Span, p.NextAt = after.Period, after.Span, after.NextActionAt
+	p.Period, p.Span = after.Period, after.Span
+	if err := p.next(b, after); err != nil {
+		return err
+	}
 	kind := invoice.ForPeriod
 	if p.Keep {
 		kind, p.Span = invoice.ForChange, period.Span{From: p.At, To: after.Span.To}

@@ -15,12 +15,12 @@ import (
 	"perennial/internal/subscription"
 )
 
-// Upcoming is the next invoice of a subscription as it would be issued, computed with
-// what is known now: usage so far, amounts that wait, coupons, tax, credit.
+// Upcoming is the next invoice of a subscription as it would be issued, also when it is the
+// fee of a pause or comes after one, computed with what is known now: usage so far, amounts that wait, coupons, tax, credit.
 type Upcoming struct {
 	Subscription subscription.Subscription // as it will be in that period
 	At           time.Time
-	Span         period.Span
+	Span         period.Span // none of the fee of a pause
 	Lines        []invoice.Line
 	Notes        invoice.Notes
 	Net          money.Amount
@@ -46,35 +46,51 @@ func (s *Service) PreviewInvoice(ctx context.Context, acc id.Account, of id.Subs
 		if err != nil {
 			return err
 		}
-		u, err = s.upcoming(tx, a, sub, a.Now(s.clock.Now()))
+		u, err = s.upcoming(tx, a, sub)
 		return err
 	})
 	return u, err
 }
 
-// upcoming enters the next period as the renewal would.
-func (s *Service) upcoming(tx *db.Tx, a account.Account, sub subscription.Subscription, now time.Time) (Upcoming, error) {
-	nothing := fault.New(fault.Conflict, "no invoice is to come for this subscription").WithCode("no_upcoming_invoice")
-	at := sub.Span.To.Add(sub.Extras.Grace)
-	switch {
-	case sub.State == subscription.Canceled, !sub.CancelAt.IsZero() && !sub.CancelAt.After(sub.Span.To):
-		return Upcoming{}, nothing
-	case sub.State == subscription.Paused:
-		if sub.ResumeAt.IsZero() {
-			return Upcoming{}, nothing
+// ahead goes through the pauses that come before anything is billed, ended or changed, to
+// what is done then, at NextActionAt. What is owed already is left out.
+func ahead(sub *subscription.Subscription) (subscription.Step, error) {
+	sub.Invoice, sub.LeaseUntil = 0, time.Time{}
+	sub.Replan()
+	for {
+		step := sub.Due(false)
+		switch step {
+		case subscription.PauseNow:
+			sub.EnterPause()
+		case subscription.EndOfPause:
+			if err := sub.Unpause(sub.Extras.Pausing != nil && sub.Extras.Pausing.Collect, sub.NextActionAt); err != nil {
+				return step, err
+			}
+		default:
+			return step, nil
 		}
-		collect := sub.Extras.Pausing != nil && sub.Extras.Pausing.Collect
-		sub.Invoice = 0
-		if err := sub.Unpause(collect, sub.ResumeAt); err != nil {
-			return Upcoming{}, err
-		}
-		at = sub.NextActionAt
 	}
-	u := Upcoming{At: at}
+}
+
+// errNoneToCome is for a subscription that will not be billed any more.
+var errNoneToCome = fault.New(fault.Conflict, "no invoice is to come for this subscription").WithCode("no_upcoming_invoice")
+
+// upcoming goes on to the next invoice as the run of what is due would.
+func (s *Service) upcoming(tx *db.Tx, a account.Account, sub subscription.Subscription) (Upcoming, error) {
+	var u Upcoming
+	if sub.State == subscription.Canceled {
+		return u, errNoneToCome
+	}
+	if sub.Changing() { // its outcome is not known
+		sub.Unschedule()
+	}
+	step, err := ahead(&sub)
+	if err != nil {
+		return u, err
+	}
 	var p ChangePlan
-	if sub.Change != 0 && !sub.Extras.ChangeAt.IsZero() && !sub.Extras.ChangeAt.After(sub.Span.To) {
+	if step == subscription.ChangeDue {
 		u.Change = sub.Change
-		var err error
 		if p, err = s.scheduledPlan(tx, a, &sub); err != nil {
 			return u, err
 		}
@@ -82,52 +98,76 @@ func (s *Service) upcoming(tx *db.Tx, a account.Account, sub subscription.Subscr
 		if len(p.Lines) > 0 { // the change makes the next invoice itself
 			return u.ofChange(sub, p), nil
 		}
-		u.At = sub.Span.To.Add(sub.Extras.Grace)
-		at = u.At
-	}
-	w := &claiming{account: a, machine: s.clock.Now(), upTo: at, preview: true}
-	list := []subscription.Subscription{sub}
-	if err := w.load(tx, list); err != nil {
-		return u, err
-	}
-	if err := w.loadUsage(tx, list); err != nil {
-		return u, err
-	}
-	next := &list[0]
-	if next.EndPeriod > 0 && next.Period+1 >= next.EndPeriod {
-		following := w.prices[next.Price].Terms.NextPrice
-		if following == 0 || next.Extras.Alone {
-			return u, nothing
-		}
-		if err := w.chain(next); err != nil {
+		if step, err = ahead(&sub); err != nil {
 			return u, err
 		}
-	} else {
+	}
+	u.At = sub.NextActionAt
+	switch step {
+	case subscription.Bill, subscription.Complete, subscription.PauseFee:
+		err := s.upcomingLines(tx, a, &u, &sub, p, step)
+		return u, err
+	}
+	return u, errNoneToCome
+}
+
+// upcomingLines computes the invoice of what is due on a subscription at u.At; p is the
+// change that came before it.
+func (s *Service) upcomingLines(tx *db.Tx, a account.Account, u *Upcoming, sub *subscription.Subscription, p ChangePlan, step subscription.Step) error {
+	w := &claiming{account: a, machine: s.clock.Now(), upTo: u.At, preview: true}
+	list := []subscription.Subscription{*sub}
+	if err := w.load(tx, list); err != nil {
+		return err
+	}
+	if err := w.loadUsage(tx, list); err != nil {
+		return err
+	}
+	next := &list[0]
+	switch step {
+	case subscription.Complete:
+		if w.prices[next.Price].Terms.NextPrice == 0 || next.Extras.Alone {
+			return errNoneToCome
+		}
+		if err := w.chain(next); err != nil {
+			return err
+		}
+	case subscription.Bill:
 		next.Advance()
 	}
-	b, err := w.billing(next, w.prices[next.Price], w.products[next.Product], at)
+	b, err := w.billing(next, w.prices[next.Price], w.products[next.Product], u.At)
 	if err != nil {
-		return u, err
+		return err
 	}
-	b.items = p.itemsAfter(b.items)
-	if u.Lines, _, err = b.renewalLines(next); err != nil {
-		return u, err
+	if step == subscription.PauseFee {
+		u.Lines, err = b.pauseFee(next)
+	} else {
+		b.items = p.itemsAfter(b.items)
+		u.Span = next.Span
+		u.Lines, _, err = b.renewalLines(next)
 	}
-	u.Subscription, u.Span = *next, next.Span
-	u.Notes = invoice.Notes{Text: next.Extras.Note, Fields: next.Extras.Fields}
+	if err != nil {
+		return err
+	}
+	return u.sum(next, b, w.special.balances[next.Customer][b.currency]+p.Credited.Minor)
+}
+
+// sum adds up the invoice of a subscription whose customer has credit.
+func (u *Upcoming) sum(sub *subscription.Subscription, b *billing, have int64) error {
+	u.Subscription = *sub
+	u.Notes = invoice.Notes{Text: sub.Extras.Note, Fields: sub.Extras.Fields}
 	u.Notes.Tax, u.Notes.Evidence = b.tax.notes()
-	zero := money.Zero(next.UnitAmount.Currency)
+	zero := money.Zero(b.currency)
 	u.Net, u.Tax, u.Total, u.Credit, u.Due = zero, zero, zero, zero, zero
 	if len(u.Lines) == 0 {
-		return u, nil
+		return nil
 	}
 	var v invoice.Invoice
 	if err := v.Fill(u.Lines); err != nil {
-		return u, err
+		return err
 	}
 	u.Net, u.Tax, u.Total = v.Net, v.Tax, v.Total
-	u.Credit, u.Due = credit.Split(v.Total, w.special.balances[next.Customer][zero.Currency]+p.Credited.Minor)
-	return u, nil
+	u.Credit, u.Due = credit.Split(v.Total, have)
+	return nil
 }
 
 // itemsAfter are the amounts that wait after a change.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"perennial/internal/catalog"
-	"perennial/internal/coupon"
 	"perennial/internal/credit"
 	"perennial/internal/db"
 	"perennial/internal/event"
@@ -379,9 +378,7 @@ func (w *claiming) pauseFee(sub *subscription.Subscription, fell, now time.Time)
 	if err != nil {
 		return err
 	}
-	b.discounts = nil
-	fee := money.Amount{Minor: sub.Extras.Pausing.Fee, Currency: sub.UnitAmount.Currency}
-	lines, _, err := b.lines(b.add(nil, invoice.ForPause, coupon.BumpLine, invoice.Line{Description: describe(product, price) + " (pause)", Amount: fee}))
+	lines, err := b.pauseFee(sub)
 	if err != nil {
 		return err
 	}

@@ -228,7 +228,11 @@ func (v *visit) confirmChange(s detail, w changeWish, plan commerce.ChangePlan) 
 	} else {
 		changes = append(changes, web.Fact{Term: "New period", Text: v.days(plan.Span)})
 	}
-	changes = append(changes, web.Fact{Term: "Next invoice", Text: v.date(plan.NextAt) + ", " + v.money(plan.NextEach) + " with tax, before discounts"},
+	next := "None is to come"
+	if !plan.NextAt.IsZero() {
+		next = v.date(plan.NextAt) + ", " + v.money(plan.NextEach) + " with tax, before discounts"
+	}
+	changes = append(changes, web.Fact{Term: "Next invoice", Text: next},
 		web.Fact{Term: "Credit left afterwards", Text: v.minor(plan.Balance, plan.Due.Currency)})
 	c := web.Confirmation{Action: here + "/change", OperationKey: operationKey(), Busy: "Changing…", CancelHref: here, CancelLabel: "Keep the plan", Changes: changes, Sums: v.planSums(plan, w.when == subscription.Now),
 		Verb: v.changeVerb(plan), When: "At once. What is shown is what is charged, for an hour.", Sends: sends, Undo: "By changing back; what was charged is credited by the same policy"}

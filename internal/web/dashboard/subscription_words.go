@@ -213,6 +213,9 @@ func (v *visit) chargeWords(s report.SubscriptionDetail, next *commerce.Upcoming
 	if sub.State == subscription.Trialing && sub.Period >= -1 {
 		return fmt.Sprintf("%s: the trial ends and %s is charged%s.", v.date(next.At), amount, thenEvery(next.Subscription))
 	}
+	if next.Span.From.IsZero() {
+		return fmt.Sprintf("%s: charges %s for the pause.", v.date(next.At), amount)
+	}
 	if next.Subscription.Interval.IsZero() {
 		return fmt.Sprintf("%s: charges %s.", v.date(next.At), amount)
 	}
