@@ -111,7 +111,7 @@ func (s *Service) tellOfCharges(tx *db.Tx, a account.Account, upTo time.Time, wa
 			if walk {
 				at = n.At
 			}
-			charge, err := s.nextCharge(tx, w, *sub, at)
+			charge, err := s.nextCharge(tx, w, *sub)
 			if fault.Is(err, fault.Conflict) || fault.Is(err, fault.Invalid) {
 				continue // nothing will be charged, or it cannot be told what
 			}
@@ -144,10 +144,10 @@ func years(n subscription.Notice) int64 {
 
 // nextCharge is what the next period of a subscription will be charged, with what is known
 // now. A plain one needs no preview.
-func (s *Service) nextCharge(tx *db.Tx, w *claiming, sub subscription.Subscription, now time.Time) (money.Amount, error) {
+func (s *Service) nextCharge(tx *db.Tx, w *claiming, sub subscription.Subscription) (money.Amount, error) {
 	product, price := w.products[sub.Product], w.prices[sub.Price]
 	if sub.EndPeriod > 0 || w.special.of(&sub, price, product) {
-		u, err := s.upcoming(tx, w.account, sub, now)
+		u, err := s.upcoming(tx, w.account, sub)
 		return u.Total, err
 	}
 	amount, err := sub.Amount()
