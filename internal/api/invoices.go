@@ -24,7 +24,7 @@ type InvoiceWire struct {
 	Subscription *string    `json:"subscription"`
 	Order        *string    `json:"order"`
 	State        string     `json:"state" enum:"draft,open,paid,void,uncollectible"`
-	Reason       string     `json:"reason" enum:"sale,renewal,change,usage,pause,manual"`
+	Reason       string     `json:"reason" enum:"sale,renewal,change,usage,pause,items"`
 	PeriodStart  *time.Time `json:"period_start"`
 	PeriodEnd    *time.Time `json:"period_end"`
 	Net          Money      `json:"net"`

@@ -1,6 +1,7 @@
 package commerce
 
 import (
+	"slices"
 	"time"
 
 	"perennial/internal/account"
@@ -253,4 +254,37 @@ func (b *billing) renewalLines(sub *subscription.Subscription) ([]invoice.Line, 
 	list = append(append(list, over...), b.waiting()...)
 	lines, left, err := b.lines(list)
 	return append(lines, b.last...), left, err
+}
+
+// lastLines are the lines of the invoice of a subscription that ends: what was used, and
+// the amounts that waited. No coupon applies to either.
+func (b *billing) lastLines() ([]invoice.Line, error) {
+	list, err := b.forUsage()
+	if err != nil {
+		return nil, err
+	}
+	last := *b
+	last.discounts = nil
+	lines, _, err := last.lines(append(list, b.waiting()...))
+	return lines, err
+}
+
+// lastInvoice is the invoice of a subscription that ends in its present period.
+func (b *billing) lastInvoice(sub *subscription.Subscription, lines []invoice.Line, buyer int64, now time.Time) invoice.Invoice {
+	v := invoice.Invoice{ID: id.New[id.Invoice](), Account: b.account.ID, Customer: sub.Customer, Subscription: sub.ID, Reason: invoice.Items, Period: sub.Period,
+		Part: sub.Extras.Aside + 1, Span: sub.Span, Seller: b.account.Profile, Buyer: buyer, CreatedAt: now, Notes: invoice.Notes{Text: sub.Extras.Note, Fields: sub.Extras.Fields}}
+	if slices.ContainsFunc(lines, func(l invoice.Line) bool { return l.Kind == invoice.ForUsage }) {
+		v.Reason = invoice.Usage
+	}
+	v.Notes.Tax, v.Notes.Evidence = b.tax.notes()
+	return v
+}
+
+// itemIDs are those of the amounts that wait.
+func (b *billing) itemIDs() []int64 {
+	ids := make([]int64, len(b.items))
+	for i, t := range b.items {
+		ids[i] = int64(t.ID)
+	}
+	return ids
 }

@@ -49,11 +49,8 @@ func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscripti
 		if err := cancelable(tx, a, &sub, c); err != nil {
 			return sub, err
 		}
-		if c.BillUsage {
-			if c.When == subscription.Now {
-				work, err = s.billUsage(tx, a, &sub, c.Actor, now)
-			}
-			if err != nil {
+		if c.When == subscription.Now {
+			if work, err = s.billLast(tx, a, &sub, c.BillUsage, c.Actor, now); err != nil {
 				return sub, err
 			}
 		}
@@ -92,10 +89,10 @@ func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscripti
 	return ended, s.finishCharge(ctx, c.Account, work)
 }
 
-// billUsage issues the invoice of what a subscription used and was not billed for, and
-// begins to charge it; nil when there is nothing, or nothing to charge it with: then it
-// stays open.
-func (s *Service) billUsage(tx *db.Tx, a account.Account, sub *subscription.Subscription, by event.Actor, now time.Time) (*collection, error) {
+// billLast issues the last invoice of a subscription that ends, of the amounts that wait
+// and, if asked for, of what it used and was not billed for, and begins to charge it; nil
+// when there is nothing, or nothing to charge it with: then it stays open.
+func (s *Service) billLast(tx *db.Tx, a account.Account, sub *subscription.Subscription, withUsage bool, by event.Actor, now time.Time) (*collection, error) {
 	if sub.State == subscription.Canceled {
 		return nil, nil
 	}
@@ -107,24 +104,43 @@ func (s *Service) billUsage(tx *db.Tx, a account.Account, sub *subscription.Subs
 	if err != nil {
 		return nil, err
 	}
-	t := book.taxes(sub.TaxProfile, sub.Customer, o.product, now)
-	lines, counters, err := usageNow(tx, a, sub, o, t, everyMeter)
+	b := billing{priced: o, account: a, tax: book.taxes(sub.TaxProfile, sub.Customer, o.product, now)}
+	if withUsage {
+		if b.used, err = usedOf(tx, a, sub, o, everyMeter); err != nil {
+			return nil, err
+		}
+	}
+	waiting, err := invoice.Waiting(tx, a.ID, []int64{int64(sub.ID)})
+	if err != nil {
+		return nil, err
+	}
+	b.items = waiting[sub.ID]
+	lines, err := b.lastLines()
 	if err != nil || len(lines) == 0 {
 		return nil, err
 	}
-	if _, err := usage.Close(tx, a.ID, keysOf(counters), now); err != nil {
-		return nil, err
+	if len(b.used.counters) > 0 {
+		if _, err := usage.Close(tx, a.ID, keysOf(b.used.counters), now); err != nil {
+			return nil, err
+		}
 	}
 	versions, err := customer.Versions(tx, a.ID, []int64{int64(sub.Customer)})
 	if err != nil {
 		return nil, err
 	}
-	v := invoice.Invoice{ID: id.New[id.Invoice](), Account: a.ID, Customer: sub.Customer, Subscription: sub.ID, Reason: invoice.Usage, Period: sub.Period,
-		Part: sub.Extras.Aside + 1, Span: sub.Span, Seller: a.Profile, Buyer: versions[sub.Customer], CreatedAt: now, Notes: invoice.Notes{Text: sub.Extras.Note, Fields: sub.Extras.Fields}}
-	v.Notes.Tax, v.Notes.Evidence = t.notes()
-	sub.Extras.Aside++
+	v := b.lastInvoice(sub, lines, versions[sub.Customer], now)
 	if err := v.Fill(lines); err != nil {
 		return nil, err
+	}
+	sub.Extras.Aside, sub.Extras.Items = v.Part, false
+	if len(b.items) > 0 {
+		n, err := invoice.Bill(tx, a.ID, b.itemIDs(), v.ID)
+		if err != nil {
+			return nil, err
+		}
+		if n != int64(len(b.items)) {
+			return nil, db.VersionConflict()
+		}
 	}
 	return s.issueNow(tx, a, sub, v, lines, by, now)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"perennial/internal/catalog"
 	"perennial/internal/commerce"
 	"perennial/internal/db"
 	"perennial/internal/event"
@@ -169,6 +170,70 @@ func TestNewMethodAfterCrash(t *testing.T) {
 				n, _, _ := w.charged()
 				same(w, "charges", n, 2)
 				same(w, "unknown", w.kinds()[event.PaymentUnknown], 0)
+			})
+		})
+	}
+}
+
+// However a subscription ends, the amounts that wait for its next invoice are billed: once,
+// together with the usage that is billed then, and without a usable card on an invoice that stays
+// open.
+func TestWhatWaitsIsBilledAtAnEnd(t *testing.T) {
+	ends := map[string]struct {
+		terms  catalog.Terms
+		cancel func(w *world, sub id.Subscription)
+	}{
+		"now":           {cancel: func(w *world, sub id.Subscription) { w.cancel(sub, subscription.Now) }},
+		"at period end": {cancel: func(w *world, sub id.Subscription) { w.cancel(sub, subscription.AtPeriodEnd) }},
+		"completed":     {terms: catalog.Terms{Payments: 1}, cancel: func(*world, id.Subscription) {}},
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(w *world) {
+				price := w.plan("One", 1000, end.terms)
+				for _, card := range []string{"tok_visa", "tok_declineAfter_1"} {
+					w.customer = w.newCustomer(card + "@example.com")
+					sub := w.subscribed(price.ID, card)
+					for _, minor := range []int64{300, 50000} {
+						_, err := w.s.AddItem(w.Context(), commerce.AddItem{Call: w.call, Subscription: sub, Description: "Set up on site", Amount: minor})
+						w.ok(err)
+					}
+					end.cancel(w, sub)
+					w.advance(w.now().AddDate(0, 2, 0))
+					list := w.invoices(sub)
+					if len(list) != 2 || list[1].Total.Minor != 50300 || list[1].Reason != invoice.Items || w.sub(sub).State != subscription.Canceled {
+						w.Fatalf("the invoices are %+v", list)
+					}
+					state := invoice.Paid
+					if card != "tok_visa" {
+						state = invoice.Open
+					}
+					same(w, "state of the last invoice", list[1].State, state)
+					same(w, "amounts that still wait", len(w.waiting(sub)), 0)
+				}
+			})
+		})
+	}
+}
+
+// Amounts that wait come with the usage that an end bills, on one invoice.
+func TestLastInvoiceHoldsUsageAndWhatWaits(t *testing.T) {
+	for _, when := range []subscription.When{subscription.Now, subscription.AtPeriodEnd} {
+		t.Run(string(when), func(t *testing.T) {
+			onBoth(t, func(w *world) {
+				price := w.callsPrice(w.meter("calls"))
+				sub := w.subscribed(price.ID, "tok_visa")
+				w.used(sub, "calls", "300", "a")
+				_, err := w.s.AddItem(w.Context(), commerce.AddItem{Call: w.call, Subscription: sub, Description: "Set up on site", Amount: 50000})
+				w.ok(err)
+				_, err = w.s.Cancel(w.Context(), commerce.Cancel{Call: w.call, Subscription: sub, When: when, BillUsage: true})
+				w.ok(err)
+				w.advance(start.AddDate(0, 2, 0))
+				list := w.invoices(sub)
+				same(w, "invoices", len(list), 2)
+				same(w, "reason", list[1].Reason, invoice.Usage)
+				same(w, "usage and what waited", list[1].Total.Minor, int64(200*5+50000))
+				same(w, "state", list[1].State, invoice.Paid)
 			})
 		})
 	}

@@ -245,23 +245,30 @@ func meteredTo(tx *db.Tx, a account.Account, p catalog.Price) error {
 	return refersTo(err, "prepaid")
 }
 
+// usedOf is what a subscription used of some of its meters and was not billed for.
+func usedOf(tx *db.Tx, a account.Account, sub *subscription.Subscription, o priced, of func(id.Meter) bool) (used, error) {
+	var u used
+	var err error
+	if u.meters, err = metersOf(tx, a.ID, o.price); err != nil || len(u.meters) == 0 {
+		return u, err
+	}
+	open, err := usage.CountersOf(tx, a.ID, []int64{int64(sub.ID)})
+	for _, c := range open[sub.ID] {
+		if u.meters[c.Meter] != nil && of(c.Meter) {
+			u.counters = append(u.counters, c)
+		}
+	}
+	return u, err
+}
+
 // usageNow computes what a subscription used of some of its meters and was not billed for,
 // at its own terms, for an invoice that is made now. It returns the counters that this
 // invoice must close.
 func usageNow(tx *db.Tx, a account.Account, sub *subscription.Subscription, o priced, t taxes, of func(id.Meter) bool) ([]invoice.Line, []usage.Counter, error) {
 	b := billing{priced: o, account: a, tax: t}
 	var err error
-	if b.used.meters, err = metersOf(tx, a.ID, o.price); err != nil || len(b.used.meters) == 0 {
+	if b.used, err = usedOf(tx, a, sub, o, of); err != nil {
 		return nil, nil, err
-	}
-	open, err := usage.CountersOf(tx, a.ID, []int64{int64(sub.ID)})
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, c := range open[sub.ID] {
-		if b.used.meters[c.Meter] != nil && of(c.Meter) {
-			b.used.counters = append(b.used.counters, c)
-		}
 	}
 	list, err := b.forUsage()
 	if err != nil {

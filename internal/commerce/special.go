@@ -229,8 +229,8 @@ func (w *claiming) billSpecial(sub *subscription.Subscription, price catalog.Pri
 	}
 	v.Notes = invoice.Notes{Text: sub.Extras.Note, Fields: sub.Extras.Fields}
 	v.Notes.Tax, v.Notes.Evidence = b.tax.notes()
-	for _, t := range b.items {
-		w.special.billed[v.ID] = append(w.special.billed[v.ID], int64(t.ID))
+	if len(b.items) > 0 {
+		w.special.billed[v.ID] = b.itemIDs()
 	}
 	if err := w.issue(sub, &v, lines); err != nil {
 		return err
@@ -317,11 +317,11 @@ func (w *claiming) lastUsage(sub *subscription.Subscription) error {
 	return err
 }
 
-// endBilled closes a subscription and bills what it used and was not billed for. Nobody
-// tries again when that is declined: the invoice stays open.
+// endBilled closes a subscription and bills what it used and was not billed for, and the
+// amounts that wait. Nobody tries again when that is declined: the invoice stays open.
 func (w *claiming) endBilled(sub *subscription.Subscription, at time.Time, why subscription.EndReason, fell, now time.Time) error {
 	counters := w.special.measures.counters[sub.ID]
-	if len(counters) == 0 {
+	if len(counters)+len(w.special.items[sub.ID]) == 0 {
 		w.end(sub, at, why, now)
 		return nil
 	}
@@ -329,24 +329,24 @@ func (w *claiming) endBilled(sub *subscription.Subscription, at time.Time, why s
 	if err != nil {
 		return err
 	}
-	b.used, b.discounts = used{meters: w.special.measures.meters, counters: counters}, nil
-	list, err := b.forUsage()
+	b.used = used{meters: w.special.measures.meters, counters: counters}
+	lines, err := b.lastLines()
 	if err != nil {
 		return err
 	}
-	lines, _, err := b.lines(list)
-	if err != nil {
-		return err
-	}
-	span, was, part := sub.Span, sub.Period, sub.Extras.Aside+1
-	w.end(sub, at, why, now)
 	if len(lines) == 0 {
+		w.end(sub, at, why, now)
 		return nil
 	}
-	sub.Extras.Aside = part
-	v := invoice.Invoice{ID: id.New[id.Invoice](), Account: w.account.ID, Customer: sub.Customer, Subscription: sub.ID, Reason: invoice.Usage, Period: was, Part: part,
-		Span: span, Seller: w.account.Profile, Buyer: w.versions[sub.Customer], CreatedAt: now, Notes: invoice.Notes{Text: sub.Extras.Note, Fields: sub.Extras.Fields}}
-	v.Notes.Tax, v.Notes.Evidence = b.tax.notes()
+	v := b.lastInvoice(sub, lines, w.versions[sub.Customer], now)
+	if err := v.Fill(lines); err != nil { // before anything is written down: it may be too much
+		return err
+	}
+	w.end(sub, at, why, now)
+	sub.Extras.Aside, sub.Extras.Items = v.Part, false
+	if len(b.items) > 0 {
+		w.special.billed[v.ID] = b.itemIDs()
+	}
 	if err := w.issue(sub, &v, lines); err != nil {
 		return err
 	}

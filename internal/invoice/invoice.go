@@ -39,9 +39,9 @@ const (
 	Sale    Reason = "sale"    // something was bought
 	Renewal Reason = "renewal" // a period of a subscription began
 	Changed Reason = "change"  // the terms of a subscription changed within a period
-	Usage   Reason = "usage"   // usage was billed on request, at the end of a subscription
+	Usage   Reason = "usage"   // usage was billed at the end of a subscription, with what waited then
 	Pause   Reason = "pause"   // the fee of a pause
-	Manual  Reason = "manual"  // waiting amounts were billed on request
+	Items   Reason = "items"   // amounts waited for an invoice when the subscription ended
 )
 
 // Invoice is what a customer owes for a sale or a period.
