@@ -398,7 +398,7 @@ func (w *mailing) upcoming(tx *db.Tx, l *letter, sub subscription.Subscription) 
 	if sub.State == subscription.PastDue {
 		return nil
 	}
-	u, err := w.service.upcoming(tx, w.account, sub, w.account.Now(w.service.clock.Now()))
+	u, err := w.service.upcoming(tx, w.account, sub)
 	switch {
 	case err == nil:
 		l.facts.NextAt, l.facts.NextAmount = u.At, u.Due
