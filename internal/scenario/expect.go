@@ -51,7 +51,7 @@ func (s *story) stands(ctx context.Context, w *words) (bool, error) {
 	if len(w.left) < 2 {
 		return false, nil
 	}
-	known := []string{"is", "has", "next", "credit", "usage", "prepaid", "newest", "line", "upcoming", "recovery"}
+	known := []string{"is", "has", "next", "credit", "usage", "prepaid", "newest", "line", "upcoming", "recovery", "mails"}
 	if !slices.Contains(known, w.left[1]) || w.left[1] == "credit" && slices.Contains([]string{"note", "added", "taken"}, append(w.left, "", "")[2]) ||
 		w.left[1] == "prepaid" && append(w.left, "", "")[2] == "added" {
 		return false, nil
@@ -71,6 +71,8 @@ func (s *story) stands(ctx context.Context, w *words) (bool, error) {
 		return true, s.standsInvoice(ctx, who, w)
 	case w.is("line"):
 		return true, s.standsLine(ctx, who, w)
+	case w.is("mails"):
+		return true, s.standsMails(ctx, who, w)
 	case w.is("recovery"):
 		return true, s.standsRecovery(ctx, who, w)
 	case w.is("upcoming invoice"):

@@ -59,10 +59,11 @@ func (s *story) subscription(ctx context.Context, who whose) (subscription.Subsc
 
 // details are the facts of a customer that a line gives.
 type details struct {
-	token string
-	buyer customer.Buyer
-	more  customer.Taxing
-	given map[string]bool
+	token    string
+	buyer    customer.Buyer
+	more     customer.Taxing
+	language string
+	given    map[string]bool
 }
 
 func (w *words) details() details {
@@ -87,8 +88,10 @@ func (w *words) details() details {
 			d.buyer.TaxID = w.word("a tax number")
 		case w.is("exempt"):
 			d.more.Exempt = w.word("a reason")
+		case w.is("speaks"):
+			d.language = w.word("a language")
 		default:
-			w.otherwise("with, in, delivered to, ip, company, number, exempt")
+			w.otherwise("with, in, delivered to, ip, company, number, exempt, speaks")
 		}
 	}
 	return d
@@ -101,7 +104,7 @@ func (s *story) customer(ctx context.Context, w *words) error {
 	if err := w.end(); err != nil {
 		return err
 	}
-	made, err := s.stage.Service.CreateCustomer(ctx, commerce.CreateCustomer{Call: s.call, Email: name + "@example.com", Buyer: d.buyer, Taxing: d.more})
+	made, err := s.stage.Service.CreateCustomer(ctx, commerce.CreateCustomer{Call: s.call, Email: name + "@example.com", Buyer: d.buyer, Taxing: d.more, Language: d.language})
 	if err != nil {
 		return err
 	}
@@ -131,6 +134,7 @@ func (s *story) becomes(ctx context.Context, who whose, w *words) error {
 	pick("company", &c.Company, &d.buyer.Company)
 	pick("number", &c.TaxID, &d.buyer.TaxID)
 	pick("exempt", &c.TaxExempt, &d.more.Exempt)
+	pick("speaks", &c.Language, &d.language)
 	if d.given["delivered"] {
 		c.Shipping = &d.more.Shipping
 	}

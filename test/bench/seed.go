@@ -17,6 +17,8 @@ import (
 	"perennial/internal/db"
 	"perennial/internal/id"
 	"perennial/internal/money"
+	"perennial/internal/notice"
+	"perennial/internal/outbox"
 	"perennial/internal/payment"
 	"perennial/internal/period"
 	"perennial/internal/subscription"
@@ -75,6 +77,9 @@ func seed(ctx context.Context, d *db.DB, list int, subs int, begun time.Time, ki
 		key, secret := account.NewAPIKey(a.ID, a.Mode, "bench", begun)
 		err := d.Update(ctx, func(tx *db.Tx) error {
 			if err := account.Insert(tx, a); err != nil {
+				return err
+			}
+			if err := outbox.InsertEndpoint(tx, outbox.NewMailEndpoint(a.ID, notice.Wanted(notice.Settings{}.Off), begun)); err != nil {
 				return err
 			}
 			return account.InsertAPIKey(tx, key, secret)
