@@ -62,6 +62,7 @@ func New(s *commerce.Service, r *report.Reader, o Options) http.Handler {
 	m.Handle("POST /clock/show", command(d, d.clocks))
 	m.Handle("POST /clock/confirm", command(d, d.confirm))
 	m.Handle("POST /books", command(d, d.books))
+	m.Handle("POST /reconcile", command(d, d.reconcile))
 	m.Handle("POST /preview/change", command(d, d.previewChange))
 	m.Handle("POST /preview/invoice", command(d, d.previewInvoice))
 	m.Handle("POST /import/subscriptions", command(d, d.importSubscriptions))

@@ -116,6 +116,22 @@ type Books struct {
 	More        int        `json:"more"`
 }
 
+// ReconcileOf asks to compare the gateways' own books with ours.
+type ReconcileOf struct {
+	Account id.Account `json:"account,omitempty"` // zero: all
+	Since   time.Time  `json:"since"`             // zero: everything
+}
+
+// Reconciled is what the comparison of one account found.
+type Reconciled struct {
+	Account     id.Account `json:"account"`
+	Name        string     `json:"name"`
+	Records     int        `json:"records"`
+	Foreign     int        `json:"foreign"`
+	Differences []string   `json:"differences"`
+	More        int        `json:"more"`
+}
+
 // Import asks to bring subscriptions from the file that follows.
 type Import struct {
 	Account      id.Account `json:"account"`

@@ -35,6 +35,8 @@ type accountBody struct {
 		Proration  *string `json:"proration,omitempty" maxLength:"40" example:"day" doc:"The policy for changes of terms, one of GET /v1/proration-policies; empty goes back to the default."`
 		TaxProfile *string `json:"tax_profile,omitempty" maxLength:"40" doc:"What new sales are taxed by; empty goes back to tax_rate."`
 		Recovery   *string `json:"recovery_policy,omitempty" maxLength:"40" doc:"For failed payments; empty goes back to the standard one."`
+
+		DisputeEnds *bool `json:"dispute_ends,omitempty" doc:"End a subscription when a payment of it is disputed."`
 	}
 }
 
@@ -48,7 +50,8 @@ func (a *API) accountRoutes() {
 		text: "Documents that were issued keep what they said."},
 		func(ctx context.Context, call commerce.Call, in *accountBody) (account.Account, error) {
 			b := in.Body
-			u := commerce.UpdateAccount{Call: call, Name: b.Name, Email: b.Email, Zone: b.Zone, LegalName: b.LegalName, Address: b.Address, Country: b.Country, TaxID: b.TaxID, TaxName: b.TaxName, Proration: b.Proration}
+			u := commerce.UpdateAccount{Call: call, Name: b.Name, Email: b.Email, Zone: b.Zone, LegalName: b.LegalName, Address: b.Address, Country: b.Country, TaxID: b.TaxID, TaxName: b.TaxName, Proration: b.Proration,
+				DisputeEnds: b.DisputeEnds}
 			var f fault.Fields
 			if b.Currency != nil {
 				c, err := money.ParseCurrency(*b.Currency)

@@ -38,12 +38,17 @@ func (a *API) campaignRoutes() {
 		})
 	type newCampaign struct {
 		Body struct {
-			Name string `json:"name" minLength:"1" maxLength:"200"`
+			Name    string `json:"name" minLength:"1" maxLength:"200"`
+			Gateway string `json:"gateway,omitempty" maxLength:"40" doc:"The gateway account that its sales are paid at; the account's default when it is left out."`
 		}
 	}
 	write(a, operation{id: "create-campaign", path: "/v1/campaigns", tag: "Catalog", summary: "Make a campaign", text: "A campaign is a folder of products that share a brand."},
 		func(ctx context.Context, call commerce.Call, in *newCampaign) (catalog.Campaign, error) {
-			return a.s.CreateCampaign(ctx, commerce.CreateCampaign{Call: call, Name: in.Body.Name})
+			gateway, err := parse[id.GatewayAccount]("gateway", in.Body.Gateway)
+			if err != nil {
+				return catalog.Campaign{}, err
+			}
+			return a.s.CreateCampaign(ctx, commerce.CreateCampaign{Call: call, Name: in.Body.Name, Gateway: gateway})
 		}, campaignOf)
 	type campaignChange struct {
 		ByID
@@ -51,6 +56,7 @@ func (a *API) campaignRoutes() {
 			Name     *string `json:"name,omitempty" maxLength:"200"`
 			State    *string `json:"state,omitempty" enum:"active,archived"`
 			Recovery *string `json:"recovery_policy,omitempty" maxLength:"40" doc:"For failed payments of its products; empty goes back to the account's."`
+			Gateway  *string `json:"gateway,omitempty" maxLength:"40" doc:"Empty goes back to the account's default."`
 		}
 	}
 	write(a, operation{id: "update-campaign", method: http.MethodPatch, status: http.StatusOK, path: "/v1/campaigns/{id}", tag: "Catalog", summary: "Change a campaign"},
@@ -66,6 +72,13 @@ func (a *API) campaignRoutes() {
 					return catalog.Campaign{}, err
 				}
 				u.Recovery = &policy
+			}
+			if in.Body.Gateway != nil {
+				gateway, err := parse[id.GatewayAccount]("gateway", *in.Body.Gateway)
+				if err != nil {
+					return catalog.Campaign{}, err
+				}
+				u.Gateway = &gateway
 			}
 			return a.s.UpdateCampaign(ctx, u)
 		}, campaignOf)

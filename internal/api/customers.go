@@ -151,6 +151,7 @@ func (a *API) methodRoutes() {
 		Body struct {
 			Token            string `json:"token" minLength:"1" maxLength:"255" example:"tok_visa" doc:"From the payment gateway. Card numbers are refused."`
 			ForSubscriptions bool   `json:"for_subscriptions,omitempty" doc:"Charge the customer's subscriptions with it from now on."`
+			Gateway          string `json:"gateway,omitempty" maxLength:"40" doc:"The gateway account that the token is from; the account's default when it is left out."`
 		}
 	}
 	write(a, operation{id: "attach-payment-method", path: "/v1/customers/{id}/payment-methods", tag: "Customers", summary: "Save a payment method of a customer"},
@@ -159,7 +160,11 @@ func (a *API) methodRoutes() {
 			if err != nil {
 				return payment.Method{}, err
 			}
-			return a.s.AttachMethod(withoutCancel(ctx), commerce.AttachMethod{Call: call, Customer: v, Token: in.Body.Token, ForSubscriptions: in.Body.ForSubscriptions})
+			gateway, err := parse[id.GatewayAccount]("gateway", in.Body.Gateway)
+			if err != nil {
+				return payment.Method{}, err
+			}
+			return a.s.AttachMethod(withoutCancel(ctx), commerce.AttachMethod{Call: call, Customer: v, Token: in.Body.Token, Gateway: gateway, ForSubscriptions: in.Body.ForSubscriptions})
 		}, methodOf)
 	read(a, operation{id: "get-payment-method", path: "/v1/payment-methods/{id}", tag: "Customers", summary: "One payment method"},
 		func(ctx context.Context, c caller, in *ByID) (PaymentMethod, error) {

@@ -63,6 +63,11 @@ var bases = map[string]string{
 	"record-usage":                 `{"events":[{"subscription":"{sub}","meter":"calls","units":"1","key":"a"}]}`,
 	"create-recovery-policy":       `{"name":"Kind","steps":[{"delay":1,"unit":"day","mail":true}],"final":"pause"}`,
 	"update-recovery-policy":       `{"name":"Kind","smart":false}`,
+	"create-gateway":               `{"kind":"manual","name":"Bank","instructions":"Pay to our account."}`,
+	"update-gateway":               `{"name":"Bank"}`,
+	"rotate-gateway-secret":        `{"webhook_secret":"whsec_two"}`,
+	"mark-payment":                 `{"paid":true,"reference":"statement 7"}`,
+	"reconcile":                    `{"since":"2026-01-01T00:00:00Z"}`,
 	"create-link":                  `{"purpose":"update_method"}`,
 	"set-exchange-rate":            `{"currency":"EUR","rate":"0.92"}`,
 }

@@ -264,14 +264,22 @@ func (a *API) pdf(ctx context.Context, in *ByID) (*answer, error) {
 }
 
 func (a *API) moneyRoutes() {
+	type filter struct {
+		Page
+		WaitsFor string `query:"waits_for" enum:"person" doc:"Only those that a person of the team has to settle."`
+	}
 	read(a, operation{id: "list-payments", path: "/v1/payments", tag: "Payments", summary: "The payments"},
-		func(ctx context.Context, c caller, in *Page) (list[Payment], error) {
-			from, err := before[id.Payment](*in, "pay")
+		func(ctx context.Context, c caller, in *filter) (list[Payment], error) {
+			from, err := before[id.Payment](in.Page, "pay")
 			if err != nil {
 				return list[Payment]{}, err
 			}
-			rows, err := a.r.Payments(ctx, c.account.ID, from, in.Limit+1)
-			return paged(*in, "pay", rows, func(p payment.Payment) int64 { return int64(p.ID) }, paymentOf), err
+			some := a.r.Payments
+			if in.WaitsFor != "" {
+				some = a.r.ForPeople
+			}
+			rows, err := some(ctx, c.account.ID, from, in.Limit+1)
+			return paged(in.Page, "pay", rows, func(p payment.Payment) int64 { return int64(p.ID) }, paymentOf), err
 		})
 	read(a, operation{id: "get-payment", path: "/v1/payments/{id}", tag: "Payments", summary: "One payment"},
 		func(ctx context.Context, c caller, in *ByID) (Payment, error) {

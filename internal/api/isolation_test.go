@@ -11,14 +11,17 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"perennial/internal/account"
+	"perennial/internal/db"
 	"perennial/internal/id"
+	"perennial/internal/money"
+	"perennial/internal/payment"
 )
 
 // pathKind is the kind of the id in a path, by the collection before it.
 var pathKind = map[string]string{"api-keys": "key", "campaigns": "cam", "products": "prd", "prices": "prc", "customers": "cus", "payment-methods": "pm",
 	"orders": "ord", "subscriptions": "sub", "invoices": "inv", "payments": "pay", "refunds": "ref", "events": "evt", "webhook-endpoints": "end", "deliveries": "dlv",
 	"coupons": "cpn", "tax-profiles": "txp", "shipping-rules": "shp", "credit-notes": "crn", "invoice-items": "itm", "meters": "mtr",
-	"recovery-policies": "rpo", "recovery-cases": "rec", "mails": "mail", "suppressions": "sup"}
+	"gateways": "gw", "gateway-notices": "gwn", "disputes": "dsp", "recovery-policies": "rpo", "recovery-cases": "rec", "mails": "mail", "suppressions": "sup"}
 
 // idOf puts ids into a path: one of the kind of its collection, and a coupon.
 func idOf(path string, of func(kind string) string) string {
@@ -82,6 +85,9 @@ var pathBody = map[string]string{
 	"POST /v1/customers/{id}/mails":              `{"optional":false}`,
 	"PATCH /v1/meters/{id}":                      `{"name":"Taken over"}`,
 	"PATCH /v1/recovery-policies/{id}":           `{"name":"Taken over"}`,
+	"PATCH /v1/gateways/{id}":                    `{"name":"Taken over"}`,
+	"POST /v1/gateways/{id}/rotate-secret":       `{"webhook_secret":"taken-over"}`,
+	"POST /v1/payments/{id}/mark":                `{"paid":true,"reference":"taken over"}`,
 	"POST /v1/customers/{id}/links":              `{"purpose":"update_method"}`,
 	"PATCH /v1/coupons/{id}":                     `{"name":"Taken over"}`,
 	"PATCH /v1/tax-profiles/{id}":                `{"name":"Taken over","rules":[]}`,
@@ -109,22 +115,28 @@ func (p probe) address(path string) string {
 // probes are the ids that each route takes outside of its path. Every route without
 // an id in its path stands here, with nothing when it takes none.
 var probes = map[string][]probe{
-	"GET /v1/account":               nil,
-	"PATCH /v1/account":             {{field: "tax_profile", kind: "txp", body: `{"tax_profile":"{A}"}`}, {field: "recovery_policy", kind: "rpo", body: `{"recovery_policy":"{A}"}`}},
-	"PATCH /v1/campaigns/{id}":      {{field: "recovery_policy", kind: "rpo", body: `{"recovery_policy":"{A}"}`}},
-	"GET /v1/recovery-policies":     nil,
-	"POST /v1/recovery-policies":    nil,
-	"GET /v1/recovery-cases":        {{field: "customer", kind: "cus", query: "customer={A}"}},
-	"GET /v1/recovery-results":      nil,
-	"POST /v1/customers/{id}/links": {{field: "invoice", kind: "inv2", body: `{"purpose":"pay_invoice","invoice":"{A}"}`}},
-	"GET /v1/api-keys":              nil,
-	"POST /v1/api-keys":             nil,
-	"GET /v1/campaigns":             nil,
-	"POST /v1/campaigns":            nil,
-	"GET /v1/products":              nil,
-	"POST /v1/products":             {{field: "campaign", kind: "cam", body: `{"name":"x","campaign":"{A}"}`}, {field: "ends", kind: "prd", body: `{"name":"x","settings":{"ends":["{A}"]}}`}},
-	"PATCH /v1/products/{id}":       {{field: "ends", kind: "prd", body: `{"settings":{"ends":["{A}"]}}`}},
-	"GET /v1/prices":                {{field: "product", kind: "prd", query: "product={A}"}},
+	"GET /v1/account":                         nil,
+	"PATCH /v1/account":                       {{field: "tax_profile", kind: "txp", body: `{"tax_profile":"{A}"}`}, {field: "recovery_policy", kind: "rpo", body: `{"recovery_policy":"{A}"}`}},
+	"PATCH /v1/campaigns/{id}":                {{field: "recovery_policy", kind: "rpo", body: `{"recovery_policy":"{A}"}`}, {field: "gateway", kind: "gw", body: `{"gateway":"{A}"}`}},
+	"GET /v1/recovery-policies":               nil,
+	"POST /v1/recovery-policies":              nil,
+	"GET /v1/recovery-cases":                  {{field: "customer", kind: "cus", query: "customer={A}"}},
+	"GET /v1/recovery-results":                nil,
+	"POST /v1/customers/{id}/links":           {{field: "invoice", kind: "inv2", body: `{"purpose":"pay_invoice","invoice":"{A}"}`}},
+	"GET /v1/api-keys":                        nil,
+	"POST /v1/api-keys":                       nil,
+	"GET /v1/campaigns":                       nil,
+	"POST /v1/campaigns":                      {{field: "gateway", kind: "gw", body: `{"name":"x","gateway":"{A}"}`}},
+	"POST /v1/customers/{id}/payment-methods": {{field: "gateway", kind: "gw", body: `{"token":"tok_visa","gateway":"{A}"}`}},
+	"GET /v1/gateways":                        nil,
+	"POST /v1/gateways":                       nil,
+	"GET /v1/gateway-notices":                 nil,
+	"GET /v1/disputes":                        nil,
+	"POST /v1/reconcile":                      nil,
+	"GET /v1/products":                        nil,
+	"POST /v1/products":                       {{field: "campaign", kind: "cam", body: `{"name":"x","campaign":"{A}"}`}, {field: "ends", kind: "prd", body: `{"name":"x","settings":{"ends":["{A}"]}}`}},
+	"PATCH /v1/products/{id}":                 {{field: "ends", kind: "prd", body: `{"settings":{"ends":["{A}"]}}`}},
+	"GET /v1/prices":                          {{field: "product", kind: "prd", query: "product={A}"}},
 	"POST /v1/prices": {{field: "product", kind: "prd", body: `{"product":"{A}","amount":1,"currency":"USD"}`},
 		{field: "next_price", kind: "prc", body: `{"product":"{B:prd}","amount":1,"currency":"USD","interval":"month","payments":2,"next_price":"{A}"}`},
 		{field: "meter", kind: "mtr", body: `{"product":"{B:prd}","amount":1,"currency":"USD","interval":"month","usage":[{"meter":"{A}","overage":{"model":"per_unit","unit":"1"}}]}`}},
@@ -192,7 +204,7 @@ var open = []string{"GET /v1/openapi.json", "GET /v1/docs", "GET /v1/docs.css"}
 // idFields are the names under which ids of things are given.
 var idFields = map[string]bool{"campaign": true, "product": true, "price": true, "customer": true, "payment_method": true, "subscription": true,
 	"invoice": true, "payment": true, "refund": true, "order": true, "event": true, "endpoint": true, "delivery": true, "account": true, "api_key": true,
-	"coupon": true, "tax_profile": true, "next_price": true, "align_to": true, "credit_note": true, "change": true, "products": true, "ends": true, "meter": true, "recovery_policy": true}
+	"coupon": true, "tax_profile": true, "next_price": true, "align_to": true, "credit_note": true, "change": true, "products": true, "ends": true, "meter": true, "recovery_policy": true, "gateway": true}
 
 // routes are the routes of the API, from the router itself.
 func routes(t testing.TB, w *world) []string {
@@ -291,9 +303,41 @@ func (w *world) everything(key, prefix string) map[string]string {
 	all["sup"] = w.callAs(key, 201, "POST", "/v1/suppressions", `{"address":"`+prefix+`@example.com"}`).text("id")
 	w.written(key)
 	all["mail"] = w.callAs(key, 200, "GET", "/v1/mails", "").data()[0]["id"].(string)
+	all["gw"] = w.callAs(key, 201, "POST", "/v1/gateways", `{"kind":"sandbox","name":"`+prefix+`","webhook_secret":"one"}`).text("id")
+	all["gwn"], all["dsp"] = w.told(key, all, prefix), w.disputed(key, all, prefix)
 	all["evt"] = w.callAs(key, 200, "GET", "/v1/events", "").data()[0]["id"].(string)
 	all["dlv"] = w.callAs(key, 200, "GET", "/v1/webhook-endpoints/"+all["end"]+"/deliveries", "").data()[0]["id"].(string)
 	return all
+}
+
+// told is a notice that a gateway of the account sent.
+func (w *world) told(key string, all map[string]string, words string) string {
+	w.Helper()
+	row := payment.Told{Row: id.New[id.GatewayNotice](), Account: w.accountOf(key), Gateway: all["gw"], State: payment.NoticeDone, ReceivedAt: w.clock.Now(),
+		Notice: payment.Notice{ID: words + id.New[id.GatewayNotice]().String(), Kind: payment.OtherNotice, Type: words, At: w.clock.Now(), Body: "{}"}}
+	w.ok(w.db.Update(w.Context(), func(tx *db.Tx) error {
+		_, err := payment.KeepNotices(tx, []payment.Told{row})
+		return err
+	}))
+	return row.Row.String()
+}
+
+// disputed is a dispute of a payment of the account.
+func (w *world) disputed(key string, all map[string]string, words string) string {
+	w.Helper()
+	p, err := id.Parse[id.Payment](all["pay"])
+	w.ok(err)
+	row := payment.Dispute{ID: id.New[id.Dispute](), Account: w.accountOf(key), Payment: p, Gateway: all["gw"], Disputed: payment.Disputed{
+		Reference: words + id.New[id.Dispute]().String(), Amount: money.Amount{Minor: 1, Currency: "USD"}, Reason: words, State: payment.Won, OpenedAt: w.clock.Now()}}
+	w.ok(w.db.Update(w.Context(), func(tx *db.Tx) error { return payment.InsertDispute(tx, row) }))
+	return row.ID.String()
+}
+
+func (w *world) accountOf(key string) id.Account {
+	w.Helper()
+	acc, err := id.Parse[id.Account](w.callAs(key, 200, "GET", "/v1/account", "").text("id"))
+	w.ok(err)
+	return acc
 }
 
 // feeOfPause is a price of a product whose pauses cost something.

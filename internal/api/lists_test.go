@@ -71,6 +71,12 @@ func (w *world) many(rows int) map[string]string {
 	})
 	done.Go(func() {
 		for range rows {
+			w.told(w.key, all, "page")
+			w.disputed(w.key, all, "page")
+		}
+	})
+	done.Go(func() {
+		for range rows {
 			w.call(200, "POST", "/v1/subscriptions/"+all["sub"]+"/change", `{"quantity":2,"when":"period_end"}`)
 			w.call(200, "DELETE", "/v1/subscriptions/"+all["sub"]+"/change", "")
 		}

@@ -58,13 +58,17 @@ type Account struct {
 	Proration  string    `json:"proration" example:"second" doc:"The policy for changes of terms."`
 	TaxProfile *string   `json:"tax_profile" doc:"What new sales are taxed by; null: by tax_rate."`
 	Recovery   *string   `json:"recovery_policy" doc:"For failed payments; null: the standard one."`
+	Disputes   bool      `json:"dispute_ends" doc:"A subscription ends when a payment of it is disputed."`
+	ByKey      int64     `json:"refunds_by_key" doc:"The most that one API key may give back in 24 hours, in minor units of each currency; 0: no limit. Only an owner can change it, in the dashboard: a key that is stolen could not raise its own."`
+	ByMember   int64     `json:"refunds_by_member" doc:"The same for a member of the team."`
 	Now        time.Time `json:"now" doc:"The account's own time: the machine's, or a sandbox's."`
 	CreatedAt  time.Time `json:"created_at"`
 }
 
 func accountOf(a account.Account, now time.Time) Account {
 	return Account{a.ID.String(), a.Name, string(a.Mode), string(a.Currency), a.Zone, a.Email, a.Seller.LegalName, a.Seller.Address, a.Seller.Country,
-		a.Seller.TaxID, a.Tax.Name, a.Tax.Rate.String(), cmp.Or(a.Settings.Proration, subscription.DefaultProration), textOf(a.Settings.TaxProfile.String()), textOf(a.Settings.Recovery.String()), now, a.CreatedAt}
+		a.Seller.TaxID, a.Tax.Name, a.Tax.Rate.String(), cmp.Or(a.Settings.Proration, subscription.DefaultProration), textOf(a.Settings.TaxProfile.String()), textOf(a.Settings.Recovery.String()),
+		a.Settings.DisputeEnds, a.Settings.RefundsByKey, a.Settings.RefundsByMember, now, a.CreatedAt}
 }
 
 // KeyWire is an API key without its secret on the wire. It is exported because only then are the fields of forms
@@ -86,12 +90,13 @@ type Campaign struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	Recovery  *string   `json:"recovery_policy" doc:"For failed payments of its products; null: the account's."`
+	Gateway   *string   `json:"gateway" doc:"The gateway account that its sales are paid at; null: the account's default."`
 	State     string    `json:"state" enum:"active,archived"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
 func campaignOf(c catalog.Campaign) Campaign {
-	return Campaign{c.ID.String(), c.Name, textOf(c.Recovery.String()), string(c.State), c.CreatedAt}
+	return Campaign{c.ID.String(), c.Name, textOf(c.Recovery.String()), textOf(c.Gateway.String()), string(c.State), c.CreatedAt}
 }
 
 // ProductWire is a product on the wire. It is exported because only then are the fields of forms
@@ -215,7 +220,10 @@ type Payment struct {
 	Customer     string     `json:"customer"`
 	Method       string     `json:"payment_method"`
 	Attempt      int        `json:"attempt"`
-	State        string     `json:"state" enum:"pending,succeeded,declined" doc:"pending: the gateway has not answered yet."`
+	State        string     `json:"state" enum:"pending,succeeded,declined" doc:"pending: see waits_for."`
+	WaitsFor     *string    `json:"waits_for" enum:"answer,bank,customer,person" doc:"Of a pending payment: the gateway's answer, a bank that settles it in days, the customer who must confirm it, or a person of the team."`
+	Trouble      *string    `json:"trouble" enum:"unanswered,amount_differs,overdue,by_hand" doc:"Why it waits for a person; by_hand: a person settled it."`
+	Reference    *string    `json:"reference" doc:"The gateway's own."`
 	Amount       Money      `json:"amount"`
 	Refunded     Money      `json:"refunded" doc:"Sent back, or promised back."`
 	DeclineCode  *string    `json:"decline_code"`
@@ -225,8 +233,22 @@ type Payment struct {
 }
 
 func paymentOf(p payment.Payment) Payment {
-	return Payment{p.ID.String(), p.Invoice.String(), p.Customer.String(), p.Method.String(), p.Attempt, string(p.State), moneyOf(p.Amount),
+	return Payment{p.ID.String(), p.Invoice.String(), p.Customer.String(), p.Method.String(), p.Attempt, string(p.State), textOf(waitsFor(p)), textOf(p.Trouble), textOf(p.Reference), moneyOf(p.Amount),
 		Money{p.Refunded, string(p.Amount.Currency)}, textOf(p.DeclineCode), textOf(string(p.Class)), p.CreatedAt, timeOf(p.SettledAt)}
+}
+
+// waitsFor is what a pending payment waits for, "" for one that is settled.
+func waitsFor(p payment.Payment) string {
+	if p.State != payment.Pending {
+		return ""
+	}
+	switch p.Waits {
+	case payment.ForBank:
+		return "bank"
+	case payment.ForCustomer, payment.ForPerson:
+		return string(p.Waits)
+	}
+	return "answer"
 }
 
 // Refund is money on its way back.

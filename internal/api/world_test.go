@@ -27,6 +27,7 @@ import (
 	"perennial/internal/db/dbtest"
 	"perennial/internal/document"
 	"perennial/internal/event"
+	"perennial/internal/gateway/manual"
 	"perennial/internal/gateway/sandbox"
 	"perennial/internal/id"
 	"perennial/internal/payment"
@@ -53,6 +54,7 @@ type world struct {
 	h        *api.API
 	acc      account.Account
 	key      string
+	seals    *seal.Keys
 }
 
 type safeBuffer struct {
@@ -99,8 +101,20 @@ func (w *world) build() {
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 	bank := sandbox.New(w.bankDB, w.clock, sandbox.Options{Faults: w.bankless})
 	w.s = commerce.New(w.db, w.clock, map[string]payment.Gateway{commerce.SandboxGateway: bank}, w.faults, log)
-	keys, err := seal.Parse(seal.New())
-	w.ok(err)
+	if w.seals == nil {
+		var err error
+		w.seals, err = seal.Parse(seal.New())
+		w.ok(err)
+	}
+	keys := w.seals
+	w.s.UseGateways(keys, map[string]commerce.Opener{
+		"sandbox": func(_ payment.GatewaySettings, secrets payment.GatewaySecrets) (payment.Gateway, error) {
+			return sandbox.New(w.bankDB, w.clock, sandbox.Options{Secret: strings.Join(secrets.WebhookSecrets, " ")}), nil
+		},
+		"manual": func(payment.GatewaySettings, payment.GatewaySecrets) (payment.Gateway, error) {
+			return manual.Gateway{}, nil
+		},
+	})
 	w.h = api.New(w.s, report.New(w.db, w.clock), api.Options{Version: "test", Clock: w.clock, Log: log,
 		PDF: func(out io.Writer, v report.InvoiceView) error {
 			paper, err := document.Of(v)
@@ -234,7 +248,7 @@ func (w *world) shop(key, prefix string) shop {
 
 // What differs from run to run is replaced in golden files.
 var (
-	ids     = regexp.MustCompile(`\b(acc|key|cam|prd|prc|cus|pm|pay|ref|sub|inv|ord|evt|dlv|end|ent|mtr|cpn|txp|txr|shp|chg|crn|itm|sup|rpo|rec|lnk)_[0-7][0-9a-hjkmnp-tv-z]{12}\b`)
+	ids     = regexp.MustCompile(`(?:\b|_)(acc|key|cam|prd|prc|cus|pm|pay|ref|sub|inv|ord|evt|dlv|end|ent|mtr|cpn|txp|txr|shp|chg|crn|itm|sup|rpo|rec|lnk|gw|gwn|dsp)_[0-7][0-9a-hjkmnp-tv-z]{12}\b`)
 	secrets = regexp.MustCompile(`(perennial_(?:test|live)_|whsec_|/c/|/pay/|"next_cursor": ")[0-9A-Za-z+/=_-]+`)
 )
 
@@ -253,12 +267,16 @@ func newTranscript(w *world) *transcript {
 func (t *transcript) plain(s string) string {
 	s = secrets.ReplaceAllString(s, "$1…")
 	return ids.ReplaceAllStringFunc(s, func(v string) string {
+		v, inside := strings.CutPrefix(v, "_") // a part of a gateway's own reference
 		name, known := t.names[v]
 		if !known {
 			kind, _, _ := strings.Cut(v, "_")
 			t.count[kind]++
 			name = fmt.Sprintf("%s_%d", kind, t.count[kind])
 			t.names[v] = name
+		}
+		if inside {
+			name = "_" + name
 		}
 		return name
 	})

@@ -78,6 +78,9 @@ func (d *gatewayDoors) openAs(g payment.GatewayAccount, secrets payment.GatewayS
 	if !known {
 		return nil, fault.BadField("kind", "must be one of the gateways that are set up")
 	}
+	if err := secrets.Check(); err != nil {
+		return nil, err
+	}
 	return opener(g.Settings, secrets)
 }
 

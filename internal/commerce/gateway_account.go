@@ -87,12 +87,13 @@ func gatewayFacts(g payment.GatewayAccount) string {
 // UpdateGateway changes a gateway account. Nil leaves as it is.
 type UpdateGateway struct {
 	Call
-	Gateway  id.GatewayAccount
-	Name     *string
-	State    *payment.GatewayState
-	Default  *bool // true only: another one takes it away
-	Settings *payment.GatewaySettings
-	APIKey   *string
+	Gateway id.GatewayAccount
+	Name    *string
+	State   *payment.GatewayState
+	Default *bool // true only: another one takes it away
+	APIKey  *string
+	// As in payment.GatewaySettings.
+	PublishableKey, ConnectedAccount, Instructions *string
 }
 
 // UpdateGateway changes a gateway account. One that is disabled sells and saves nothing
@@ -104,7 +105,9 @@ func (s *Service) UpdateGateway(ctx context.Context, c UpdateGateway) (payment.G
 			return g, err
 		}
 		set(&g.Name, c.Name)
-		set(&g.Settings, c.Settings)
+		set(&g.Settings.PublishableKey, c.PublishableKey)
+		set(&g.Settings.ConnectedAccount, c.ConnectedAccount)
+		set(&g.Settings.Instructions, c.Instructions)
 		if c.State != nil {
 			g.State = *c.State
 			g.Default = g.Default && g.State == payment.GatewayActive

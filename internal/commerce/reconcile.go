@@ -9,6 +9,7 @@ import (
 	"perennial/internal/account"
 	"perennial/internal/db"
 	"perennial/internal/event"
+	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/payment"
 )
@@ -59,6 +60,9 @@ const slack = 24 * time.Hour
 // settled by asking, and a difference is for people.
 func (s *Service) Reconcile(ctx context.Context, c Reconcile) (Reconciled, error) {
 	done := Reconciled{Since: c.Since}
+	if !c.Since.IsZero() && (c.Since.Unix() < 0 || c.Since.After(s.clock.Now())) {
+		return done, fault.BadField("since", "must not be before 1970 or in the future")
+	}
 	gateways, err := s.GatewaysOf(ctx, c.Account)
 	if err != nil {
 		return done, err

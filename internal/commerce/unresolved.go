@@ -122,6 +122,7 @@ func (s *Service) MarkPayment(ctx context.Context, c MarkPayment) (payment.Payme
 	var f fault.Fields
 	f.Check(!c.Paid || c.Reference != "", "reference", "must be given: what the gateway or the bank calls the payment")
 	f.Check(len(c.Reference) <= 255 && plainWord(c.Reference), "reference", "must be at most 255 bytes of plain text")
+	f.Check(c.At.IsZero() || c.At.Unix() >= 0, "at", "must not be before 1970")
 	if err := f.Err(); err != nil {
 		return payment.Payment{}, err
 	}

@@ -63,6 +63,19 @@ type GatewaySecrets struct {
 	WebhookSecrets []string `json:"webhook_secrets,omitempty"`
 }
 
+// Check refuses secrets that cannot be any, under the names api_key and webhook_secrets.
+func (s GatewaySecrets) Check() error {
+	word := func(text string) bool {
+		return len(text) <= maxKey && !strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' })
+	}
+	var f fault.Fields
+	f.Check(word(s.APIKey), "api_key", "must be at most %d printable characters without spaces", maxKey)
+	for _, secret := range s.WebhookSecrets {
+		f.Check(word(secret), "webhook_secrets", "must be at most %d printable characters without spaces", maxKey)
+	}
+	return f.Err()
+}
+
 // ByHand is the Trouble of a payment that a person settled: no gateway knows better.
 const ByHand = "by_hand"
 

@@ -483,28 +483,29 @@ func Movements(tx *db.Tx, account id.Account, gateway string, since time.Time) (
 				more = false
 				continue
 			}
-			if of[r.Payment] == gateway {
-				found = append(found, r.movement())
+			if p := of[r.Payment]; p.Gateway == gateway {
+				m := r.movement()
+				m.ByHand = p.Trouble == ByHand
+				found = append(found, m)
 			}
 		}
 	}
 	return found, nil
 }
 
-// gatewaysOf are the gateways of refunds' payments.
-func gatewaysOf(tx *db.Tx, account id.Account, list []Refund) (map[id.Payment]string, error) {
+// gatewaysOf are refunds' payments, with their gateways and whether a person settled them.
+func gatewaysOf(tx *db.Tx, account id.Account, list []Refund) (map[id.Payment]Payment, error) {
 	ids := make([]int64, len(list))
 	for i, r := range list {
 		ids[i] = int64(r.Payment)
 	}
-	found := map[id.Payment]string{}
+	found := map[id.Payment]Payment{}
 	err := tx.Each(func(row db.Scan) error {
-		var p id.Payment
-		var gateway string
-		err := row(&p, &gateway)
-		found[p] = gateway
+		var p Payment
+		err := row(&p.ID, &p.Gateway, &p.Trouble)
+		found[p.ID] = p
 		return err
-	}, "select id, gateway from payment where account_id = $1 and "+tx.AnyOf("id", 2), account, tx.List(ids))
+	}, "select id, gateway, trouble from payment where account_id = $1 and "+tx.AnyOf("id", 2), account, tx.List(ids))
 	return found, err
 }
 

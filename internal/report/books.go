@@ -326,10 +326,14 @@ func (b *Books) keys(tx *db.Tx, acc id.Account, moved map[string]int64, pending 
 	b.Payments = int64(len(moved))
 	return tx.Each(func(row db.Scan) error {
 		var f id.Refund
+		var p id.Payment
 		var state string
 		var minor int64
-		err := row(&f, &state, &minor)
+		err := row(&f, &p, &state, &minor)
 		note(payment.Refund{ID: f}.Key(), state, minor)
+		if b.byHand[payment.Payment{ID: p}.Key()] {
+			b.byHand[payment.Refund{ID: f}.Key()] = true
+		}
 		return err
-	}, "select id, state, amount from refund where account_id = $1 and state in ('pending', 'succeeded')", acc)
+	}, "select id, payment_id, state, amount from refund where account_id = $1 and state in ('pending', 'succeeded')", acc)
 }

@@ -45,7 +45,7 @@ var allow = dbtest.Allow{
 		"from invoice i left join", "from payment p left join", "from ledger_entry e left join", "from invoice_line l left join",
 		"from invoice i where i.account_id = $1 and i.state = 'paid' and", "from payment p join invoice i",
 		"from ledger_entry where account_id = $1", "from invoice where account_id = $1 group by", "from payment where account_id = $1 and state = 'succeeded' group by",
-		"from refund where account_id = $1 and state = 'succeeded' group by", "select id, state, trouble, amount from payment", "select id, state, amount from refund",
+		"from refund where account_id = $1 and state = 'succeeded' group by", "select id, state, trouble, amount from payment", "select id, payment_id, state, amount from refund",
 		"from dispute where account_id = $1 and booked <> '' group by",
 		"from invoice_series s where s.account_id",
 		"from credit_note c left join", "select n.invoice_id, n.line, sum(n.amount) as net", "from credit_balance where account_id = $1 group by", "from credit_entry where account_id = $1 group by",
