@@ -42,7 +42,7 @@ func (h *house) doors(ctx context.Context, secure bool, keys *seal.Keys, nets []
 		}),
 		Dashboard: dashboard.New(h.service, h.reader, dashboard.Options{Clock: h.clock, Log: h.log, Secure: secure, Background: ctx,
 			PDF: paper, CreditNotePDF: creditPaper, TestCards: testCards, Mail: mailOptions(post, keys, hasServer)}),
-		Checkout: checkout.New(h.service, h.reader, checkout.Options{Clock: h.clock, Log: h.log, PDF: paper, TokenFor: sandbox.TokenForNumber, TestCards: []checkout.TestCard{
+		Checkout: checkout.New(h.service, h.reader, checkout.Options{Clock: h.clock, Log: h.log, PDF: paper, TokenFor: sandbox.TokenForNumber, Answer: h.sandbox.AnswerStep, TestCards: []checkout.TestCard{
 			{Number: "4242 4242 4242 4242", Does: "Works"},
 			{Number: "4000 0000 0000 0002", Does: "Is declined"},
 			{Number: "4000 0000 0000 9995", Does: "Has no funds"},

@@ -96,3 +96,12 @@ func check(key string, amount money.Amount) error {
 	}
 	return nil
 }
+
+// Open opens a merchant's gateway account. It needs no secrets: what is given is
+// fault.Invalid.
+func Open(_ payment.GatewaySettings, secrets payment.GatewaySecrets) (payment.Gateway, error) {
+	if secrets.APIKey != "" || len(secrets.WebhookSecrets) > 0 {
+		return nil, fault.BadField("api_key", "must be empty: nobody is asked for payments by hand")
+	}
+	return Gateway{}, nil
+}

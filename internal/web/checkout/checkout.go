@@ -4,6 +4,7 @@
 package checkout
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -11,15 +12,13 @@ import (
 	"perennial/internal/clock"
 	"perennial/internal/commerce"
 	"perennial/internal/fault"
+	"perennial/internal/id"
 	"perennial/internal/report"
 	"perennial/internal/web"
 )
 
 // TestCard is a card number that the checkout of a sandbox account offers.
-type TestCard struct {
-	Number string // "4242 4242 4242 4242"
-	Does   string // what it does, in a few words: "Works"
-}
+type TestCard = web.TestCard
 
 // Options says where the pages run.
 type Options struct {
@@ -30,6 +29,11 @@ type Options struct {
 	// nowhere else. Nil means that nothing can be bought with a card.
 	TokenFor  func(number string) (token string, ok bool)
 	TestCards []TestCard // listed beside the card form
+	// Answer plays the customer of a sandbox who confirms a payment with their bank, or
+	// refuses to: secret is that of the payment's step. Nil: nobody can.
+	Answer func(ctx context.Context, account id.Account, secret string, agree bool) error
+	// StripeScript is where Stripe's script comes from; "" means Stripe's own address.
+	StripeScript string
 	// PDF writes the paper of an invoice; nil leaves the link to it out.
 	PDF func(w io.Writer, v report.InvoiceView) error
 }
@@ -58,6 +62,7 @@ func New(s *commerce.Service, r *report.Reader, o Options) http.Handler {
 	mux.HandleFunc("POST /c/{slug}", h.buy)
 	mux.HandleFunc("GET /c/{slug}/total", h.total)
 	mux.HandleFunc("GET /o/{token}", h.order)
+	mux.HandleFunc("POST /o/{token}/confirm", h.confirm)
 	mux.HandleFunc("GET /o/{token}/invoice.pdf", h.invoice)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.missing(w, r) })
 	forms := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

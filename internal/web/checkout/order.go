@@ -29,6 +29,10 @@ type thanks struct {
 	Next  *commerce.Upcoming // the next invoice; nil when none is to come, or amounts are not shown
 	Fresh bool               // amounts and papers are shown
 	Paper bool               // the invoice can be downloaded
+
+	Step   *payment.Step // that the customer has to take; nil for none
+	Stripe web.StripeForm
+	ByHand string // how to pay by hand
 }
 
 func (h *shop) load(w http.ResponseWriter, r *http.Request) (thanks, bool) {
@@ -64,10 +68,23 @@ func (h *shop) order(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	if t, ok = h.ask(w, r, t); !ok {
+		return
+	}
+	if err := h.instruct(r.Context(), &t); err != nil {
+		h.fail(w, r, err)
+		return
+	}
 	p := web.PublicPage{Title: "Thank you", Brand: t.Account.Name, Test: t.Account.Mode == account.Sandbox, Preferences: web.PreferencesOf(r)}
 	switch t.Order.State {
 	case order.Pending:
-		p.Title, p.Refresh = "Your order", 5
+		p.Title = "Your order"
+		if t.asks() {
+			p.Refresh = 5
+		}
+		if t.Step != nil && t.Step.Kind == web.PayByStripe {
+			t.Stripe.AllowStripe(w.Header())
+		}
 	case order.Failed:
 		p.Title = "Your order was not completed"
 	}

@@ -37,7 +37,9 @@ type sale struct {
 	Quote    commerce.Quote
 	Again    *commerce.Quote // what an automatic top-up is charged; nil when there is none
 	Sellable bool            // there is a gateway to pay with
-	at       time.Time       // at which the quote that the form carries was made; zero for none
+	Gateway  commerce.GatewayForSale
+	Step     *web.BrowserStep // that the buyer has to take before the order is placed
+	at       time.Time        // at which the quote that the form carries was made; zero for none
 
 	Email, Name, Country, Card string
 	Region, PostalCode         string
@@ -66,7 +68,6 @@ func (h *shop) read(w http.ResponseWriter, r *http.Request, in url.Values) (sale
 		h.fail(w, r, err)
 		return s, false
 	}
-	s.Sellable = s.Account.Mode == account.Sandbox && h.o.TokenFor != nil
 	s.buyer(in)
 	if r.Method == http.MethodGet && s.Country == "" {
 		s.Country = guessCountry(r, s.Account)
@@ -89,6 +90,10 @@ func (h *shop) read(w http.ResponseWriter, r *http.Request, in url.Values) (sale
 		return s, false
 	}
 	h.amounts(r.Context(), &s)
+	if err := h.gateway(r.Context(), &s); err != nil {
+		h.fail(w, r, err)
+		return s, false
+	}
 	return s, true
 }
 
@@ -183,7 +188,11 @@ func (h *shop) show(w http.ResponseWriter, r *http.Request, status int, s sale) 
 	if !s.Sellable {
 		p.Notice = &web.Message{Kind: web.Info, Title: "This shop cannot take payments yet", Text: "The seller has not connected a payment gateway. Nothing can be bought here now."}
 	}
-	web.Render(w, r, status, checkoutPage(p, s))
+	form := h.payment(s)
+	if s.Sellable && form.Kind == web.PayByStripe {
+		form.Stripe.AllowStripe(w.Header())
+	}
+	web.Render(w, r, status, checkoutPage(p, s, form))
 }
 
 // total answers the parts of the page that change with what is chosen.
@@ -216,7 +225,7 @@ func (h *shop) buy(w http.ResponseWriter, r *http.Request) {
 		h.show(w, r, http.StatusConflict, s)
 		return
 	}
-	token := h.card(r, &s)
+	token := h.token(r, &s)
 	if r.PostForm.Get("update") != "" {
 		status := http.StatusOK
 		if s.Problems = only(s.Problems, "quantity"); len(s.Problems) > 0 {
@@ -239,26 +248,6 @@ func (h *shop) buy(w http.ResponseWriter, r *http.Request) {
 	h.sell(w, r, s, token, shown)
 }
 
-// card takes the card number out of the form: it becomes a token here, and only a
-// known test number is ever shown again.
-func (h *shop) card(r *http.Request, s *sale) (token string) {
-	number := strings.TrimSpace(r.PostForm.Get("card"))
-	r.PostForm.Del("card")
-	if !s.needsCard() {
-		return ""
-	}
-	token, ok := h.o.TokenFor(number)
-	switch {
-	case ok:
-		s.Card = number
-	case number == "":
-		s.Problems = append(s.Problems, web.Problem{Field: "card", Message: "Enter a card number, or take one from the list."})
-	default:
-		s.Problems = append(s.Problems, web.Problem{Field: "card", Message: "Only test card numbers work here. Take one from the list; never type a real one."})
-	}
-	return token
-}
-
 func only(list []web.Problem, field string) []web.Problem {
 	var kept []web.Problem
 	for _, p := range list {
@@ -267,9 +256,4 @@ func only(list []web.Problem, field string) []web.Problem {
 		}
 	}
 	return kept
-}
-
-// needsCard reports whether something is charged now or later.
-func (s sale) needsCard() bool {
-	return !s.Quote.Due.IsZero() || !s.Quote.Each.IsZero() || s.Again != nil || len(s.Chosen.Terms.Usage) > 0 || s.Quote.Follow != nil
 }

@@ -1,6 +1,7 @@
 package checkout
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"perennial/internal/id"
 	"perennial/internal/idempotency"
 	"perennial/internal/money"
+	"perennial/internal/payment"
 	"perennial/internal/web"
 )
 
@@ -29,7 +31,9 @@ func (h *shop) sell(w http.ResponseWriter, r *http.Request, s sale, token string
 		return
 	}
 	guest := s.guest()
+	// With a charge at once the bank is asked by it; else the method is set up for later.
 	c := commerce.Sell{Price: s.Chosen.ID, Quantity: s.Count, Token: token, Source: "checkout", Shown: &shown, Options: s.options(s.Applied),
+		Present: !s.Quote.Due.IsZero(), Consent: h.consent(r),
 		Buyer: &commerce.CreateCustomer{Email: s.Email, Buyer: guest.Buyer, Taxing: guest.Taxing},
 		Call:  commerce.Call{Account: s.Account.ID, Actor: event.Actor{Kind: event.ByCustomer, Name: s.Name}, Once: once(h.o.Clock.Now(), key, s, token)}}
 	if s.ships() {
@@ -53,6 +57,14 @@ func (h *shop) sell(w http.ResponseWriter, r *http.Request, s sale, token string
 	default:
 		h.refused(w, r, s, shown, err)
 	}
+}
+
+// confirmFirst shows the form with the step that the buyer has to take before their
+// payment method is kept; the form is posted again by it.
+func (h *shop) confirmFirst(w http.ResponseWriter, r *http.Request, s sale, step payment.Step) {
+	s.Step = &web.BrowserStep{Secret: step.Secret, Token: step.Token}
+	s.Notice = &web.Message{Kind: web.Info, Title: "Your bank wants you to confirm", Text: "Nothing was charged. Your order is placed when you have confirmed."}
+	h.show(w, r, http.StatusOK, s)
 }
 
 // none stands for "no error" where a code is looked at.
@@ -92,6 +104,11 @@ func pause(r *http.Request) bool {
 
 // refused shows the form again with the reason, and says whether money moved.
 func (h *shop) refused(w http.ResponseWriter, r *http.Request, s sale, shown money.Amount, err error) {
+	var first *commerce.ConfirmFirst
+	if errors.As(err, &first) && first.Step.Kind == s.Gateway.Kind {
+		h.confirmFirst(w, r, s, first.Step)
+		return
+	}
 	f := fault.As(err)
 	status := http.StatusConflict
 	switch f.Kind {

@@ -18,6 +18,8 @@ import (
 // button is the effect of pressing it: "Pay €29.00", "Start free trial".
 func (s sale) button() string {
 	switch {
+	case !s.Quote.Due.IsZero() && s.Gateway.Kind == web.PayByHand:
+		return "Order for " + text(s.Quote.Due)
 	case !s.Quote.Due.IsZero():
 		return "Pay " + text(s.Quote.Due)
 	case s.Chosen.TrialDays > 0:
@@ -415,13 +417,24 @@ func (s sale) consent() string {
 	case s.Again != nil:
 		p := s.Chosen.Terms.Prepaid
 		_, unit := s.meter(p.Meter)
-		return pressing + "buy " + s.Product.Name + " and agree that " + s.Account.Name + " charges this card " + text(s.Again.Due) + " again, without asking, each time your balance falls to " + amountOf(*p.TopUpAt, unit) + "."
+		return pressing + "buy " + s.Product.Name + " and agree that " + s.charged() + " " + text(s.Again.Due) + " again, without asking, each time your balance falls to " + amountOf(*p.TopUpAt, unit) + "."
 	case s.Quote.Price.Recurring() && !s.Quote.Ends.IsZero() && s.Quote.Follow == nil:
-		return pressing + "agree that " + s.Account.Name + " charges this card as said above, until the last payment."
+		return pressing + "agree that " + s.charged() + " as said above, until the last payment."
 	case s.Quote.Price.Recurring():
-		return pressing + "agree that " + s.Account.Name + " charges this card as said above until you cancel."
+		return pressing + "agree that " + s.charged() + " as said above until you cancel."
 	}
 	return pressing + "buy " + s.Product.Name + " from " + s.Account.Name + "."
+}
+
+// charged is what the buyer agrees to: who takes the money from where.
+func (s sale) charged() string {
+	switch s.Gateway.Kind {
+	case web.PayByHand:
+		return s.Account.Name + " asks you to pay"
+	case web.PayByStripe:
+		return s.Account.Name + " charges this payment method"
+	}
+	return s.Account.Name + " charges this card"
 }
 
 func planLabel(p catalog.Price) string {

@@ -21,11 +21,15 @@ import (
 	"perennial/internal/db/dbtest"
 	"perennial/internal/document"
 	"perennial/internal/fault"
+	"perennial/internal/gateway/manual"
 	"perennial/internal/gateway/sandbox"
+	"perennial/internal/gateway/stripe"
+	"perennial/internal/gateway/stripe/stripetest"
 	"perennial/internal/id"
 	"perennial/internal/notice"
 	"perennial/internal/payment"
 	"perennial/internal/report"
+	"perennial/internal/seal"
 	"perennial/internal/web"
 	"perennial/internal/web/checkout"
 	"perennial/internal/web/dashboard"
@@ -43,6 +47,7 @@ type Stack struct {
 	Clock   *clock.Manual
 	Service *commerce.Service
 	Reader  *report.Reader
+	Stripe  *stripetest.Stripe // at which merchants may have gateway accounts
 }
 
 // New starts the pages on a new database of an engine.
@@ -57,6 +62,12 @@ func On(t testing.TB, d *db.DB, c *clock.Manual) *Stack {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	box := sandbox.New(d, c, sandbox.Options{})
 	s := commerce.New(d, c, map[string]payment.Gateway{commerce.SandboxGateway: box}, nil, quiet)
+	far := stripetest.New(t, c)
+	keys, err := seal.Parse(seal.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.UseGateways(keys, map[string]commerce.Opener{stripe.Kind: stripe.Opener(stripe.Options{Client: far.Client, Clock: c, URL: far.URL}), manual.Kind: manual.Open})
 	r := report.New(d, c)
 	paper := func(w io.Writer, v report.InvoiceView) error {
 		p, err := document.Of(v)
@@ -79,15 +90,15 @@ func On(t testing.TB, d *db.DB, c *clock.Manual) *Stack {
 	for _, p := range []string{"/app", "/app/", "/login", "/logout", "/setup", "/preferences"} {
 		mux.Handle(p, inside)
 	}
-	shop := checkout.New(s, r, checkout.Options{Clock: c, Log: quiet, PDF: paper, TokenFor: tokenFor, TestCards: []checkout.TestCard{
+	shop := checkout.New(s, r, checkout.Options{Clock: c, Log: quiet, PDF: paper, TokenFor: tokenFor, Answer: box.AnswerStep, StripeScript: far.Script(), TestCards: []checkout.TestCard{
 		{Number: "4242 4242 4242 4242", Does: "Works"}, {Number: "4000 0000 0000 0002", Does: "Is declined"}, {Number: "4000 0000 0000 9995", Does: "Has no funds"}}})
 	mux.Handle("/c/", shop)
-	mux.Handle("/pay/", portal.New(s, r, portal.Options{Clock: c, Log: quiet, TokenFor: tokenFor, Answer: box.AnswerStep, TestCards: []web.TestCard{
+	mux.Handle("/pay/", portal.New(s, r, portal.Options{Clock: c, Log: quiet, TokenFor: tokenFor, Answer: box.AnswerStep, StripeScript: far.Script(), TestCards: []web.TestCard{
 		{Number: "4242 4242 4242 4242", Does: "Works"}, {Number: "4000 0000 0000 9995", Does: "Has no funds"}}}))
 	mux.Handle("/o/", shop)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	return &Stack{URL: server.URL, DB: d, Clock: c, Service: s, Reader: r}
+	return &Stack{URL: server.URL, DB: d, Clock: c, Service: s, Reader: r, Stripe: far}
 }
 
 // LostAnswer is a card number whose charge goes through without an answer.
