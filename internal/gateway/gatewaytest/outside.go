@@ -95,14 +95,20 @@ func offSession(t *testing.T, b Bank) {
 	}
 }
 
+// quiet is a result without when more will be known, which a gateway need not repeat.
+func quiet(r payment.Result) payment.Result {
+	r.News = time.Time{}
+	return r
+}
+
 func debit(t *testing.T, b Bank) {
 	for _, code := range []string{"", "insufficient_funds"} {
 		c := b.request(newKey(), b.save(t, b.Debit(code)), 1500)
 		c.Present = true
 		first := b.ask(t, c)
 		same(t, "outcome", first.Outcome, payment.Processing)
-		same(t, "again", b.ask(t, c), first)
-		same(t, "found", b.find(t, c.Key), first)
+		same(t, "again", quiet(b.ask(t, c)), quiet(first))
+		same(t, "found", quiet(b.find(t, c.Key)), quiet(first))
 		_, moved := b.books(t)[c.Key]
 		same(t, "in the books", moved, false)
 		b.Settle(c.Key, first.Reference, code)

@@ -1,11 +1,13 @@
 package sandbox_test
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"time"
 
 	"perennial/internal/gateway/gatewaytest"
+	"perennial/internal/gateway/sandbox"
 	"perennial/internal/id"
 	"perennial/internal/money"
 	"perennial/internal/payment"
@@ -104,6 +106,39 @@ func together(n int, call func(i int)) {
 
 // bank is the gateway as the suite of promises wants it.
 func (g under) bank() gatewaytest.Bank {
-	return gatewaytest.Bank{Gateway: g.Gateway, Account: g.account, BrokenCode: g.brokenCode,
-		Good: func() string { return g.good }, Broken: func() string { return g.broken }}
+	token := func(name string) func() string { return func() string { return name } }
+	far, ok := g.Gateway.(*sandbox.Gateway)
+	if !ok {
+		panic("the sandbox is under test")
+	}
+	later := day.AddDate(0, 1, 0)
+	return gatewaytest.Bank{Gateway: g.Gateway, Account: g.account, BrokenCode: g.brokenCode, Now: day, DebitsOnly: true,
+		Good: token(g.good), Broken: token(g.broken), Confirming: token("tok_confirmAlways"),
+		Act: func(step payment.Step, confirmed bool) {
+			if err := far.AnswerStep(context.Background(), g.account, step.Secret, confirmed); err != nil {
+				panic(err)
+			}
+		},
+		Debit: func(code string) string {
+			if code != "" {
+				return "tok_debitFails"
+			}
+			return "tok_debit"
+		},
+		Settle: func(key, _, _ string) {
+			if _, err := far.Find(context.Background(), payment.Inquiry{Account: g.account, Key: key, Now: later}); err != nil {
+				panic(err)
+			}
+		},
+		Sent: func() (list []gatewaytest.Sent) {
+			told, _, err := far.Notices(context.Background(), g.account, "", later)
+			if err != nil {
+				panic(err)
+			}
+			for _, n := range told {
+				header, body := far.Send(n, day)
+				list = append(list, gatewaytest.Sent{Body: body, Header: func(name string) string { return header[name] }})
+			}
+			return list
+		}}
 }

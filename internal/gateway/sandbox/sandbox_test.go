@@ -33,7 +33,9 @@ func TestGateway(t *testing.T) {
 	t.Parallel()
 	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
 		d := open()
-		gatewaytest.Conform(t, func(*testing.T) gatewaytest.Bank { return over(d, sandbox.Options{}).bank() })
+		gatewaytest.Conform(t, func(*testing.T) gatewaytest.Bank {
+			return over(d, sandbox.Options{Secret: "a secret of the test"}).bank()
+		})
 	})
 }
 
