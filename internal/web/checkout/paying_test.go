@@ -30,7 +30,7 @@ func (s *shop) through(t *testing.T, kind string, settings payment.GatewaySettin
 
 func openStripe(t *testing.T) (*shop, *webtest.Browser) {
 	t.Helper()
-	s := open(t, db.SQLite, account.Live)
+	s := open(t, db.SQLite, account.Sandbox)
 	s.through(t, stripe.Kind, payment.GatewaySettings{PublishableKey: stripetest.PublishableKey}, payment.GatewaySecrets{APIKey: stripetest.Key, WebhookSecrets: []string{stripetest.Secret}})
 	b := webtest.Open(t)
 	b.AllowHost(s.Stripe.URL)
