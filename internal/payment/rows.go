@@ -289,7 +289,18 @@ func ForPeople(tx *db.Tx, account id.Account, before id.Payment, limit int) ([]P
 	if last == 0 {
 		last = 1<<63 - 1
 	}
-	return payments(tx, account, "select "+paymentColumns+" from payment where account_id = $1 and waits = 'person' and id < $2 order by id desc limit $3", last, limit)
+	return payments(tx, account, "select "+paymentColumns+" from payment where account_id = $1 and waits <> '' and waits = 'person' and id < $2 order by id desc limit $3", last, limit)
+}
+
+// ForPeopleAt are the same, and those that a bank is waited for at the gateways named: of
+// gateways at which people say what arrived.
+func ForPeopleAt(tx *db.Tx, account id.Account, gateways []string, before id.Payment, limit int) ([]Payment, error) {
+	last := int64(before)
+	if last == 0 {
+		last = 1<<63 - 1
+	}
+	return payments(tx, account, "select "+paymentColumns+" from payment where account_id = $1 and waits <> '' and id < $2 and (waits = 'person' or waits = 'processing' and "+tx.AnyOf("gateway", 3)+
+		") order by id desc limit $4", last, tx.ListText(gateways), limit)
 }
 
 // ByReference are the payments that a gateway knows by a reference.

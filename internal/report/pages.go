@@ -74,27 +74,56 @@ func (r *Reader) PaymentPage(ctx context.Context, acc id.Account, before id.Paym
 		if err != nil {
 			return nil, err
 		}
-		var customers, invoices, methods []int64
-		for _, p := range list {
-			customers = append(customers, int64(p.Customer))
-			invoices = append(invoices, int64(p.Invoice))
-			methods = append(methods, int64(p.Method))
-		}
-		who, err := customer.ByID(tx, acc, customers)
-		if err != nil {
-			return nil, err
-		}
-		what, err := invoice.ByID(tx, acc, invoices)
-		if err != nil {
-			return nil, err
-		}
-		with, err := payment.MethodsByID(tx, acc, methods)
-		views := make([]PaymentView, len(list))
-		for i, p := range list {
-			views[i] = PaymentView{Payment: p, Customer: at(who, p.Customer), Invoice: at(what, p.Invoice), Method: at(with, p.Method)}
-		}
-		return views, err
+		return paymentViews(tx, acc, list)
 	})
+}
+
+// manual is the kind of gateways at which people say what arrived.
+const manual = "manual"
+
+// WaitingPayments are the payments that a person has to settle: because a gateway cannot
+// say what became of them, or because they are paid by hand.
+func (r *Reader) WaitingPayments(ctx context.Context, acc id.Account, before id.Payment, limit int) ([]PaymentView, error) {
+	return view(ctx, r, func(tx *db.Tx) ([]PaymentView, error) {
+		gateways, err := payment.Gateways(tx, acc, 0, 50)
+		if err != nil {
+			return nil, err
+		}
+		names := []string{}
+		for _, g := range gateways {
+			if g.Kind == manual {
+				names = append(names, g.GatewayName())
+			}
+		}
+		list, err := payment.ForPeopleAt(tx, acc, names, before, limit)
+		if err != nil {
+			return nil, err
+		}
+		return paymentViews(tx, acc, list)
+	})
+}
+
+func paymentViews(tx *db.Tx, acc id.Account, list []payment.Payment) ([]PaymentView, error) {
+	var customers, invoices, methods []int64
+	for _, p := range list {
+		customers = append(customers, int64(p.Customer))
+		invoices = append(invoices, int64(p.Invoice))
+		methods = append(methods, int64(p.Method))
+	}
+	who, err := customer.ByID(tx, acc, customers)
+	if err != nil {
+		return nil, err
+	}
+	what, err := invoice.ByID(tx, acc, invoices)
+	if err != nil {
+		return nil, err
+	}
+	with, err := payment.MethodsByID(tx, acc, methods)
+	views := make([]PaymentView, len(list))
+	for i, p := range list {
+		views[i] = PaymentView{Payment: p, Customer: at(who, p.Customer), Invoice: at(what, p.Invoice), Method: at(with, p.Method)}
+	}
+	return views, err
 }
 
 // Month is what was earned in one calendar month of the account's zone.

@@ -89,7 +89,7 @@ create index dispute_payment_ix on dispute (account_id, payment_id, id);
 
 alter table payment add column waits text not null default '';
 alter table payment add column trouble text not null default '';
-create index payment_person_ix on payment (account_id, id) where waits = 'person';
+create index payment_waits_ix on payment (account_id, id) where waits <> '';
 create index payment_reference_ix on payment (account_id, gateway, gateway_ref) where gateway_ref <> '';
 
 alter table refund add column waits text not null default '';

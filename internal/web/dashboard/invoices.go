@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -498,5 +499,9 @@ func (v *visit) payment() {
 		v.fail(err)
 		return
 	}
-	web.Redirect(v.w, v.r, v.at("invoices", p.Invoice.String()))
+	to := v.at("invoices", p.Invoice.String())
+	if done := v.r.URL.Query().Get("done"); done != "" {
+		to += "?" + url.Values{"done": {done}}.Encode()
+	}
+	web.Redirect(v.w, v.r, to)
 }

@@ -53,6 +53,14 @@ func invoiceWord(i invoice.Invoice) string {
 func paymentWord(p payment.Payment) string {
 	switch p.State {
 	case payment.Pending:
+		switch p.Waits {
+		case payment.ForBank:
+			return "Pending"
+		case payment.ForCustomer:
+			return "Waiting"
+		case payment.ForPerson:
+			return "Needs action"
+		}
 		return "Unknown"
 	case payment.DeclinedState:
 		return "Declined"

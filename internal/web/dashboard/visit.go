@@ -146,7 +146,7 @@ func (v *visit) nav() []web.NavGroup {
 	sold.Current = sold.Current || strings.HasPrefix(here, v.at("prices")+"/")
 	nav := []web.NavGroup{
 		{Items: []web.NavItem{item("Home", "home", "h"), item("Customers", "people", "c", "customers"), item("Subscriptions", "repeat", "s", "subscriptions")}},
-		{Label: "Money", Icon: "money", Items: []web.NavItem{item("Invoices", "", "i", "invoices"), item("Payments", "", "", "payments"), item("Credit notes", "", "", "credit-notes")}},
+		{Label: "Money", Icon: "money", Items: []web.NavItem{item("Invoices", "", "i", "invoices"), item("Payments", "", "", "payments"), item("Credit notes", "", "", "credit-notes"), item("Disputes", "", "", "disputes")}},
 		{Label: "Catalog", Icon: "box", Items: []web.NavItem{sold, item("Coupons", "", "o", "coupons"), item("Meters", "", "m", "meters")}},
 	}
 	var developers []web.NavItem
@@ -167,7 +167,7 @@ func (v *visit) nav() []web.NavGroup {
 		mails = append(mails, item("E-mail log", "", "", "mails"))
 	}
 	return append(nav, web.NavGroup{Label: "Settings", Icon: "settings", Items: append([]web.NavItem{item("Taxes", "", "", "settings", "tax"), item("Shipping", "", "", "settings", "shipping"),
-		item("Exchange rates", "", "", "settings", "exchange-rates"), item("Billing", "", "", "settings", "billing")}, mails...)})
+		item("Exchange rates", "", "", "settings", "exchange-rates"), item("Billing", "", "", "settings", "billing"), item("Payment gateways", "", "", "settings", "gateways")}, mails...)})
 }
 
 func (v *visit) newMenu() []web.Link {
@@ -193,6 +193,13 @@ var notices = map[string]*web.Message{
 	"mail-tested":       {Kind: web.Success, Title: "The test was sent to you"},
 	"mail-server":       {Kind: web.Success, Title: "The mail server answered, and the change was saved"},
 	"saved":             {Kind: web.Success, Title: "The changes were saved"},
+	"gateway-added":     {Kind: web.Success, Title: "The gateway account was added", Text: "Give the address below to the gateway, so that it can tell what happens there."},
+	"gateway-disabled":  {Kind: web.Success, Title: "Nothing new is sold there", Text: "What is there already is charged on."},
+	"gateway-enabled":   {Kind: web.Success, Title: "It takes sales again"},
+	"secret-replaced":   {Kind: web.Success, Title: "The signing secrets were saved"},
+	"compared":          {Kind: web.Success, Title: "The books were compared"},
+	"notice-replayed":   {Kind: web.Success, Title: "The notice is worked off again", Text: "The gateway is asked what is true now."},
+	"payment-settled":   {Kind: web.Success, Title: "The payment was settled"},
 	"subscribed":        {Kind: web.Success, Title: "The subscription has started"},
 	"sold":              {Kind: web.Success, Title: "The sale went through"},
 	"method-attached":   {Kind: web.Success, Title: "The payment method was saved"},
