@@ -69,6 +69,13 @@ var bases = map[string]string{
 	"mark-payment":                 `{"paid":true,"reference":"statement 7"}`,
 	"reconcile":                    `{"since":"2026-01-01T00:00:00Z"}`,
 	"create-link":                  `{"purpose":"update_method"}`,
+	"set-mail-template":            `{"language":"en","subject":"Thank you","body":"{{ cancel.how }}"}`,
+	"remove-mail-template":         `{"language":"en"}`,
+	"preview-mail-template":        `{"language":"en","subject":"Thank you","body":"{{ cancel.how }}"}`,
+	"update-mail-settings":         `{"team":"team@example.com","kind":"receipt","copy":"books@example.com"}`,
+	"set-branding":                 `{"name":"Blue shop","colour":"#0f6b47"}`,
+	"choose-mails":                 `{"optional":false}`,
+	"suppress-address":             `{"address":"gone@example.com","reason":"manual"}`,
 	"set-exchange-rate":            `{"currency":"EUR","rate":"0.92"}`,
 }
 

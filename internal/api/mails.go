@@ -134,7 +134,7 @@ type OfTemplate struct {
 // TemplateOf says which of its texts is meant.
 type TemplateOf struct {
 	Campaign string `query:"campaign" maxLength:"40" doc:"The text of that campaign; left out, of all that have none of their own."`
-	Language string `query:"language" default:"en" maxLength:"10" doc:"One of en, de, fr, es, el and bg."`
+	Language string `query:"language" default:"en" enum:"en,de,fr,es,el,bg" doc:"The language of the text."`
 }
 
 func templateWire(set report.MailSetUp, m notice.Mail, campaign id.Campaign, language string) MailTemplate {
@@ -166,7 +166,7 @@ func mailKind(kind string) (notice.Mail, error) {
 // TemplateText is what a mail is to say.
 type TemplateText struct {
 	Campaign  string `json:"campaign,omitempty" maxLength:"40"`
-	Language  string `json:"language" maxLength:"10" example:"en"`
+	Language  string `json:"language" enum:"en,de,fr,es,el,bg" example:"en"`
 	Subject   string `json:"subject" maxLength:"200" example:"Receipt {{ invoice.number }}"`
 	Preheader string `json:"preheader,omitempty" maxLength:"200"`
 	Body      string `json:"body" maxLength:"20000"`
@@ -224,7 +224,7 @@ func (a *API) mailTextRoutes() {
 		OfTemplate
 		Body struct {
 			Campaign string `json:"campaign,omitempty" maxLength:"40"`
-			Language string `json:"language" maxLength:"10"`
+			Language string `json:"language" enum:"en,de,fr,es,el,bg"`
 		}
 	}
 	write(a, operation{id: "remove-mail-template", path: "/v1/mail-templates/{kind}/remove", status: http.StatusOK, tag: "Mails", summary: "Go back to the text that comes with the program"},

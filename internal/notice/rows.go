@@ -36,7 +36,7 @@ func (s Settings) Off(k Kind) bool {
 func (s *Settings) Set(k Kind, one Setting) error {
 	m, ok := Of(k)
 	if !ok {
-		return fault.New(fault.NotFound, "there is no mail of that kind")
+		return fault.BadField("kind", "is not the name of a mail")
 	}
 	if one.Off && m.Must != "" {
 		return fault.New(fault.Conflict, "this mail cannot be switched off: %s", lower(m.Must)).WithCode("mail_required")
