@@ -155,8 +155,7 @@ func (r *renewal) drained(ctx context.Context, before Run) (bool, error) {
 }
 
 // chargeAll asks the gateways, as many at a time as inFlight. A call that hangs gives
-// its place away after a while, so that a few that are never answered do not hold up
-// all others; it goes on being waited for.
+// its place away, so that a few do not hold up all others, and goes on.
 func (r *renewal) chargeAll(ctx context.Context) {
 	var calls sync.WaitGroup
 	young, all := make(chan struct{}, inFlight), make(chan struct{}, hanging)
