@@ -96,6 +96,7 @@ func (v *visit) productSettings() {
 	}
 	number("pause.periods", s.Pause.Periods)
 	number("skips", s.Skips)
+	f.Set("recovery_policy", s.Recovery.String())
 	if s.Pause.Fee > 0 {
 		f.Set("pause.fee", money.Amount{Minor: s.Pause.Fee, Currency: c}.Major())
 	}
@@ -114,7 +115,12 @@ func (v *visit) showProductSettings(o report.ProductView, status int, f filled) 
 	others := slices.DeleteFunc(all, func(p catalog.Product) bool { return p.ID == o.Product.ID })
 	p := v.page("Settings of " + o.Product.Name)
 	p.Narrow, p.Crumbs = true, v.productCrumbs(o.Product)
-	web.Render(v.w, v.r, status, productSettingsPage(p, v.at("products", o.Product.ID.String()), string(v.pauseCurrency(o)), others, f))
+	policies, err := v.recoveryOptions(f.Get("recovery_policy"))
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	web.Render(v.w, v.r, status, productSettingsPage(p, v.at("products", o.Product.ID.String()), string(v.pauseCurrency(o)), others, policies, f))
 }
 
 // settings reads the form.
@@ -137,6 +143,11 @@ func (f filled) settings(c money.Currency) (catalog.Settings, error) {
 		if fee := f.amount("pause.fee", c, &bad); fee != nil {
 			s.Pause.Fee = *fee
 		}
+	}
+	if text := f.Get("recovery_policy"); text != "" {
+		policy, err := id.Parse[id.RecoveryPolicy](text)
+		bad.Check(err == nil, "recovery_policy", "must be of the list")
+		s.Recovery = policy
 	}
 	for _, text := range f.Values["ends"] {
 		p, err := id.Parse[id.Product](text)

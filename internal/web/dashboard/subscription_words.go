@@ -137,6 +137,8 @@ func (v *visit) whatIsNext(s report.SubscriptionDetail, next *commerce.Upcoming)
 		return []string{"Nothing: it ended on " + v.date(sub.EndedAt) + " because " + why + "."}
 	case sub.Changing():
 		return []string{"The change of plan is being charged. Until the gateway answers, the old terms hold and nothing else happens."}
+	case sub.Extras.Unpaid:
+		return v.endAndMethod([]string{"Nothing by itself: the last try to collect its invoice failed. It goes on when the invoice is paid, and what passed meanwhile is not charged."}, s)
 	case sub.NextActionAt.IsZero() && sub.State != subscription.Paused:
 		return []string{"The gateway has not answered the last charge. It is asked again under the same key; nothing else happens until then."}
 	case sub.State == subscription.Paused:
@@ -145,7 +147,7 @@ func (v *visit) whatIsNext(s report.SubscriptionDetail, next *commerce.Upcoming)
 	var list []string
 	if sub.State == subscription.PastDue {
 		list = append(list, fmt.Sprintf("%s: tries the unpaid invoice again, try %d.", v.date(sub.NextActionAt), sub.Failures+1),
-			"If the last try is declined, the subscription ends.")
+			"What happens after the last try is told by its recovery policy.")
 	}
 	if at := sub.Extras.ChangeAt; sub.Change != 0 && !at.IsZero() {
 		list = append(list, v.date(at)+": "+v.changeWords(s)+".")

@@ -147,6 +147,7 @@ func (v *visit) nav() []web.NavGroup {
 	nav := []web.NavGroup{
 		{Items: []web.NavItem{item("Home", "home", "h"), item("Customers", "people", "c", "customers"), item("Subscriptions", "repeat", "s", "subscriptions")}},
 		{Label: "Money", Icon: "money", Items: []web.NavItem{item("Invoices", "", "i", "invoices"), item("Payments", "", "", "payments"), item("Credit notes", "", "", "credit-notes"), item("Disputes", "", "", "disputes")}},
+		{Label: "Recover", Icon: "repeat", Items: []web.NavItem{item("Failed payments", "", "r", "recovery")}},
 		{Label: "Catalog", Icon: "box", Items: []web.NavItem{sold, item("Coupons", "", "o", "coupons"), item("Meters", "", "m", "meters")}},
 	}
 	var developers []web.NavItem
@@ -243,6 +244,8 @@ var notices = map[string]*web.Message{
 	"meter-created":            {Kind: web.Success, Title: "The meter was created", Text: "Name it in a price, and let your program report usage."},
 	"meter-archived":           {Kind: web.Success, Title: "The meter does not count any more", Text: "What was counted is billed."},
 	"meter-reactivated":        {Kind: web.Success, Title: "The meter counts again"},
+	"policy-created":           {Kind: web.Success, Title: "The policy was created", Text: "Use it for the account, for a campaign, or for a product in its settings."},
+	"policy-used":              {Kind: web.Success, Title: "The policy counts from now on", Text: "Open cases follow it from their next failure on."},
 	"tax-created":              {Kind: web.Success, Title: "The tax profile was created", Text: "Add your rules, then use it for new sales."},
 	"tax-used":                 {Kind: web.Success, Title: "The tax of new sales was changed", Text: "Subscriptions that run keep the profile that they began with."},
 	"rule-added":               {Kind: web.Success, Title: "The rule was added"},
