@@ -230,24 +230,6 @@ func (r *renewal) gather(first *collection) []*collection {
 	return batch
 }
 
-func (r *renewal) count(batch []*collection) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, c := range batch {
-		switch c.result.Outcome {
-		case payment.Succeeded:
-			r.run.Collected++
-		case payment.Unknown, payment.Processing, payment.Confirm:
-			r.run.Unknown++
-		default:
-			r.run.Declined++
-			if c.lost {
-				r.run.Ended++
-			}
-		}
-	}
-}
-
 // claiming is what one claim loads and writes.
 type claiming struct {
 	account   account.Account

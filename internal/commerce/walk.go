@@ -192,3 +192,21 @@ func (w *claiming) alike(subs []subscription.Subscription) []subscription.Subscr
 	}
 	return subs
 }
+
+func (r *renewal) count(batch []*collection) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range batch {
+		switch c.result.Outcome {
+		case payment.Succeeded:
+			r.run.Collected++
+		case payment.Unknown, payment.Processing, payment.Confirm:
+			r.run.Unknown++
+		default:
+			r.run.Declined++
+			if c.lost {
+				r.run.Ended++
+			}
+		}
+	}
+}
