@@ -9,7 +9,12 @@ import (
 
 // gatewayTellings tell what gateways said, and what was set about them.
 var gatewayTellings = map[event.Kind]telling{
-	event.PaymentMismatch: {"warning", web.Failure, func(_ *visit, f facts) string { return mismatchWords[f.text("reason")] }},
+	event.PaymentMismatch: {"warning", web.Failure, func(_ *visit, f facts) string {
+		if words := mismatchWords[f.text("reason")]; words != "" {
+			return words
+		}
+		return "What the gateway says of a payment does not fit what was asked for"
+	}},
 	event.PaymentMarked: {"pencil", "", func(_ *visit, f facts) string {
 		if f.yes("paid") {
 			return "Somebody noted that a payment had arrived"
