@@ -211,11 +211,11 @@ func (w *mailing) choose(tx *db.Tx, e event.Event) (letter, bool, error) {
 		l.kind = notice.Receipt
 		w.charge(&l, f)
 		return l, true, w.next(tx, &l, v)
-	case event.PaymentProcessing, event.PaymentNeedsConfirmation, event.PaymentUnresolved:
+	case event.PaymentProcessing, event.PaymentNeedsConfirmation, event.PaymentUnresolved, event.PaymentMismatch:
 		w.charge(&l, f)
 		l.facts.Dashboard = w.path("payments/" + f.Payment.String())
 		l.kind = map[event.Kind]notice.Kind{event.PaymentProcessing: notice.PaymentProcessing, event.PaymentNeedsConfirmation: notice.ConfirmPayment,
-			event.PaymentUnresolved: notice.TeamPaymentUnresolved}[e.Kind]
+			event.PaymentUnresolved: notice.TeamPaymentUnresolved, event.PaymentMismatch: notice.TeamPaymentUnresolved}[e.Kind]
 		if l.facts.Instructions = f.Instructions; f.Instructions != "" {
 			l.kind = notice.BankTransfer
 		}
