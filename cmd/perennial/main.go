@@ -100,7 +100,25 @@ func run(args []string, t *terminal) (status int) {
 			return exitUsage
 		}
 	}
+	if flag := misplaced(parsed); flag != "" {
+		fmt.Fprintf(t.err, "perennial: %s is not for %s, which has a store of its own and throws it away\n", flag, parsed.Selected().Name)
+		return exitUsage
+	}
 	return ended(t, parsed.Run(t, &c.Place))
+}
+
+// misplaced is a flag of the place that was given to a command that has no place, "" for
+// none: who names a database must not believe that it was used.
+func misplaced(parsed *kong.Context) string {
+	if name := parsed.Selected().Name; name != "scenario" && name != "simulate" {
+		return ""
+	}
+	for _, p := range parsed.Path {
+		if p.Flag != nil && (p.Flag.Name == "data" || p.Flag.Name == "database") {
+			return "--" + p.Flag.Name
+		}
+	}
+	return ""
 }
 
 // asked is the command whose help shows what is wrong.

@@ -69,6 +69,7 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 	if mails != nil {
 		h.service.UseMailServer()
 	}
+	h.service.UseRegister(vies.New(outbound.Client(nets), vies.Address, version))
 	public, err := (&net.ListenConfig{}).Listen(t.ctx, "tcp", c.Listen)
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "the server cannot listen on %s; name another address by --listen", c.Listen)
@@ -167,9 +168,7 @@ func prefixes(list []string) ([]netip.Prefix, error) {
 
 // deliverer brings events to the endpoints of merchants.
 func (h *house) deliverer(keys *seal.Keys, nets []netip.Prefix, mails *mail.Sender) *outbox.Deliverer {
-	client := outbound.Client(nets)
-	h.service.UseRegister(vies.New(client, vies.Address, version))
-	sender := webhook.NewSender(client, keys, h.clock, version)
+	sender := webhook.NewSender(outbound.Client(nets), keys, h.clock, version)
 	return outbox.NewDeliverer(h.db, h.clock, h.log, outbox.Work{
 		Render: func(tx *db.Tx, e outbox.Endpoint, list []outbox.Delivery) ([]outbox.Rendering, error) {
 			if e.Kind == outbox.Mail {

@@ -207,28 +207,9 @@ func OfCoupon(tx *db.Tx, account id.Account, coupon id.Coupon, before id.Entry, 
 	return redemptions(tx, account, "and coupon_id = $2 and id < $3 order by id desc limit $4", coupon, newest(int64(before)), limit)
 }
 
-// OfCustomer are a customer's redemptions older than before, newest first; a before of
-// zero begins at the newest.
-func OfCustomer(tx *db.Tx, account id.Account, customer id.Customer, before id.Entry, limit int) ([]Redemption, error) {
-	return redemptions(tx, account, "and customer_id = $2 and id < $3 order by id desc limit $4", customer, newest(int64(before)), limit)
-}
-
 // OfOrder are the redemptions of an order, those given back too.
 func OfOrder(tx *db.Tx, account id.Account, order id.Order) ([]Redemption, error) {
 	return redemptions(tx, account, "and order_id = $2 order by id", order)
-}
-
-// OfSubscription are the redemptions for a subscription, those given back too.
-func OfSubscription(tx *db.Tx, account id.Account, sub id.Subscription) ([]Redemption, error) {
-	return redemptions(tx, account, "and subscription_id = $2 order by id", sub)
-}
-
-// Uses is how often the customer redeemed the coupon, without what was given back.
-func Uses(tx *db.Tx, account id.Account, coupon id.Coupon, customer id.Customer) (int64, error) {
-	var uses int64
-	err := tx.Each(func(row db.Scan) error { return row(&uses) },
-		"select uses from coupon_customer where account_id = $1 and coupon_id = $2 and customer_id = $3", account, coupon, customer)
-	return uses, err
 }
 
 // Drifted are up to limit coupons whose counts are not those of their redemptions.

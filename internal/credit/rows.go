@@ -221,16 +221,6 @@ func Entries(tx *db.Tx, account id.Account, customer id.Customer, before id.Entr
 // Sum is what all customers of the account have in credit, in minor units of each
 // currency. It reads the account's balances whole: it is for the proof of the books.
 func Sum(tx *db.Tx, account id.Account) (map[money.Currency]int64, error) {
-	return sums(tx, "select currency, cast(sum(minor) as bigint) from credit_balance where account_id = $1 group by currency", account)
-}
-
-// SumOfEntries is what the entries of the account come to, in minor units of each
-// currency. The books are right when it equals Sum.
-func SumOfEntries(tx *db.Tx, account id.Account) (map[money.Currency]int64, error) {
-	return sums(tx, "select currency, cast(sum(amount) as bigint) from credit_entry where account_id = $1 group by currency", account)
-}
-
-func sums(tx *db.Tx, q string, account id.Account) (map[money.Currency]int64, error) {
 	found := map[money.Currency]int64{}
 	err := tx.Each(func(row db.Scan) error {
 		var c money.Currency
@@ -238,7 +228,7 @@ func sums(tx *db.Tx, q string, account id.Account) (map[money.Currency]int64, er
 		err := row(&c, &minor)
 		found[c] = minor
 		return err
-	}, q, account)
+	}, "select currency, cast(sum(minor) as bigint) from credit_balance where account_id = $1 group by currency", account)
 	return found, err
 }
 

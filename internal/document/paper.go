@@ -1,7 +1,7 @@
 // Package document makes the papers that leave the house: the invoice, the receipt
-// of a payment and the credit note, as PDF and as plain text. A Paper holds what
-// stands on one; it is printed as it is. Of and OfCreditNote fill it from what the
-// books hold, and a Paper whose figures do not sum up is refused.
+// of a payment and the credit note, as PDF. A Paper holds what stands on one; it is
+// printed as it is. Of and OfCreditNote fill it from what the books hold, and a Paper
+// whose figures do not sum up is refused.
 //
 // The same Paper always gives the same bytes, so that a paper can be made again
 // instead of being kept. The PDF holds text, hairlines and fonts; it never holds an
@@ -87,7 +87,7 @@ type Party struct {
 	Name         string   // legal name, or the person
 	Company      string   // printed above Name where both are known
 	Address      []string // postal lines, at most 8
-	Country      string   // ISO 3166 alpha-2; chooses the paper size, is not printed
+	Country      string   // ISO 3166 alpha-2; chooses the paper size, and is printed only as a line of Address
 	TaxIDs       []Field  // for example {"VAT ID", "DE…"}; at most 6
 	Registration string   // register, number and court where the law asks for them
 }

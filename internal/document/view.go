@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
 
 	"perennial/internal/account"
 	"perennial/internal/customer"
@@ -80,7 +81,11 @@ func drawingFor(a account.Account, buyer customer.Printed, c money.Currency) dra
 }
 
 func (d drawing) paper(a account.Account, s account.Printed, b customer.Printed) Paper {
-	return Paper{Language: d.asked, Sample: a.Mode == account.Sandbox, Seller: d.seller(s), Buyer: d.buyer(b), Contact: fit(s.Email, maxShort)}
+	p := Paper{Language: d.asked, Sample: a.Mode == account.Sandbox, Seller: d.seller(s), Buyer: d.buyer(b), Contact: fit(s.Email, maxShort)}
+	if p.Buyer.Country != p.Seller.Country {
+		p.Buyer.Address = d.abroad(p.Buyer.Address, p.Buyer.Country)
+	}
+	return p
 }
 
 func (d drawing) in(minor int64) money.Amount {
@@ -319,6 +324,35 @@ func addressLines(s, region, postal, country string) []string {
 		lines = append(lines[:maxAddressLines-1], fit(strings.Join(lines[maxAddressLines-1:], ", "), maxShort))
 	}
 	return lines
+}
+
+// abroad adds the name of a country to an address that does not name it already: in the
+// language of the paper, in English or in the country's own.
+func (d drawing) abroad(lines []string, country string) []string {
+	region, err := language.ParseRegion(country)
+	if err != nil || !region.IsCountry() {
+		return lines
+	}
+	own, _ := language.Make("und-" + country).Base()
+	var name string
+	for _, tag := range []language.Tag{d.tag, language.English, language.Make(own.String())} {
+		names := display.Regions(tag)
+		if names == nil {
+			continue
+		}
+		known := names.Name(region)
+		if name == "" {
+			name = known
+		}
+		if slices.ContainsFunc(lines, func(line string) bool { return strings.EqualFold(strings.TrimSpace(line), known) }) {
+			return lines
+		}
+	}
+	if len(lines) < maxAddressLines {
+		return append(slices.Clip(lines), name)
+	}
+	last := len(lines) - 1
+	return append(slices.Clone(lines[:last]), fit(lines[last]+", "+name, maxShort))
 }
 
 const maxAddressLines = 8

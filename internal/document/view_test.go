@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/text/language"
 	"pgregory.net/rapid"
 
 	"perennial/internal/account"
@@ -314,6 +315,34 @@ func TestPlacesInAddresses(t *testing.T) {
 	} {
 		if got := addressLines(c.address, c.region, c.postal, c.country); !slices.Equal(got, c.want) {
 			t.Errorf("%q gives %q, want %q", c.address, got, c.want)
+		}
+	}
+}
+
+// A buyer abroad is printed with the country, in the language of the paper, unless the
+// address names it already.
+func TestCountryOfABuyerAbroad(t *testing.T) {
+	t.Parallel()
+	full := strings.Split(strings.Repeat("line,", maxAddressLines-1)+"last", ",")
+	for _, c := range []struct {
+		lines   []string
+		country string
+		tag     language.Tag
+		want    string // the last line
+	}{
+		{[]string{"Storgatan 4", "Stockholm"}, "SE", language.German, "Schweden"},
+		{[]string{"Storgatan 4", "SVERIGE"}, "SE", language.German, "SVERIGE"},
+		{[]string{"Storgatan 4", "Sweden"}, "SE", language.German, "Sweden"},
+		{[]string{"Storgatan 4", "Schweden"}, "SE", language.German, "Schweden"},
+		{[]string{"Georgia Street 1"}, "GE", language.English, "Georgia"},
+		{full, "SE", language.French, "last, Suède"},
+		{nil, "SE", language.English, "Sweden"},
+		{[]string{"Somewhere"}, "", language.English, "Somewhere"},
+		{[]string{"Somewhere"}, "??", language.English, "Somewhere"},
+	} {
+		got := drawing{tag: c.tag}.abroad(c.lines, c.country)
+		if len(got) == 0 || got[len(got)-1] != c.want || len(got) > maxAddressLines {
+			t.Errorf("%q in %s gives %q, want %q last", c.lines, c.country, got, c.want)
 		}
 	}
 }

@@ -179,13 +179,3 @@ func MoveTopUp(tx *db.Tx, p Prepaid, due time.Time) error {
 	}
 	return err
 }
-
-// StopTopUp ends the automatic top-ups of a balance.
-func StopTopUp(tx *db.Tx, p Prepaid) error {
-	n, err := tx.Exec(`update prepaid set top_up_at = null, top_up_price_id = null, top_up_due_at = null, version = version + 1
-		where account_id = $1 and customer_id = $2 and meter_id = $3 and version = $4`, p.Account, p.Customer, p.Meter, p.Version)
-	if err == nil && n == 0 {
-		return db.VersionConflict()
-	}
-	return err
-}

@@ -59,8 +59,6 @@ create table coupon_redemption (
   constraint coupon_redemption_state_ck check (state = 'redeemed' and returned_at is null or state = 'returned' and returned_at is not null)
 ){strict};
 create index coupon_redemption_coupon_ix on coupon_redemption (account_id, coupon_id, id);
-create index coupon_redemption_customer_ix on coupon_redemption (account_id, customer_id, id);
-create index coupon_redemption_subscription_ix on coupon_redemption (account_id, subscription_id, id) where subscription_id is not null;
 create index coupon_redemption_order_ix on coupon_redemption (account_id, order_id, id) where order_id is not null;
 -- An order redeems a coupon once; what was given back may be redeemed anew.
 create unique index coupon_redemption_once_ux on coupon_redemption (account_id, order_id, coupon_id) where order_id is not null and state = 'redeemed';
