@@ -56,7 +56,7 @@ func (d *gatewayDoors) seal(acc id.Account, secrets payment.GatewaySecrets) (str
 	if d.keys == nil {
 		return "", fault.New(fault.Unavailable, "this program was started without the key that seals secrets")
 	}
-	b, err := json.Marshal(secrets)
+	b, err := json.Marshal(secrets) //nolint:gosec // it is sealed below
 	return d.keys.Seal(acc, sealedFor, b), err
 }
 
