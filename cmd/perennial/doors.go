@@ -11,6 +11,7 @@ import (
 	"perennial/internal/gateway/sandbox"
 	"perennial/internal/id"
 	"perennial/internal/mail"
+	"perennial/internal/outbox"
 	"perennial/internal/report"
 	"perennial/internal/seal"
 	"perennial/internal/server"
@@ -38,6 +39,10 @@ func (h *house) doors(ctx context.Context, secure bool, keys *seal.Keys, nets []
 				secret := webhook.NewSecret()
 				return secret, webhook.SealSecret(keys, account, secret)
 			},
+			SealHeaders: func(account id.Account, headers map[string]string) ([]outbox.Header, error) {
+				return webhook.SealHeaders(keys, account, headers)
+			},
+			EventBody:    webhook.Body,
 			CheckAddress: func(address string) error { return webhook.CheckAddress(address, nets) },
 		}),
 		Dashboard: dashboard.New(h.service, h.reader, dashboard.Options{Clock: h.clock, Log: h.log, Secure: secure, Background: ctx,

@@ -28,7 +28,7 @@ import (
 type serve struct {
 	Listen         string        `help:"Address to listen on." default:"127.0.0.1:8080" env:"PERENNIAL_LISTEN" placeholder:"HOST:PORT"`
 	PublicURL      string        `help:"Address under which browsers reach the server, when a proxy stands before it." name:"public-url" env:"PERENNIAL_PUBLIC_URL" placeholder:"URL"`
-	WebhookNets    []string      `help:"Private networks that webhooks may reach, for example 10.1.0.0/16." name:"webhook-networks" env:"PERENNIAL_WEBHOOK_NETWORKS" placeholder:"CIDR"`
+	WebhookNets    []string      `help:"Private networks that webhooks may reach, for example 10.1.0.0/16." name:"allow-private-webhooks" env:"PERENNIAL_ALLOW_PRIVATE_WEBHOOKS" placeholder:"CIDR"`
 	SMTP           mailServer    `embed:"" prefix:"smtp-"`
 	SandboxLatency time.Duration `hidden:"" name:"sandbox-latency" env:"PERENNIAL_SANDBOX_LATENCY"` // how far away the sandbox gateway seems to be
 }
@@ -159,7 +159,7 @@ func prefixes(list []string) ([]netip.Prefix, error) {
 	for _, text := range list {
 		n, err := netip.ParsePrefix(strings.TrimSpace(text))
 		if err != nil {
-			return nil, fault.New(fault.Invalid, "--webhook-networks must be networks such as 10.1.0.0/16 or fd00::/8, separated by commas")
+			return nil, fault.New(fault.Invalid, "--allow-private-webhooks must be networks such as 10.1.0.0/16 or fd00::/8, separated by commas")
 		}
 		out = append(out, n)
 	}
@@ -169,12 +169,13 @@ func prefixes(list []string) ([]netip.Prefix, error) {
 // deliverer brings events to the endpoints of merchants.
 func (h *house) deliverer(keys *seal.Keys, nets []netip.Prefix, mails *mail.Sender) *outbox.Deliverer {
 	sender := webhook.NewSender(outbound.Client(nets), keys, h.clock, version)
+	webhooks := event.Render(webhook.Body)
 	return outbox.NewDeliverer(h.db, h.clock, h.log, outbox.Work{
 		Render: func(tx *db.Tx, e outbox.Endpoint, list []outbox.Delivery) ([]outbox.Rendering, error) {
 			if e.Kind == outbox.Mail {
 				return h.service.WriteMails(tx, e, list)
 			}
-			return renderWebhooks(tx, e, list)
+			return webhooks(tx, e, list)
 		},
 		Deliver: func(ctx context.Context, e outbox.Endpoint, d outbox.Delivery) outbox.Answer {
 			if e.Kind == outbox.Mail {
@@ -184,31 +185,6 @@ func (h *house) deliverer(keys *seal.Keys, nets []netip.Prefix, mails *mail.Send
 		},
 		Disabled: commerce.EndpointGaveUp,
 		Bounced:  commerce.MailBounced,
+		Replays:  h.service.ContinueReplays,
 	})
-}
-
-// renderWebhooks spells what webhooks are sent.
-func renderWebhooks(tx *db.Tx, e outbox.Endpoint, list []outbox.Delivery) ([]outbox.Rendering, error) {
-	ids := make([]int64, len(list))
-	for i, d := range list {
-		ids[i] = int64(d.Event)
-	}
-	events, err := event.ByID(tx, e.Account, ids)
-	if err != nil {
-		return nil, err
-	}
-	made := make([]outbox.Rendering, len(list))
-	for i, d := range list {
-		found, ok := events[d.Event]
-		if !ok {
-			made[i] = outbox.Rendering{Fate: outbox.Refuse, Reason: "the event is no longer there"}
-			continue
-		}
-		body, err := webhook.Body(found)
-		if err != nil {
-			return nil, err
-		}
-		made[i].Body = body
-	}
-	return made, nil
 }

@@ -31,6 +31,7 @@ import (
 	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/idempotency"
+	"perennial/internal/outbox"
 	"perennial/internal/report"
 )
 
@@ -46,6 +47,10 @@ type Options struct {
 	CreditNotePDF func(w io.Writer, v report.CreditNoteView) error
 	// NewSecret makes the signing secret of a webhook endpoint, and its sealed form.
 	NewSecret func(id.Account) (secret, sealed string)
+	// SealHeaders checks and seals the extra request headers of a webhook endpoint.
+	SealHeaders func(id.Account, map[string]string) ([]outbox.Header, error)
+	// EventBody spells an event as webhooks and hooks receive it.
+	EventBody func(event.Event) (string, error)
 	// CheckAddress refuses an address that webhooks may not reach.
 	CheckAddress func(address string) error
 	// Woken is called after something was done that may make other work due.
@@ -77,7 +82,7 @@ func New(s *commerce.Service, r *report.Reader, o Options) *API {
 	a.huma = humachi.New(a.mux, a.config())
 	a.huma.UseMiddleware(a.guard)
 	a.huma.OpenAPI().Components.Responses = refusalResponses(a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[problem](), true, "Problem"))
-	for _, routes := range []func(){a.accountRoutes, a.catalogRoutes, a.customerRoutes, a.creditRoutes, a.saleRoutes, a.changeRoutes, a.breakRoutes, a.itemRoutes, a.couponRoutes, a.invoiceRoutes, a.creditNoteRoutes, a.taxRoutes, a.moneyRoutes, a.recoveryRoutes, a.gatewayRoutes, a.eventRoutes, a.clockRoutes, a.endpointRoutes, a.usageRoutes, a.mailRoutes} {
+	for _, routes := range []func(){a.accountRoutes, a.catalogRoutes, a.customerRoutes, a.creditRoutes, a.saleRoutes, a.changeRoutes, a.breakRoutes, a.itemRoutes, a.couponRoutes, a.invoiceRoutes, a.creditNoteRoutes, a.taxRoutes, a.moneyRoutes, a.recoveryRoutes, a.gatewayRoutes, a.eventRoutes, a.clockRoutes, a.endpointRoutes, a.hookRoutes, a.schemaRoutes, a.usageRoutes, a.mailRoutes} {
 		routes()
 	}
 	a.describe()

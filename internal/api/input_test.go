@@ -38,6 +38,10 @@ var bases = map[string]string{
 	"advance-clock":           `{"by":"day"}`,
 	"create-webhook-endpoint": `{"address":"https://example.com/hooks","events":["invoice.paid"]}`,
 	"update-webhook-endpoint": `{"enabled":true,"events":["invoice.paid"]}`,
+	"rotate-webhook-secret":   `{"overlap_hours":2}`,
+	"start-replay":            `{"what":"failed","from_event":"{evt}"}`,
+	"preview-replay":          `{"what":"failed","from_event":"{evt}"}`,
+	"subscribe-hook":          `{"target_url":"https://example.com/hooks","event":"invoice.paid"}`,
 
 	"create-quote":                 `{"price":"{prc}","quantity":1,"customer":"{cus}"}`,
 	"change-subscription":          `{"quantity":2,"when":"now"}`,

@@ -58,6 +58,7 @@ func (w *world) many(rows int) map[string]string {
 			make("/v1/invoices/"+all["inv"]+"/credit-notes", `{"amount":1,"reason":"goodwill"}`)
 			make("/v1/coupons", fmt.Sprintf(`{"code":"C-%d","kind":"percent","percent":"5","applies_to":"all"}`, i))
 			make("/v1/tax-profiles", `{"name":"t","kind":"manual"}`)
+			make("/v1/webhook-endpoints/"+all["end"]+"/replays", `{"what":"failed"}`)
 			make("/v1/shipping-rules", `{"name":"s","kind":"in_place","amount":1}`)
 			make("/v1/suppressions", fmt.Sprintf(`{"address":"gone%d@example.com"}`, i))
 		}
@@ -92,7 +93,7 @@ func (w *world) pages(path, query string, limit int) []string {
 	w.Helper()
 	var seen []string
 	cursor, order := "", "id"
-	if strings.HasSuffix(path, "/deliveries") {
+	if strings.HasSuffix(path, "/deliveries") && path != "/v1/deliveries" {
 		order = "event"
 	}
 	if strings.HasSuffix(path, "/usage") {
@@ -133,7 +134,8 @@ func TestEveryListIsPaged(t *testing.T) {
 			"/v1/recovery-cases":                    {"&customer=" + all["cus"], "&state=open", "&customer=" + all["cus"] + "&state=open"},
 			"/v1/mails":                             {"&customer=" + all["cus"]},
 			"/v1/events":                            {"&customer=" + all["cus"], "&type=customer.created", "&type=invoice.paid&customer=" + all["cus"]},
-			"/v1/webhook-endpoints/{id}/deliveries": {"&state=waiting"},
+			"/v1/webhook-endpoints/{id}/deliveries": {"&state=waiting", "&since=2020-01-01T00:00:00Z&type=customer.created"},
+			"/v1/deliveries":                        {"&state=waiting", "&since=2020-01-01T00:00:00Z&type=customer.created"},
 		}
 		cursors := map[string]string{}
 		w.spec().each(func(method, path string, op specOperation) {

@@ -30,6 +30,7 @@ import (
 	"perennial/internal/gateway/manual"
 	"perennial/internal/gateway/sandbox"
 	"perennial/internal/id"
+	"perennial/internal/outbox"
 	"perennial/internal/payment"
 	"perennial/internal/report"
 	"perennial/internal/seal"
@@ -134,6 +135,10 @@ func (w *world) build() {
 			secret := webhook.NewSecret()
 			return secret, webhook.SealSecret(keys, acc, secret)
 		},
+		SealHeaders: func(acc id.Account, headers map[string]string) ([]outbox.Header, error) {
+			return webhook.SealHeaders(keys, acc, headers)
+		},
+		EventBody:    webhook.Body,
 		CheckAddress: func(address string) error { return webhook.CheckAddress(address, nil) },
 	})
 }
@@ -248,7 +253,7 @@ func (w *world) shop(key, prefix string) shop {
 
 // What differs from run to run is replaced in golden files.
 var (
-	ids     = regexp.MustCompile(`(?:\b|_)(acc|key|cam|prd|prc|cus|pm|pay|ref|sub|inv|ord|evt|dlv|end|ent|mtr|cpn|txp|txr|shp|chg|crn|itm|sup|rpo|rec|lnk|gw|gwn|dsp)_[0-7][0-9a-hjkmnp-tv-z]{12}\b`)
+	ids     = regexp.MustCompile(`(?:\b|_)(acc|key|cam|prd|prc|cus|pm|pay|ref|sub|inv|ord|evt|dlv|rpl|end|ent|mtr|cpn|txp|txr|shp|chg|crn|itm|sup|rpo|rec|lnk|gw|gwn|dsp)_[0-7][0-9a-hjkmnp-tv-z]{12}\b`)
 	secrets = regexp.MustCompile(`(perennial_(?:test|live)_|whsec_|/c/|/pay/|"next_cursor": ")[0-9A-Za-z+/=_-]+`)
 )
 

@@ -13,6 +13,7 @@ import (
 	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/idempotency"
+	"perennial/internal/outbox"
 	"perennial/internal/payment"
 	"perennial/internal/subscription"
 	"perennial/internal/usage"
@@ -142,6 +143,9 @@ func (s *Service) Recover(ctx context.Context) error {
 				return err
 			}
 			if err := idempotency.EndLeases(tx, a.ID); err != nil {
+				return err
+			}
+			if err := outbox.EndLeases(tx, a.ID); err != nil {
 				return err
 			}
 		}

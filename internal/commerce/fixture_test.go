@@ -121,7 +121,8 @@ func (w *world) balanced() {
 	w.numbered()
 }
 
-// numbered proves that the events of each thing are numbered without a gap.
+// numbered proves that the events of each thing are numbered without a gap, and have the
+// shape of their kind.
 func (w *world) numbered() {
 	list, err := report.New(w.db, w.clock).Events(context.Background(), w.acc, event.Filter{Limit: 1_000_000})
 	if err != nil {
@@ -130,6 +131,9 @@ func (w *world) numbered() {
 	numbers := map[int64][]int64{}
 	for _, e := range list {
 		numbers[e.Subject] = append(numbers[e.Subject], e.Sequence)
+		if err := event.Check(e); err != nil {
+			w.Error(err)
+		}
 	}
 	for subject, all := range numbers {
 		slices.Sort(all)

@@ -56,6 +56,7 @@ const (
 	EndpointUpdated      Kind = "endpoint.updated"
 	EndpointDisabled     Kind = "endpoint.disabled"
 	EndpointRemoved      Kind = "endpoint.removed"
+	EndpointTest         Kind = "endpoint.test" // told to that endpoint alone
 	CampaignCreated      Kind = "campaign.created"
 	CampaignUpdated      Kind = "campaign.updated"
 	ProductCreated       Kind = "product.created"
@@ -170,7 +171,7 @@ type Event struct {
 	Customer id.Customer // whose story it belongs to; 0 when nobody's
 	Actor    Actor
 	Data     string // a JSON object with the facts of that kind
-	Inward   bool   // kept, but told to nobody outside; not stored
+	Inward   bool   // kept, but told to nobody outside, nor by a replay
 }
 
 // SubjectID is the public spelling of the event's subject.
@@ -246,7 +247,7 @@ func New(account id.Account, at time.Time, by Actor, kind Kind, subject int64, c
 }
 
 var table = db.NewTable("event", db.Int("account_id"), db.Int("id"), db.Int("at"), db.Text("kind"), db.Int("subject_id"),
-	db.NullInt("customer_id"), db.Text("actor_kind"), db.Text("actor"), db.Text("data"), db.Int("sequence"))
+	db.NullInt("customer_id"), db.Text("actor_kind"), db.Text("actor"), db.Text("data"), db.Int("sequence"), db.Bool("inward"))
 
 // Append writes events of one account, in order, and what is owed to the account's
 // endpoints because of them. Each gets the next number of its subject.
@@ -254,10 +255,23 @@ func Append(tx *db.Tx, account id.Account, events ...Event) error {
 	if len(events) == 0 {
 		return nil
 	}
+	if err := insert(tx, account, events); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(events, func(e Event) bool { return e.Inward }) {
+		events = slices.DeleteFunc(slices.Clone(events), func(e Event) bool { return e.Inward })
+	}
+	return outbox.Owe(tx, account, len(events), func(i int) (id.Event, string, time.Time) {
+		return events[i].ID, string(events[i].Kind), events[i].At
+	})
+}
+
+// insert numbers events and writes them.
+func insert(tx *db.Tx, account id.Account, events []Event) error {
 	if err := number(tx, account, events); err != nil {
 		return err
 	}
-	err := tx.Insert(table, len(events), func(i int, r *db.Row) {
+	return tx.Insert(table, len(events), func(i int, r *db.Row) {
 		e := &events[i]
 		r.Int(int64(account))
 		r.Int(int64(e.ID))
@@ -269,23 +283,15 @@ func Append(tx *db.Tx, account id.Account, events ...Event) error {
 		r.Text(e.Actor.Name)
 		r.Text(e.Data)
 		r.Int(e.Sequence)
-	})
-	if err != nil {
-		return err
-	}
-	if slices.ContainsFunc(events, func(e Event) bool { return e.Inward }) {
-		events = slices.DeleteFunc(slices.Clone(events), func(e Event) bool { return e.Inward })
-	}
-	return outbox.Owe(tx, account, len(events), func(i int) (id.Event, string, time.Time) {
-		return events[i].ID, string(events[i].Kind), events[i].At
+		r.Bool(e.Inward)
 	})
 }
 
-const columns = "id, at, kind, subject_id, customer_id, actor_kind, actor, data, sequence"
+const columns = "id, at, kind, subject_id, customer_id, actor_kind, actor, data, sequence, inward"
 
 func scan(row db.Scan, account id.Account, list *[]Event) error {
 	e := Event{Account: account}
-	err := row(&e.ID, db.ScanTime(&e.At), &e.Kind, &e.Subject, db.ScanNull(&e.Customer), &e.Actor.Kind, &e.Actor.Name, &e.Data, &e.Sequence)
+	err := row(&e.ID, db.ScanTime(&e.At), &e.Kind, &e.Subject, db.ScanNull(&e.Customer), &e.Actor.Kind, &e.Actor.Name, &e.Data, &e.Sequence, &e.Inward)
 	*list = append(*list, e)
 	return err
 }

@@ -41,6 +41,7 @@ type (
 	entry          struct{}
 	event          struct{}
 	delivery       struct{}
+	replay         struct{}
 	endpoint       struct{}
 	meter          struct{}
 	coupon         struct{}
@@ -76,6 +77,7 @@ func (order) prefix() string          { return "ord" }
 func (entry) prefix() string          { return "ent" }
 func (event) prefix() string          { return "evt" }
 func (delivery) prefix() string       { return "dlv" }
+func (replay) prefix() string         { return "rpl" }
 func (endpoint) prefix() string       { return "end" }
 func (meter) prefix() string          { return "mtr" }
 func (coupon) prefix() string         { return "cpn" }
@@ -112,6 +114,7 @@ type (
 	Entry          = ID[entry] // a ledger entry
 	Event          = ID[event]
 	Delivery       = ID[delivery] // an outbox delivery
+	Replay         = ID[replay]   // a replay of many deliveries
 	Endpoint       = ID[endpoint] // a webhook endpoint
 	Meter          = ID[meter]    // what usage is counted by
 	Coupon         = ID[coupon]
@@ -209,7 +212,7 @@ func Parse[I Identifier](s string) (I, error) {
 var names = map[string]string{"acc": "account", "mem": "team member", "key": "API key", "cam": "campaign",
 	"prd": "product", "prc": "price", "cus": "customer", "pm": "payment method", "pay": "payment", "ref": "refund",
 	"sub": "subscription", "inv": "invoice", "lin": "invoice line", "ord": "order", "ent": "ledger entry",
-	"evt": "event", "dlv": "delivery", "end": "webhook endpoint",
+	"evt": "event", "dlv": "delivery", "rpl": "replay", "end": "webhook endpoint",
 	"mtr": "meter", "cpn": "coupon", "txp": "tax profile", "txr": "tax rule", "shp": "shipping rule", "chg": "change of terms",
 	"crn": "credit note", "itm": "waiting amount", "sup": "suppressed address",
 	"rpo": "recovery policy", "rec": "recovery case", "lnk": "link",

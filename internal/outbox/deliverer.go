@@ -17,12 +17,13 @@ import (
 // second until one succeeds, among at most lane others like it: it costs those
 // that work nothing but its first slow answers.
 const (
-	every       = time.Second // between looks for work
-	page        = 200         // endpoints a look reads at once
-	keptBatch   = 100         // deliveries of one claim that are only kept
-	batch       = 40          // deliveries of one claim; with perEndpoint and 15 s a try they fit the lease
-	perEndpoint = 4           // deliveries under way to one endpoint
-	lane        = 64          // endpoints served at once, of those that work and of those that fail
+	every      = time.Second // between looks for work
+	page       = 200         // endpoints a look reads at once
+	keptBatch  = 100         // deliveries of one claim that are only kept
+	batch      = 200         // deliveries of one claim
+	lane       = 64          // endpoints served at once, of those that work and of those that fail
+	unstored   = 128         // answers that are not stored yet, of all endpoints: what a crash would send twice
+	longestTry = time.Minute // no try takes longer: none is begun when so little of the lease is left
 )
 
 // The fault points of a delivery. A failure there ends the work on the claimed
@@ -42,8 +43,11 @@ type Work struct {
 	// and may be called after ctx of Run has ended, for none but what had begun.
 	Deliver func(ctx context.Context, e Endpoint, d Delivery) Answer
 	// Disabled is told, in the transaction that does it, that the program
-	// disabled an endpoint.
-	Disabled func(tx *db.Tx, e Endpoint) error
+	// disabled an endpoint, and the machine's time.
+	Disabled func(tx *db.Tx, e Endpoint, now time.Time) error
+	// Replays goes on with replays of many, each by one piece, and reports whether
+	// one is not done. It is called at each look of Run; nil where there are none.
+	Replays func(ctx context.Context) (more bool, err error)
 	// Bounced is told, in the transaction that gives it up, of a delivery with the
 	// verdict Bounced.
 	Bounced func(tx *db.Tx, e Endpoint, d Delivery) error
@@ -80,6 +84,7 @@ type Deliverer struct {
 	wake    chan struct{}
 	working chan struct{} // a slot for each endpoint that works and is being served
 	failing chan struct{} // a slot for each endpoint that fails and is being served
+	answers chan struct{} // a slot for each answer that is not stored yet
 	runs    sync.WaitGroup
 	mu      sync.Mutex
 	busy    map[id.Endpoint]bool
@@ -88,7 +93,7 @@ type Deliverer struct {
 // NewDeliverer makes a Deliverer that does nothing until Run.
 func NewDeliverer(d *db.DB, c clock.Clock, log *slog.Logger, work Work) *Deliverer {
 	return &Deliverer{db: d, clock: c, log: log, work: work, wake: make(chan struct{}, 1),
-		working: make(chan struct{}, lane), failing: make(chan struct{}, lane), busy: map[id.Endpoint]bool{}}
+		working: make(chan struct{}, lane), failing: make(chan struct{}, lane), answers: make(chan struct{}, unstored), busy: map[id.Endpoint]bool{}}
 }
 
 // Wake makes Run look for work now instead of within a second. It never blocks.
@@ -106,6 +111,7 @@ func (d *Deliverer) Run(ctx context.Context) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for all := true; ; {
+		d.replays(ctx)
 		if err := d.look(ctx, all); err != nil && ctx.Err() == nil {
 			d.log.ErrorContext(ctx, "looking for due deliveries failed", "error", err)
 		}
@@ -117,6 +123,21 @@ func (d *Deliverer) Run(ctx context.Context) {
 		case <-d.wake:
 			all = false
 		}
+	}
+}
+
+// replays goes on with replays of many, and has Run look again soon while one is not
+// done: what it made due is sent in between.
+func (d *Deliverer) replays(ctx context.Context) {
+	if d.work.Replays == nil {
+		return
+	}
+	more, err := d.work.Replays(ctx)
+	if err != nil && ctx.Err() == nil {
+		d.log.ErrorContext(ctx, "going on with a replay failed", "error", err)
+	}
+	if more && err == nil {
+		d.Wake()
 	}
 }
 
@@ -179,6 +200,7 @@ func (d *Deliverer) begin(ctx context.Context, e Endpoint) {
 // reports whether the endpoint took all and may have more due.
 func (d *Deliverer) serve(ctx context.Context, e Endpoint, limit int) (again bool) {
 	log := d.log.With("account", e.Account.String(), "endpoint", e.ID.String())
+	until := d.clock.Now().Add(Lease - longestTry)
 	e, claimed, n, err := d.claim(ctx, e, limit)
 	if err == nil {
 		err = d.work.Faults.Hit(FaultClaimed)
@@ -190,13 +212,18 @@ func (d *Deliverer) serve(ctx context.Context, e Endpoint, limit int) (again boo
 		return false
 	}
 	again = n > 0
-	answers := d.send(ctx, e, claimed)
+	answers := d.send(ctx, e, claimed, until)
 	for first := range answers {
 		got := append([]answered{first}, waiting(answers)...)
 		err := d.work.Faults.Hit(FaultSent)
 		if err == nil {
 			// What was sent is stored even when the program is stopping.
 			e, err = d.settle(context.WithoutCancel(ctx), e, got)
+		}
+		for _, a := range got {
+			if a.answer.Verdict != Untried {
+				<-d.answers
+			}
 		}
 		if err != nil {
 			// The lease ends, and they are sent again.
@@ -283,7 +310,8 @@ func (d *Deliverer) render(tx *db.Tx, e Endpoint, claimed []Delivery, now time.T
 	if err := remove(tx, e.Account, dropped); err != nil {
 		return nil, err
 	}
-	return ready, Save(tx, settled)
+	_, err = Save(tx, settled)
+	return ready, err
 }
 
 // Settle does at once what is due to one endpoint and is not to be sent: it renders
@@ -305,9 +333,10 @@ type answered struct {
 	answer   Answer
 }
 
-// send tries the deliveries, a few at a time. After the first failure, and once
-// ctx has ended, the rest comes back untried. The channel closes after the last.
-func (d *Deliverer) send(ctx context.Context, e Endpoint, claimed []Delivery) <-chan answered {
+// send tries the deliveries, as many at a time as the endpoint takes. After the first
+// failure, once until has come, when somebody else may soon hold them, and once ctx has
+// ended, the rest comes back untried. The channel closes after the last.
+func (d *Deliverer) send(ctx context.Context, e Endpoint, claimed []Delivery, until time.Time) <-chan answered {
 	answers := make(chan answered, len(claimed)) // never blocks: a try is not held up by the database
 	next := make(chan Delivery, len(claimed))
 	for _, c := range claimed {
@@ -316,15 +345,18 @@ func (d *Deliverer) send(ctx context.Context, e Endpoint, claimed []Delivery) <-
 	close(next)
 	var stop atomic.Bool
 	var workers sync.WaitGroup
-	for range min(perEndpoint, len(claimed)) {
+	for range min(e.InFlight, len(claimed)) {
 		workers.Go(func() {
 			for c := range next {
 				a := Answer{Verdict: Untried}
-				if !stop.Load() && ctx.Err() == nil {
+				if !stop.Load() && ctx.Err() == nil && d.clock.Now().Before(until) {
 					a = d.work.Deliver(context.WithoutCancel(ctx), e, c)
 				}
 				if a.Verdict == Failed || a.Verdict == Gone {
 					stop.Store(true)
+				}
+				if a.Verdict != Untried {
+					d.answers <- struct{}{} // whoever stores answers makes room
 				}
 				answers <- answered{c, a}
 			}
@@ -363,7 +395,11 @@ func (d *Deliverer) settle(ctx context.Context, e Endpoint, got []answered) (End
 	}
 	after, news := e.Learn(answers, now)
 	err := d.db.Background(ctx, func(tx *db.Tx) error {
-		if err := Save(tx, settled); err != nil {
+		lost, err := Save(tx, settled)
+		if err != nil {
+			return err
+		}
+		if err := logTries(tx, e.Account, settled, answers, lost); err != nil {
 			return err
 		}
 		for i := range settled {
@@ -391,7 +427,7 @@ func (d *Deliverer) settle(ctx context.Context, e Endpoint, got []answered) (End
 			return err
 		}
 		if after.State == Disabled && fresh.State == Enabled {
-			return d.work.Disabled(tx, after)
+			return d.work.Disabled(tx, after, now)
 		}
 		return nil
 	})

@@ -1,6 +1,8 @@
 package outbox
 
 import (
+	"encoding/binary"
+	"hash/fnv"
 	"time"
 
 	"perennial/internal/id"
@@ -22,8 +24,10 @@ type Delivery struct {
 	Account   id.Account
 	Endpoint  id.Endpoint
 	Event     id.Event
+	Kind      string // of the event
 	State     State
 	Attempts  int       // tries begun since it was owed or replayed
+	Tries     int       // tries that ended and were stored, in all
 	NextAt    time.Time // machine time from which it is due; zero is at once
 	TriedAt   time.Time // machine time of the last try; zero when there was none
 	Body      string    // "" until the first claim renders it
@@ -40,10 +44,17 @@ const Lease = 5 * time.Minute
 // MaxFailure is how many bytes of a failure are kept.
 const MaxFailure = 1200
 
-// GivenUpAfter is how long an endpoint may do nothing but fail before it is disabled.
-const GivenUpAfter = 5 * 24 * time.Hour
+// An endpoint that does nothing but fail for GivenUpAfter is disabled. The time counts
+// from a failure that was one of three within a day: a single one between long silences
+// says little.
+const (
+	GivenUpAfter = 5 * 24 * time.Hour
+	fewFailures  = 3
+	fewWithin    = 24 * time.Hour
+)
 
-// schedule is the wait after the first, second … failed try. Together the tries
+// schedule is the wait after the first, second … failed try, which chance makes up to a
+// fifth shorter or longer, so that what failed together is not tried together. The tries
 // span nearly five days.
 var schedule = [...]time.Duration{
 	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour,
@@ -81,6 +92,11 @@ type Answer struct {
 	Status     int           // for a webhook the HTTP status; 0 when there was none
 	Failure    string        // why it failed; without secrets
 	RetryAfter time.Duration // the endpoint asks not to be tried before; 0 when it does not
+
+	// For the log.
+	Request string        // what was sent besides the body, for a webhook its headers; secrets masked
+	Said    string        // the beginning of what was answered, as text
+	Took    time.Duration // from the beginning of the try to the end of the answer
 }
 
 // Settle is the delivery after a claimed try ended at now.
@@ -90,6 +106,7 @@ func (d Delivery) Settle(a Answer, now time.Time) Delivery {
 		d.NextAt = now
 		return d
 	}
+	d.Tries++
 	d.TriedAt, d.Answer, d.Failure = now, a.Status, cut(a.Failure, MaxFailure)
 	switch {
 	case a.Verdict == Accepted:
@@ -97,10 +114,22 @@ func (d Delivery) Settle(a Answer, now time.Time) Delivery {
 	case a.Verdict == Aborted, a.Verdict == Gone, a.Verdict == Bounced, d.Attempts >= MaxAttempts:
 		d.State, d.SettledAt = Dead, now
 	default:
-		wait := schedule[max(d.Attempts, 1)-1]
-		d.NextAt = now.Add(max(wait, min(a.RetryAfter, maxRetryAfter)))
+		d.NextAt = now.Add(max(d.wait(), min(a.RetryAfter, maxRetryAfter)))
 	}
 	return d
+}
+
+// wait is the time until the next try. Its chance is drawn from the delivery and the
+// number of the try, so that the same failure always waits the same time.
+func (d Delivery) wait() time.Duration {
+	base := schedule[max(d.Attempts, 1)-1]
+	h := fnv.New64a()
+	var seed [16]byte
+	binary.BigEndian.PutUint64(seed[:8], uint64(d.ID))       // #nosec G115 -- ids are positive
+	binary.BigEndian.PutUint64(seed[8:], uint64(d.Attempts)) // #nosec G115 -- a small number
+	_, _ = h.Write(seed[:])                                  // a hash never fails
+	span := int64(base) / 5
+	return base + time.Duration(int64(h.Sum64()>>1)%(2*span+1)-span) // #nosec G115 -- 63 bits
 }
 
 // cut shortens s to at most n bytes without breaking a character.
@@ -118,30 +147,35 @@ func cut(s string, n int) string {
 // changed it. One success clears its failures; nothing but failures for
 // GivenUpAfter disables it, and so does its own wish.
 func (e Endpoint) Learn(answers []Answer, now time.Time) (after Endpoint, changed bool) {
-	accepted, failed := false, false
+	accepted, failed := false, 0
 	for _, a := range answers {
 		switch a.Verdict {
 		case Accepted, Aborted, Later, Bounced:
 			accepted = true
 		case Gone:
 			if e.State == Enabled {
-				e.Disable("the endpoint answered that it is gone")
+				e.Disable(GoneFailure)
 				return e, true
 			}
 		case Failed:
-			failed = true
+			failed++
 		}
 	}
 	switch {
 	case accepted:
 		changed = !e.FailingSince.IsZero()
-		e.FailingSince = time.Time{}
-	case !failed:
-	case e.FailingSince.IsZero():
-		e.FailingSince, changed = now, true
+		e.FailingSince, e.Failures = time.Time{}, 0
+	case failed == 0:
+	case e.FailingSince.IsZero(), e.Failures < fewFailures && now.Sub(e.FailingSince) > fewWithin:
+		e.FailingSince, e.Failures, changed = now, min(failed, fewFailures), true
+	case e.Failures < fewFailures:
+		e.Failures, changed = min(e.Failures+failed, fewFailures), true
 	case e.Kind != Mail && e.State == Enabled && now.Sub(e.FailingSince) >= GivenUpAfter:
 		e.Disable("every delivery failed for five days")
 		changed = true
 	}
 	return e, changed
 }
+
+// GoneFailure is why an endpoint that asks for nothing ever again is disabled.
+const GoneFailure = "the endpoint answered that it is gone"

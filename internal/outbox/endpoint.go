@@ -18,6 +18,9 @@ const (
 	// its customers and its team. It is not counted, listed or removed with webhooks,
 	// and no failures disable it: what it is owed must reach somebody.
 	Mail Kind = "mail"
+	// Hook is an address that an automation service subscribed, and unsubscribes itself.
+	// It receives what a webhook receives; one that answers that it is gone is removed.
+	Hook Kind = "hook"
 )
 
 // EndpointState says whether an endpoint receives anything.
@@ -32,8 +35,11 @@ const (
 
 // Limits on what a merchant may set up.
 const (
-	MaxEndpoints = 32 // of one account: each event costs a row for each of them
-	MaxFilters   = 64 // of one endpoint
+	MaxEndpoints = 32  // of one account: each event costs a row for each of them
+	MaxHooks     = 100 // of one account: each mostly wants one kind of event
+	MaxFilters   = 64  // of one endpoint
+	MaxInFlight  = 32  // deliveries under way to one endpoint
+	MaxHeaders   = 10  // extra request headers of one endpoint
 )
 
 // Endpoint is a place outside that receives events of one account.
@@ -48,8 +54,11 @@ type Endpoint struct {
 	OldSecretUntil time.Time // machine time
 
 	Events       Filter
+	Headers      []Header // sent with each delivery
+	InFlight     int      // deliveries under way at once, 1 to MaxInFlight; with 1 they mostly come in order
 	State        EndpointState
 	FailingSince time.Time // machine time of the first failure since the last success; zero while it works
+	Failures     int       // failed tries since FailingSince, counted up to three
 	Failure      string    // why the program disabled it; "" when it did not
 	CreatedAt    time.Time
 	Version      int64
@@ -58,7 +67,13 @@ type Endpoint struct {
 // NewEndpoint makes an enabled endpoint with a sealed secret.
 func NewEndpoint(account id.Account, kind Kind, address, secret string, events Filter, now time.Time) Endpoint {
 	return Endpoint{ID: id.New[id.Endpoint](), Account: account, Kind: kind, Address: address, Secret: secret,
-		Events: events, State: Enabled, CreatedAt: now, Version: 1}
+		Events: events, InFlight: 1, State: Enabled, CreatedAt: now, Version: 1}
+}
+
+// Header is an extra request header of an endpoint.
+type Header struct {
+	Name  string `json:"name"`
+	Value string `json:"value"` // sealed
 }
 
 // MailEndpointOf is the id of an account's built-in endpoint for mails: the number of
@@ -69,6 +84,7 @@ func MailEndpointOf(account id.Account) id.Endpoint { return id.Endpoint(account
 func NewMailEndpoint(account id.Account, events Filter, now time.Time) Endpoint {
 	e := NewEndpoint(account, Mail, "", "", events, now)
 	e.ID = MailEndpointOf(account)
+	e.InFlight = 4
 	return e
 }
 
@@ -89,7 +105,7 @@ func (e *Endpoint) Secrets(now time.Time) []string {
 
 // Enable lets the endpoint receive again and forgets its failures.
 func (e *Endpoint) Enable() {
-	e.State, e.FailingSince, e.Failure = Enabled, time.Time{}, ""
+	e.State, e.FailingSince, e.Failures, e.Failure = Enabled, time.Time{}, 0, ""
 }
 
 // Disable stops the endpoint; reason is "" when a person did it.

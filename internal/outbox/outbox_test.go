@@ -92,13 +92,18 @@ func TestSchedule(t *testing.T) {
 	}
 	want := []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour,
 		24 * time.Hour, 24 * time.Hour, 24 * time.Hour, 24 * time.Hour}
-	if diff := cmp.Diff(want, waits); diff != "" {
-		t.Error(diff)
+	if len(waits) != len(want) {
+		t.Fatalf("%d waits: %v", len(waits), waits)
+	}
+	for i := range want {
+		if waits[i] < want[i]*4/5 || waits[i] > want[i]*6/5 {
+			t.Errorf("wait %d is %s, want a fifth around %s", i, waits[i], want[i])
+		}
 	}
 	if d.State != Dead || d.Attempts != MaxAttempts || !d.SettledAt.Equal(now) || d.Failure != "500" || d.Answer != 500 {
 		t.Errorf("%+v", d)
 	}
-	if span := now.Sub(start); span > 5*24*time.Hour || span < 4*24*time.Hour {
+	if span := now.Sub(start); span > 6*24*time.Hour || span < 3*24*time.Hour {
 		t.Errorf("the tries span %s", span)
 	}
 }
@@ -118,8 +123,9 @@ func TestSettle(t *testing.T) {
 			t.Errorf("verdict %d: %+v", v, d)
 		}
 	}
-	for after, want := range map[time.Duration]time.Duration{0: 5 * time.Second, time.Second: 5 * time.Second, time.Hour: time.Hour,
-		100 * time.Hour: 24 * time.Hour, -time.Hour: 5 * time.Second} {
+	plain := settle(Answer{Verdict: Failed}).NextAt.Sub(start) // what the schedule says with its chance
+	for after, want := range map[time.Duration]time.Duration{0: plain, time.Second: plain, plain - 1: plain, plain + 1: plain + 1, time.Hour: time.Hour,
+		100 * time.Hour: 24 * time.Hour, -time.Hour: plain} {
 		if d := settle(Answer{Verdict: Failed, RetryAfter: after}); d.NextAt.Sub(start) != want {
 			t.Errorf("asked for %s: next in %s", after, d.NextAt.Sub(start))
 		}
@@ -143,7 +149,8 @@ func TestLearn(t *testing.T) {
 		return out
 	}
 	works := Endpoint{State: Enabled}
-	fails := Endpoint{State: Enabled, FailingSince: start}
+	once := Endpoint{State: Enabled, FailingSince: start, Failures: 1}
+	fails := Endpoint{State: Enabled, FailingSince: start, Failures: 3}
 	for name, c := range map[string]struct {
 		e       Endpoint
 		answers []Answer
@@ -152,13 +159,18 @@ func TestLearn(t *testing.T) {
 	}{
 		"success changes nothing":   {works, answers(Accepted, Untried), start, works},
 		"untried changes nothing":   {fails, answers(Untried), start.Add(GivenUpAfter), fails},
-		"first failure":             {works, answers(Failed), start, fails},
+		"first failure":             {works, answers(Failed), start, once},
+		"three at once":             {works, answers(Failed, Failed, Failed, Failed), start, fails},
+		"third within a day":        {Endpoint{State: Enabled, FailingSince: start, Failures: 2}, answers(Failed), start.Add(24 * time.Hour), fails},
+		"a lonely failure is past":  {once, answers(Failed), start.Add(24*time.Hour + 1), Endpoint{State: Enabled, FailingSince: start.Add(24*time.Hour + 1), Failures: 1}},
+		"few are not given up":      {once, answers(Failed), start.Add(GivenUpAfter), Endpoint{State: Enabled, FailingSince: start.Add(GivenUpAfter), Failures: 1}},
 		"failure keeps its start":   {fails, answers(Failed, Failed), start.Add(GivenUpAfter - 1), fails},
 		"success clears":            {fails, answers(Failed, Accepted), start.Add(GivenUpAfter), works},
 		"an answer of any use does": {fails, answers(Aborted), start, works},
-		"given up":                  {fails, answers(Failed), start.Add(GivenUpAfter), Endpoint{State: Disabled, FailingSince: start, Failure: "every delivery failed for five days"}},
+		"given up":                  {fails, answers(Failed), start.Add(GivenUpAfter), Endpoint{State: Disabled, FailingSince: start, Failures: 3, Failure: "every delivery failed for five days"}},
+		"mails are never given up":  {Endpoint{Kind: Mail, State: Enabled, FailingSince: start, Failures: 3}, answers(Failed), start.Add(GivenUpAfter), Endpoint{Kind: Mail, State: Enabled, FailingSince: start, Failures: 3}},
 		"gone":                      {works, answers(Accepted, Gone), start, Endpoint{State: Disabled, Failure: "the endpoint answered that it is gone"}},
-		"disabled stays":            {Endpoint{State: Disabled, FailingSince: start}, answers(Failed), start.Add(GivenUpAfter), Endpoint{State: Disabled, FailingSince: start}},
+		"disabled stays":            {Endpoint{State: Disabled, FailingSince: start, Failures: 3}, answers(Failed), start.Add(GivenUpAfter), Endpoint{State: Disabled, FailingSince: start, Failures: 3}},
 	} {
 		got, changed := c.e.Learn(c.answers, c.now)
 		if diff := cmp.Diff(c.want, got); diff != "" || changed != (cmp.Diff(c.e, got) != "") {

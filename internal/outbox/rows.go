@@ -13,7 +13,7 @@ import (
 
 var table = db.NewTable("outbox", db.Int("account_id"), db.Int("id"), db.Int("endpoint_id"), db.Int("event_id"), db.Text("state"),
 	db.Int("attempts"), db.Int("next_at"), db.NullInt("tried_at"), db.NullText("body"), db.Int("answer"), db.Text("failure"),
-	db.Int("created_at"), db.NullInt("settled_at"), db.Int("version"))
+	db.Int("created_at"), db.NullInt("settled_at"), db.Int("version"), db.Text("kind"), db.Int("tries"))
 
 // Owe writes what the account's enabled endpoints are owed because of n events,
 // number i being described by event: its id, its kind and when it happened. It is
@@ -44,6 +44,12 @@ func OweTo(tx *db.Tx, e Endpoint, n int, event func(i int) (id.Event, string, ti
 	return tx.InsertIgnore(table, len(owed), func(i int, r *db.Row) { owed[i].append(r) })
 }
 
+// OweOne writes that one endpoint is owed one event, whatever it listens to.
+func OweOne(tx *db.Tx, e Endpoint, event id.Event, kind string, at time.Time) (id.Delivery, error) {
+	d := Delivery{ID: id.New[id.Delivery](), Account: e.Account, Endpoint: e.ID, Event: event, Kind: kind, State: Waiting, CreatedAt: at, Version: 1}
+	return d.ID, tx.Insert(table, 1, func(_ int, r *db.Row) { d.append(r) })
+}
+
 // due is one waiting delivery for each event and each endpoint that wants it.
 func due(listeners []Endpoint, n int, event func(i int) (id.Event, string, time.Time)) []Delivery {
 	var owed []Delivery
@@ -51,7 +57,7 @@ func due(listeners []Endpoint, n int, event func(i int) (id.Event, string, time.
 		ev, kind, at := event(i)
 		for _, e := range listeners {
 			if e.Events.Wants(kind) {
-				owed = append(owed, Delivery{Account: e.Account, Endpoint: e.ID, Event: ev, State: Waiting, CreatedAt: at, Version: 1})
+				owed = append(owed, Delivery{Account: e.Account, Endpoint: e.ID, Event: ev, Kind: kind, State: Waiting, CreatedAt: at, Version: 1})
 			}
 		}
 	}
@@ -76,15 +82,17 @@ func (d *Delivery) append(r *db.Row) {
 	r.Time(d.CreatedAt)
 	r.Time(d.SettledAt)
 	r.Int(d.Version)
+	r.Text(d.Kind)
+	r.Int(int64(d.Tries))
 }
 
-const columns = "id, endpoint_id, event_id, state, attempts, next_at, tried_at, answer, failure, created_at, settled_at, version"
+const columns = "id, endpoint_id, event_id, state, attempts, next_at, tried_at, answer, failure, created_at, settled_at, version, kind, tries"
 
 func scan(row db.Scan, account id.Account, list *[]Delivery, more ...any) error {
 	d := Delivery{Account: account}
 	var body string
 	dst := []any{&d.ID, &d.Endpoint, &d.Event, &d.State, &d.Attempts, db.ScanTime(&d.NextAt), db.ScanTime(&d.TriedAt), &d.Answer,
-		&d.Failure, db.ScanTime(&d.CreatedAt), db.ScanTime(&d.SettledAt), &d.Version}
+		&d.Failure, db.ScanTime(&d.CreatedAt), db.ScanTime(&d.SettledAt), &d.Version, &d.Kind, &d.Tries}
 	if len(more) > 0 {
 		dst = append(dst, db.ScanText(&body))
 	}
@@ -124,6 +132,15 @@ func Claim(tx *db.Tx, e Endpoint, limit int, now time.Time) ([]Delivery, error) 
 	return list, err
 }
 
+// EndLeases makes due what a process that is known to be dead had claimed: deliveries of
+// which more tries were begun than ended. Their lost tries do not count. One that was
+// replayed before may look as if nobody held it, and waits for its lease to end.
+func EndLeases(tx *db.Tx, account id.Account) error {
+	_, err := tx.Exec(`update outbox set next_at = 0, attempts = tries, version = version + 1
+		where account_id = $1 and state = 'waiting' and attempts > tries`, account)
+	return err
+}
+
 // keepBodies stores the bodies that claimed deliveries were given.
 func keepBodies(tx *db.Tx, list []*Delivery) error {
 	lost, err := tx.Update(table, []string{"body"}, len(list), func(i int, r *db.Row) {
@@ -152,9 +169,10 @@ func remove(tx *db.Tx, account id.Account, ids []int64) error {
 }
 
 // Save writes what became of claimed deliveries. One that meanwhile belongs to
-// somebody else is left alone: its lease had ended, or it was replayed.
-func Save(tx *db.Tx, list []Delivery) error {
-	_, err := tx.Update(table, []string{"state", "attempts", "next_at", "tried_at", "answer", "failure", "settled_at"}, len(list),
+// somebody else is left alone, and its number told: its lease had ended, or it was
+// replayed.
+func Save(tx *db.Tx, list []Delivery) (lost []int, err error) {
+	return tx.Update(table, []string{"state", "attempts", "next_at", "tried_at", "answer", "failure", "settled_at", "tries"}, len(list),
 		func(i int, r *db.Row) {
 			d := &list[i]
 			key(r, d)
@@ -165,8 +183,8 @@ func Save(tx *db.Tx, list []Delivery) error {
 			r.Int(int64(d.Answer))
 			r.Text(d.Failure)
 			r.Time(d.SettledAt)
+			r.Int(int64(d.Tries))
 		})
-	return err
 }
 
 func key(r *db.Row, d *Delivery) {
@@ -202,8 +220,10 @@ func ByID(tx *db.Tx, account id.Account, ids []int64) (map[id.Delivery]Delivery,
 
 // Query narrows the delivery log.
 type Query struct {
-	Endpoint id.Endpoint // only what that endpoint is owed; 0 for all
+	Endpoint id.Endpoint // only what that endpoint is owed; 0 for all but mails
 	State    State       // only in that state; "" for all
+	Kind     string      // only because of events of that kind; "" for all
+	Since    time.Time   // only because of events that happened then or later, on the account's clock; zero for all
 	Before   id.Delivery // only what comes after that delivery in the list; 0 for all
 	Limit    int         // at most so many
 }
@@ -219,7 +239,8 @@ func List(tx *db.Tx, account id.Account, q Query) ([]Delivery, error) {
 			before = int64(q.Before)
 		}
 		err := tx.Each(each, "select "+columns+` from outbox where account_id = $1 and id < $2 and ($3 = '' or state = $3)
-			order by id desc limit $4`, account, before, q.State, q.Limit)
+			and ($4 = '' or kind = $4) and created_at >= $5 and endpoint_id <> $6 order by id desc limit $7`,
+			account, before, q.State, q.Kind, since(q.Since), MailEndpointOf(account), q.Limit)
 		return list, err
 	}
 	if q.Before != 0 {
@@ -230,8 +251,17 @@ func List(tx *db.Tx, account id.Account, q Query) ([]Delivery, error) {
 		before = int64(d.Event)
 	}
 	err := tx.Each(each, "select "+columns+` from outbox where account_id = $1 and endpoint_id = $2 and event_id < $3
-		and ($4 = '' or state = $4) order by event_id desc limit $5`, account, q.Endpoint, before, q.State, q.Limit)
+		and ($4 = '' or state = $4) and ($5 = '' or kind = $5) and created_at >= $6 order by event_id desc limit $7`,
+		account, q.Endpoint, before, q.State, q.Kind, since(q.Since), q.Limit)
 	return list, err
+}
+
+// since is the bind of a first instant; the zero time bounds nothing.
+func since(t time.Time) int64 {
+	if t.IsZero() {
+		return -1 << 63
+	}
+	return clock.Micros(t)
 }
 
 // OfEvent is what is owed because of one event, without bodies.
@@ -240,63 +270,4 @@ func OfEvent(tx *db.Tx, account id.Account, event id.Event) ([]Delivery, error) 
 	err := tx.Each(func(row db.Scan) error { return scan(row, account, &list) }, "select "+columns+` from outbox where account_id = $1
 		and endpoint_id in (select id from endpoint where account_id = $1) and event_id = $2 order by id`, account, event)
 	return list, err
-}
-
-// Replay makes a delivery wait again, due at once, with all its tries before it.
-// It sends the bytes that were sent before. NotFound when the delivery or its
-// endpoint is gone, Conflict when the endpoint is disabled.
-func Replay(tx *db.Tx, account id.Account, delivery id.Delivery) error {
-	d, err := Load(tx, account, delivery)
-	if err != nil {
-		return err
-	}
-	if err := listening(tx, account, d.Endpoint); err != nil {
-		return err
-	}
-	d.State, d.Attempts, d.NextAt, d.SettledAt = Waiting, 0, time.Time{}, time.Time{}
-	return Save(tx, []Delivery{d})
-}
-
-// Range is what a replay of many takes: what one endpoint was owed because of
-// events that happened at From or later and before To, on the account's clock.
-type Range struct {
-	Endpoint id.Endpoint
-	From, To time.Time // the zero time does not bound
-	State    State     // Dead or Delivered alone; "" for both
-}
-
-// ReplayRange makes up to limit settled deliveries of a range wait again, in the
-// order of their events, beginning after one event. It tells how many they were
-// and the last event; fewer than limit means that the range is done.
-func ReplayRange(tx *db.Tx, account id.Account, r Range, after id.Event, limit int) (n int, last id.Event, err error) {
-	if err := listening(tx, account, r.Endpoint); err != nil {
-		return 0, 0, err
-	}
-	to := int64(1<<63 - 1)
-	if !r.To.IsZero() {
-		to = clock.Micros(r.To)
-	}
-	last = after
-	err = tx.Each(func(row db.Scan) error {
-		var event id.Event
-		err := row(&event)
-		n++
-		last = max(last, event)
-		return err
-	}, `update outbox set state = 'waiting', attempts = 0, next_at = 0, settled_at = null, version = version + 1
-		where account_id = $1 and id in (select id from outbox where account_id = $1 and endpoint_id = $2 and event_id > $3
-		and created_at >= $4 and created_at < $5 and state <> 'waiting' and ($6 = '' or state = $6) order by event_id limit $7)
-		returning event_id`, account, r.Endpoint, after, clock.Micros(r.From), to, r.State, limit)
-	return n, last, err
-}
-
-func listening(tx *db.Tx, account id.Account, endpoint id.Endpoint) error {
-	e, err := LoadEndpoint(tx, account, endpoint)
-	if err != nil {
-		return err
-	}
-	if e.State != Enabled {
-		return fault.New(fault.Conflict, "the endpoint is disabled; enable it first")
-	}
-	return nil
 }

@@ -21,7 +21,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"perennial/internal/clock"
 	"perennial/internal/event"
@@ -31,8 +30,12 @@ import (
 	"perennial/internal/seal"
 )
 
-// MaxAnswer is how many bytes of an answer's body are kept.
-const MaxAnswer = 1024
+// How many bytes of an answer's body are read, so that its connection can be used
+// again, and how many of them are repeated in the words of a failure.
+const (
+	maxRead    = 64 << 10
+	MaxFailure = 1024
+)
 
 // purpose binds the sealed secrets of endpoints.
 const purpose = "webhook secret"
@@ -102,18 +105,27 @@ func NewSender(client *http.Client, keys *seal.Keys, c clock.Clock, version stri
 // this one.
 func (s *Sender) Deliver(ctx context.Context, e outbox.Endpoint, d outbox.Delivery) outbox.Answer {
 	now := s.clock.Now()
-	req, err := s.request(ctx, e, d, now)
+	req, shown, err := s.request(ctx, e, d, now)
 	if err != nil {
 		return outbox.Answer{Verdict: outbox.Failed, Failure: err.Error()}
 	}
+	a := s.exchange(req, now)
+	a.Request, a.Took = shown, s.clock.Now().Sub(now)
+	return a
+}
+
+// exchange sends one request and judges what comes back.
+func (s *Sender) exchange(req *http.Request, now time.Time) outbox.Answer {
 	res, err := s.client.Do(req)
 	if err != nil {
 		return outbox.Answer{Verdict: outbox.Failed, Failure: reason(err)}
 	}
 	// The rest of a long answer is not waited for: closing drops the connection.
 	defer res.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(res.Body, MaxAnswer)) // the status decides, however the body ends
-	a := outbox.Answer{Verdict: outbox.Failed, Status: res.StatusCode, RetryAfter: retryAfter(res.Header.Get("Retry-After"), now)}
+	read, _ := io.ReadAll(io.LimitReader(res.Body, maxRead)) // the status decides, however the body ends
+	text := read[:min(len(read), MaxFailure)]
+	a := outbox.Answer{Verdict: outbox.Failed, Status: res.StatusCode, RetryAfter: retryAfter(res.Header.Get("Retry-After"), now),
+		Said: outbox.Printable(string(read[:min(len(read), outbox.MaxSaid)]))}
 	switch {
 	case res.StatusCode >= 200 && res.StatusCode < 300:
 		a.Verdict = outbox.Accepted
@@ -130,30 +142,43 @@ func (s *Sender) Deliver(ctx context.Context, e outbox.Endpoint, d outbox.Delive
 	return a
 }
 
-func (s *Sender) request(ctx context.Context, e outbox.Endpoint, d outbox.Delivery, now time.Time) (*http.Request, error) {
+// request makes the request of one try, and its headers as they are shown: those that
+// the merchant added are named, their values are not.
+func (s *Sender) request(ctx context.Context, e outbox.Endpoint, d outbox.Delivery, now time.Time) (req *http.Request, shown string, err error) {
 	message := d.Event.String()
 	var signatures []string
 	for _, sealed := range e.Secrets(now) {
 		secret, err := s.keys.Unseal(e.Account, purpose, sealed)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		signature, err := Sign(string(secret), message, now, d.Body)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		signatures = append(signatures, signature)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.Address, strings.NewReader(d.Body))
+	req, err = http.NewRequestWithContext(ctx, http.MethodPost, e.Address, strings.NewReader(d.Body))
 	if err != nil {
-		return nil, errors.New("the address of the endpoint is not valid")
+		return nil, "", errors.New("the address of the endpoint is not valid")
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", s.agent)
-	req.Header.Set("Webhook-Id", message)
-	req.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
-	req.Header.Set("Webhook-Signature", strings.Join(signatures, " "))
-	return req, nil
+	var text strings.Builder
+	set := func(name, value, show string) {
+		req.Header.Set(name, value)
+		text.WriteString(name + ": " + show + "\n")
+	}
+	for _, h := range e.Headers {
+		value, err := s.keys.Unseal(e.Account, headerPurpose+h.Name, h.Value)
+		if err != nil {
+			return nil, "", err
+		}
+		set(h.Name, string(value), "••••")
+	}
+	for _, own := range [][2]string{{"Content-Type", "application/json"}, {"User-Agent", s.agent}, {"Webhook-Id", message},
+		{"Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10)}, {"Webhook-Signature", strings.Join(signatures, " ")}} {
+		set(own[0], own[1], own[1])
+	}
+	return req, text.String(), nil
 }
 
 // reason is why no answer came, for the merchant: without the address, which may
@@ -189,12 +214,7 @@ func reason(err error) string {
 // describe is a refusal with the beginning of its body as printable text.
 func describe(status int, body []byte) string {
 	text := strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))
-	said := strings.TrimSpace(strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 {
-			return -1
-		}
-		return r
-	}, string(body)))
+	said := strings.TrimSpace(outbox.Printable(string(body)))
 	if said == "" {
 		return text
 	}

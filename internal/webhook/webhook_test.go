@@ -214,34 +214,42 @@ func TestAnswers(t *testing.T) {
 	for name, c := range map[string]struct {
 		handler http.HandlerFunc
 		want    outbox.Answer
+		said    string
 	}{
-		"200":            {status(200, "", "", "thanks"), outbox.Answer{Verdict: outbox.Accepted, Status: 200}},
-		"299":            {status(299, "", "", ""), outbox.Answer{Verdict: outbox.Accepted, Status: 299}},
-		"302 inside":     {status(302, "Location", canary.URL, ""), outbox.Answer{Status: 302, Failure: "302 Found; redirects are not followed"}},
-		"304":            {status(304, "", "", ""), outbox.Answer{Status: 304, Failure: "304 Not Modified; redirects are not followed"}},
-		"404":            {status(404, "", "", "no such page\n"), outbox.Answer{Status: 404, Failure: "404 Not Found: no such page"}},
-		"410":            {status(410, "", "", ""), outbox.Answer{Verdict: outbox.Gone, Status: 410, Failure: "410 Gone"}},
-		"429":            {status(429, "Retry-After", "120", ""), outbox.Answer{Status: 429, Failure: "429 Too Many Requests", RetryAfter: 2 * time.Minute}},
-		"503 and a date": {status(503, "Retry-After", later.Format(http.TimeFormat), ""), outbox.Answer{Status: 503, Failure: "503 Service Unavailable", RetryAfter: time.Hour}},
-		"503 and a past": {status(503, "Retry-After", f.clock.Now().Add(-time.Hour).Format(http.TimeFormat), ""), outbox.Answer{Status: 503, Failure: "503 Service Unavailable"}},
-		"503 and a joke": {status(503, "Retry-After", "-5", ""), outbox.Answer{Status: 503, Failure: "503 Service Unavailable"}},
-		"unknown status": {status(599, "", "", ""), outbox.Answer{Status: 599, Failure: "599"}},
-		"abort":          {status(500, "Webhook-Delivery", "abort-message", ""), outbox.Answer{Verdict: outbox.Aborted, Status: 500, Failure: "500 Internal Server Error"}},
-		"200 and abort":  {status(200, "Webhook-Delivery", "abort-message", ""), outbox.Answer{Verdict: outbox.Accepted, Status: 200}},
+		"200":            {status(200, "", "", "thanks"), outbox.Answer{Verdict: outbox.Accepted, Status: 200}, "thanks"},
+		"299":            {status(299, "", "", ""), outbox.Answer{Verdict: outbox.Accepted, Status: 299}, ""},
+		"302 inside":     {status(302, "Location", canary.URL, ""), outbox.Answer{Status: 302, Failure: "302 Found; redirects are not followed"}, ""},
+		"304":            {status(304, "", "", ""), outbox.Answer{Status: 304, Failure: "304 Not Modified; redirects are not followed"}, ""},
+		"404":            {status(404, "", "", "no such page\n"), outbox.Answer{Status: 404, Failure: "404 Not Found: no such page"}, "no such page\n"},
+		"410":            {status(410, "", "", ""), outbox.Answer{Verdict: outbox.Gone, Status: 410, Failure: "410 Gone"}, ""},
+		"429":            {status(429, "Retry-After", "120", ""), outbox.Answer{Status: 429, Failure: "429 Too Many Requests", RetryAfter: 2 * time.Minute}, ""},
+		"503 and a date": {status(503, "Retry-After", later.Format(http.TimeFormat), ""), outbox.Answer{Status: 503, Failure: "503 Service Unavailable", RetryAfter: time.Hour}, ""},
+		"503 and a past": {status(503, "Retry-After", f.clock.Now().Add(-time.Hour).Format(http.TimeFormat), ""), outbox.Answer{Status: 503, Failure: "503 Service Unavailable"}, ""},
+		"503 and a joke": {status(503, "Retry-After", "-5", ""), outbox.Answer{Status: 503, Failure: "503 Service Unavailable"}, ""},
+		"unknown status": {status(599, "", "", ""), outbox.Answer{Status: 599, Failure: "599"}, ""},
+		"abort":          {status(500, "Webhook-Delivery", "abort-message", ""), outbox.Answer{Verdict: outbox.Aborted, Status: 500, Failure: "500 Internal Server Error"}, ""},
+		"200 and abort":  {status(200, "Webhook-Delivery", "abort-message", ""), outbox.Answer{Verdict: outbox.Accepted, Status: 200}, ""},
 		"hostile text": {status(500, "", "", "a\x00b\xff\x1b[31mc\r\nd\u0085"),
-			outbox.Answer{Status: 500, Failure: "500 Internal Server Error: ab[31mc\nd"}},
-		"reset": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, outbox.Answer{Failure: "the connection broke off"}},
+			outbox.Answer{Status: 500, Failure: "500 Internal Server Error: ab[31mc\nd"}, "ab[31mc\nd"},
+		"reset": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, outbox.Answer{Failure: "the connection broke off"}, ""},
 		"200, then reset": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			w.WriteHeader(200)
 			_ = http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
-		}, outbox.Answer{Verdict: outbox.Accepted, Status: 200}},
+		}, outbox.Answer{Verdict: outbox.Accepted, Status: 200}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newReceiver(t, c.handler)
 			got := f.sender.Deliver(t.Context(), f.endpoint(7, r.URL), outbox.Delivery{Account: 7, Event: 1, Body: "{}"})
+			if c.want.Status != 0 && (got.Request == "" || got.Said == "" && c.said != "") {
+				t.Errorf("nothing was kept for the log: %+v", got)
+			}
+			if got.Said != c.said {
+				t.Errorf("it said %q", got.Said)
+			}
+			got.Request, got.Said = "", ""
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Error(diff)
 			}
@@ -266,7 +274,7 @@ func TestLongAnswerIsCut(t *testing.T) {
 		}
 	})
 	a := f.sender.Deliver(t.Context(), f.endpoint(7, r.URL), outbox.Delivery{Account: 7, Event: 1, Body: "{}"})
-	if len(a.Failure) > MaxAnswer+100 || len(a.Failure) < MaxAnswer || !utf8.ValidString(a.Failure) {
+	if len(a.Failure) > MaxFailure+100 || len(a.Failure) < MaxFailure || !utf8.ValidString(a.Failure) {
 		t.Errorf("%d bytes: %.60s", len(a.Failure), a.Failure)
 	}
 }
@@ -302,6 +310,7 @@ func TestNoAnswer(t *testing.T) {
 	} {
 		s := NewSender(c.client, f.keys, f.clock, "1")
 		a := s.Deliver(t.Context(), f.endpoint(7, c.address), outbox.Delivery{Account: 7, Event: 1, Body: "{}"})
+		a.Request = ""
 		if diff := cmp.Diff(outbox.Answer{Failure: c.want}, a); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
@@ -397,21 +406,9 @@ func TestFromEventToReceiver(t *testing.T) {
 			t.Fatal(err)
 		}
 		deliverer := outbox.NewDeliverer(d, f.clock, slog.New(slog.DiscardHandler), outbox.Work{
-			Render: func(tx *db.Tx, _ outbox.Endpoint, list []outbox.Delivery) ([]outbox.Rendering, error) {
-				made := make([]outbox.Rendering, len(list))
-				for i, dl := range list {
-					ev, err := event.Load(tx, dl.Account, dl.Event)
-					if err != nil {
-						return nil, err
-					}
-					if made[i].Body, err = Body(ev); err != nil {
-						return nil, err
-					}
-				}
-				return made, nil
-			},
+			Render:   event.Render(Body),
 			Deliver:  f.sender.Deliver,
-			Disabled: func(*db.Tx, outbox.Endpoint) error { return nil },
+			Disabled: func(*db.Tx, outbox.Endpoint, time.Time) error { return nil },
 		})
 		run := func(want int) { // until the receiver was asked so often, and that was stored
 			ctx, stop := context.WithCancel(t.Context())
@@ -426,7 +423,7 @@ func TestFromEventToReceiver(t *testing.T) {
 			<-done
 		}
 		run(1)
-		f.clock.Add(5 * time.Second)
+		f.clock.Add(6 * time.Second) // chance makes the first wait up to a fifth longer
 		run(2)
 		var log []outbox.Delivery
 		err = d.View(t.Context(), func(tx *db.Tx) error {

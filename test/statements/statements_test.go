@@ -36,8 +36,10 @@ import (
 var allow = dbtest.Allow{
 	Statements: []string{
 		"from account order by id", // the operator's list, and the scheduler's look for work
+		"from replay where state = 'running'",
 	},
 	Transactions: []string{
+		"update outbox set next_at = 0, attempts = tries",
 		"update subscription set lease_until = 0", "update idempotency set lease_until = 0", // after the death of the only process: every account's leases end
 	},
 	Plans: []string{
@@ -53,7 +55,9 @@ var allow = dbtest.Allow{
 		// Sums over an account's subscriptions, for its first page.
 		"from subscription where account_id = $1 group by state", "where account_id = $1 and state in ('active', 'past_due') group by",
 		// Frees what a dead process held, once, at a start.
-		"update subscription set lease_until = 0", "update idempotency set lease_until = 0",
+		"update subscription set lease_until = 0", "update idempotency set lease_until = 0", "update outbox set next_at = 0, attempts = tries",
+		// Counts what a replay would send, as it is asked for: every event of the account may be in the range.
+		"select kind, count(*) from event", "from replay where state = 'running'",
 		// An account has a handful of these, and the list wants them all.
 		"from api_key where account_id = $1 order by id", "from membership where account_id = $1 order by member_id",
 		"from endpoint where account_id = $1", "from campaign where account_id = $1", "from account order by id",
@@ -191,6 +195,26 @@ func stories(t *testing.T, s *commerce.Service, r *report.Reader, call commerce.
 	_, err = r.Endpoints(ctx, call.Account)
 	must(err)
 	_, err = r.Endpoint(ctx, call.Account, endpoint.ID)
+	must(err)
+	for _, failed := range []bool{true, false} {
+		_, err = s.StartReplay(ctx, commerce.StartReplay{Call: call, Endpoint: endpoint.ID, Failed: failed})
+		must(err)
+		_, err = r.ReplayCount(ctx, call.Account, endpoint.ID, failed, outbox.Range{})
+		must(err)
+	}
+	_, err = s.ContinueReplays(ctx)
+	must(err)
+	runs, err := r.Replays(ctx, call.Account, endpoint.ID, 0, 10)
+	must(err)
+	_, err = r.Replay(ctx, call.Account, runs[0].ID)
+	must(err)
+	_, err = s.TestEndpoint(ctx, commerce.TestEndpoint{Call: call, Endpoint: endpoint.ID})
+	must(err)
+	_, err = s.RotateSecret(ctx, commerce.RotateSecret{Call: call, Endpoint: endpoint.ID, Secret: "sealed"})
+	must(err)
+	_, err = r.Delivery(ctx, call.Account, owed[0].ID)
+	must(err)
+	_, err = s.Housekeep(ctx)
 	must(err)
 	off := false
 	_, err = s.UpdateEndpoint(ctx, commerce.UpdateEndpoint{Call: call, Endpoint: endpoint.ID, Enabled: &off})

@@ -9,6 +9,7 @@ create table event_sequence (
 ){rowless};
 
 alter table event add column sequence {int} not null default 0;
+alter table event add column inward {bool} not null default {false};
 update event set sequence = n.sequence from (
   select account_id, id, row_number() over (partition by account_id, subject_id order by id) as sequence from event
 ) n where event.account_id = n.account_id and event.id = n.id;
@@ -24,7 +25,7 @@ alter table outbox add column kind text not null default '';
 alter table outbox add column tries {int} not null default 0;
 update outbox set tries = attempts, kind = coalesce((select e.kind from event e where e.account_id = outbox.account_id and e.id = outbox.event_id), '');
 create index outbox_dead_ix on outbox (account_id, endpoint_id, event_id) where state = 'dead';
-create index outbox_body_ix on outbox (account_id, settled_at) where settled_at is not null and body is not null;
+create index outbox_body_ix on outbox (account_id, settled_at) where settled_at is not null and body is not null and endpoint_id <> account_id;
 
 -- The last tries of a delivery: number n lies in slot n modulo 20, so that a later one
 -- takes the place of the oldest.
