@@ -179,7 +179,7 @@ func (a *API) endpointChanges() {
 			}
 			return a.s.UpdateEndpoint(ctx, change)
 		}, endpointOf)
-	type rotation struct {
+	type secretRotation struct {
 		ByID
 		Body struct {
 			Overlap *int `json:"overlap_hours,omitempty" minimum:"0" maximum:"168" doc:"For how long the old secret signs beside the new one; left out, 24."`
@@ -187,7 +187,7 @@ func (a *API) endpointChanges() {
 	}
 	write(a, operation{id: "rotate-webhook-secret", status: http.StatusOK, path: "/v1/webhook-endpoints/{id}/rotate-secret", tag: "Webhooks", summary: "Give a webhook endpoint a new secret",
 		text: "While both sign, each delivery carries two signatures; receivers accept either.", kept: keptSecret},
-		func(ctx context.Context, call commerce.Call, in *rotation) (endpointMade, error) {
+		func(ctx context.Context, call commerce.Call, in *secretRotation) (endpointMade, error) {
 			v, err := id.Parse[id.Endpoint](in.ID)
 			if err != nil {
 				return endpointMade{}, err

@@ -38,6 +38,9 @@ func (w *world) listener(events ...string) *listener {
 		Deliver: func(_ context.Context, e outbox.Endpoint, d outbox.Delivery) outbox.Answer {
 			l.mu.Lock()
 			defer l.mu.Unlock()
+			if e.Kind == outbox.Mail {
+				return outbox.Answer{Verdict: outbox.Accepted}
+			}
 			l.got = append(l.got, d)
 			if e.ID == l.spared {
 				return outbox.Answer{Verdict: outbox.Accepted, Status: 200}

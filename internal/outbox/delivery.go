@@ -153,7 +153,7 @@ func (e Endpoint) Learn(answers []Answer, now time.Time) (after Endpoint, change
 		case Accepted, Aborted, Later, Bounced:
 			accepted = true
 		case Gone:
-			if e.State == Enabled {
+			if e.Kind != Mail && e.State == Enabled {
 				e.Disable(GoneFailure)
 				return e, true
 			}
