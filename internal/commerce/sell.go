@@ -136,6 +136,9 @@ func (s *Service) place(tx *db.Tx, a account.Account, now time.Time, c Sell, sav
 	if ch.price.Recurring() {
 		o.Subscription = id.New[id.Subscription]()
 	}
+	if err := roomFor(tx, a.ID, buyer.ID, ch.price, c.Quantity); err != nil {
+		return o, nil, err
+	}
 	due, err := ch.due(tx, a, o, buyer.ID, at)
 	if err != nil {
 		return o, nil, err

@@ -25,6 +25,23 @@ const (
 	topUpUnknown = 25 * time.Hour
 )
 
+// roomFor refuses a sale whose units the balance of the buyer has no room for, before it is
+// charged. It leaves half of what a balance can hold to the sales that are being charged.
+func roomFor(tx *db.Tx, acc id.Account, buyer id.Customer, p catalog.Price, quantity int64) error {
+	t := p.Terms.Prepaid
+	if t == nil {
+		return nil
+	}
+	units, _ := t.Units.Micros() // its limits were checked with the price
+	list, err := usage.PrepaidOf(tx, acc, buyer)
+	for _, have := range list {
+		if have.Meter == t.Meter && have.Balance > usage.MaxCounter/2-units*quantity {
+			return fault.New(fault.Conflict, "the balance of the customer has no room for so many units").WithCode("prepaid_full")
+		}
+	}
+	return err
+}
+
 // prepaid adds the units that a sale brought to the customer's balance.
 func (w *settlement) prepaid(tx *db.Tx, c *collection, p catalog.Price) error {
 	t := p.Terms.Prepaid
