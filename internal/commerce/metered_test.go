@@ -158,7 +158,7 @@ func TestMeterThatComesBackCounts(t *testing.T) {
 		for _, v := range w.invoices(sub) {
 			sum += v.Due().Minor
 		}
-		same(w, "in all", sum-balanceOf(w), int64(3000+100))
+		same(w, "in all", sum-w.creditLeft(w.customer), int64(3000+100))
 	})
 }
 

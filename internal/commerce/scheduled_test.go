@@ -6,7 +6,6 @@ import (
 
 	"perennial/internal/catalog"
 	"perennial/internal/commerce"
-	"perennial/internal/credit"
 	"perennial/internal/db"
 	"perennial/internal/event"
 	"perennial/internal/id"
@@ -14,6 +13,7 @@ import (
 	"perennial/internal/usage"
 )
 
+// changeTo changes terms now, which may be refused.
 func (w *world) changeTo(sub id.Subscription, to commerce.NewTerms) (commerce.Changed, error) {
 	w.Helper()
 	return w.s.Change(w.Context(), commerce.Change{Call: w.call, Subscription: sub, To: to, When: subscription.Now})
@@ -148,16 +148,4 @@ func TestReactivationForgetsTheScheduledEnd(t *testing.T) {
 		w.advance(start.AddDate(0, 1, 10))
 		same(w, "price", w.sub(sub).Price, next.ID)
 	})
-}
-
-// balanceOf is the customer's credit in US cents.
-func balanceOf(w *world) int64 {
-	w.Helper()
-	var have int64
-	w.view(func(tx *db.Tx) error {
-		all, err := credit.Balances(tx, w.acc, []int64{int64(w.customer)})
-		have = all[w.customer]["USD"]
-		return err
-	})
-	return have
 }
