@@ -24,7 +24,7 @@ type mailServer struct {
 
 // passwordVariable holds the password of the mail server; a flag would show in lists of
 // processes.
-const passwordVariable = "PERENNIAL_SMTP_PASSWORD"
+const passwordVariable = "PERENNIAL_SMTP_PASSWORD" // #nosec G101 -- the name of a variable
 
 // server is the installation's mail server; nil when there is none.
 func (m *mailServer) server(t *terminal) (*mail.Server, error) {

@@ -268,8 +268,8 @@ func TestWebhooks(t *testing.T) {
 		s.send("hooks", "GET", "/v1/hooks", "")
 		s.send("unsubscribe", "DELETE", "/v1/hooks/"+hook, "")
 		s.send("unsubscribed", "DELETE", "/v1/hooks/"+hook, "")
-		s.send("schema", "GET", "/v1/event_schemas/invoice.paid", "")
-		s.send("no schema", "GET", "/v1/event_schemas/nothing.happened", "")
+		s.send("schema", "GET", "/v1/event-schemas/invoice.paid", "")
+		s.send("no schema", "GET", "/v1/event-schemas/nothing.happened", "")
 		golden(w, "webhooks.golden", s.b.String())
 	})
 }

@@ -19,17 +19,17 @@ type EventSchema struct {
 }
 
 func (a *API) schemaRoutes() {
-	read(a, operation{id: "list-event-schemas", path: "/v1/event_schemas", tag: "Events", summary: "The types of events and their schemas"},
+	read(a, operation{id: "list-event-schemas", path: "/v1/event-schemas", tag: "Events", summary: "The types of events and their schemas"},
 		func(context.Context, caller, *none) (list[EventSchema], error) {
 			kinds := event.Kinds()
 			return paged(Page{Limit: len(kinds)}, "evt", kinds, nil, func(k event.Kind) EventSchema {
-				return EventSchema{string(k), event.ShapeVersion, event.Shapes[k].Text, "/v1/event_schemas/" + string(k)}
+				return EventSchema{string(k), event.ShapeVersion, event.Shapes[k].Text, "/v1/event-schemas/" + string(k)}
 			}), nil
 		})
 	type ofType struct {
 		Type string `path:"type" maxLength:"80" doc:"A type of events."`
 	}
-	op := a.describeOp(operation{id: "get-event-schema", method: http.MethodGet, status: http.StatusOK, path: "/v1/event_schemas/{type}", tag: "Events",
+	op := a.describeOp(operation{id: "get-event-schema", method: http.MethodGet, status: http.StatusOK, path: "/v1/event-schemas/{type}", tag: "Events",
 		summary: "The JSON Schema of a type of events", text: "It describes what webhooks and hooks receive."}, typeOf[map[string]any]())
 	huma.Register(a.huma, op, func(ctx context.Context, in *ofType) (*answer, error) {
 		shape, ok := event.Shapes[event.Kind(in.Type)]

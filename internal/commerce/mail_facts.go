@@ -474,7 +474,7 @@ func (w *mailing) aboutMethod(tx *db.Tx, l letter, e event.Event, f mailFacts) (
 // givenBack is a mail about a refund or a credit note.
 func (w *mailing) givenBack(tx *db.Tx, l letter, e event.Event, f mailFacts) (letter, bool, error) {
 	acc := w.account.ID
-	of := f.Invoice
+	var of id.Invoice
 	if e.Kind == event.CreditNoteIssued {
 		note, err := invoice.LoadCreditNote(tx, acc, id.CreditNote(e.Subject))
 		if err != nil || note.Refund != 0 { // told with the refund

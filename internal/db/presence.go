@@ -36,7 +36,8 @@ func (d *DB) Enter(ctx context.Context) (p *Presence, alone bool, err error) {
 	if err := p.connect(ctx); err != nil {
 		return nil, false, err
 	}
-	if err := p.conn.QueryRow(ctx, "select pg_try_advisory_lock($1)", int64(presenceKey)).Scan(&alone); err == nil && !alone {
+	err = p.conn.QueryRow(ctx, "select pg_try_advisory_lock($1)", int64(presenceKey)).Scan(&alone)
+	if err == nil && !alone {
 		_, err = p.conn.Exec(ctx, "select pg_advisory_lock_shared($1)", int64(presenceKey))
 	}
 	if err != nil {

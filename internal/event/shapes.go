@@ -256,7 +256,7 @@ func (s Shape) Schema(kind Kind) map[string]any {
 		return more
 	}
 	return map[string]any{
-		"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "/v1/event_schemas/" + string(kind), "title": string(kind), "description": s.Text,
+		"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "/v1/event-schemas/" + string(kind), "title": string(kind), "description": s.Text,
 		"x-version": ShapeVersion, "type": "object",
 		"properties": map[string]any{
 			"id":         text(map[string]any{"description": "The same at every try: by it a receiver knows what it has already."}),

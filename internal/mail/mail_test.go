@@ -41,8 +41,6 @@ type post struct {
 
 	server  Server
 	roots   *x509.CertPool
-	conns   []net.Conn
-	address string
 }
 
 type received struct{ from, to, data string }

@@ -159,7 +159,7 @@ func renewUntil(ctx context.Context, text string, heard *atomic.Int64, moment in
 		case <-tick.C:
 			if moment > 0 && heard.Load() >= moment {
 				_ = c.Process.Kill() // it may have ended
-				<-ended
+				_ = <-ended
 				return nil
 			}
 		}

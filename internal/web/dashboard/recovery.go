@@ -132,7 +132,7 @@ func (v *visit) recoveryBoard() {
 	t := web.Table{ID: "cases", Caption: "Failed payments, table", Columns: []web.Column{{Label: "Customer"}, {Label: "Amount", Numeric: true, Card: true}, {Label: "Status", Card: true},
 		{Label: "Attempt", Card: true, NoWrap: true}, {Label: "Next", Card: true}, {Label: "Reason", Optional: true}}}
 	for _, c := range list {
-		next := templ.Component(web.Text(stepWords(c.Case)))
+		next := web.Text(stepWords(c.Case))
 		if !c.NextAt.IsZero() {
 			next = web.Join(web.DateTime(c.NextAt, v.zone), web.Muted(stepWords(c.Case)))
 		}
@@ -275,7 +275,7 @@ func (v *visit) caseFacts(c caseShown) []web.Fact {
 	if c.Access == recovery.StopAtFirst {
 		access = "Stopped at the first failure"
 	}
-	policy := templ.Component(web.TextLink(v.at("recovery", "policies", "standard"), "Standard"))
+	policy := web.TextLink(v.at("recovery", "policies", "standard"), "Standard")
 	if c.Policy != 0 {
 		policy = web.TextLink(v.at("recovery", "policies", c.Policy.String()), "Policy")
 	}
