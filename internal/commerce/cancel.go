@@ -83,10 +83,51 @@ func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscripti
 		}
 		return sub, event.Append(tx, a.ID, told...)
 	})
+	if _, again := IsReplayed(err); again && c.When == subscription.Now {
+		if e := s.askOpen(ctx, c.Call, c.Subscription); e != nil {
+			return ended, e
+		}
+	}
 	if err != nil {
 		return ended, err
 	}
 	return ended, s.finishCharge(ctx, c.Account, work)
+}
+
+// askOpen goes on with charges of a subscription's invoices that somebody began and did
+// not live to finish.
+func (s *Service) askOpen(ctx context.Context, c Call, sub id.Subscription) error {
+	var pending []payment.Payment
+	var now time.Time
+	err := s.db.View(ctx, func(tx *db.Tx) error {
+		pending = nil
+		a, err := account.Load(tx, c.Account)
+		if err != nil {
+			return err
+		}
+		now = a.Now(s.clock.Now())
+		open, err := invoice.List(tx, a.ID, invoice.Filter{Subscription: sub, State: invoice.Open, Limit: askBatch})
+		if err != nil || len(open) == 0 {
+			return err
+		}
+		ids := make([]int64, len(open))
+		for i, v := range open {
+			ids[i] = int64(v.ID)
+		}
+		tries, err := payment.OfInvoices(tx, a.ID, ids)
+		for _, v := range open {
+			for _, p := range tries[v.ID] {
+				if p.State == payment.Pending {
+					pending = append(pending, p)
+				}
+			}
+		}
+		return err
+	})
+	for i := 0; err == nil && i < len(pending); i++ {
+		_, err = s.askPayment(context.WithoutCancel(ctx), pending[i], now, c.Actor)
+	}
+	return err
 }
 
 // billLast issues the last invoice of a subscription that ends, of the amounts that wait

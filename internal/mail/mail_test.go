@@ -39,8 +39,8 @@ type post struct {
 	drop     bool          // the connection is cut in the middle of a message
 	signedIn string
 
-	server  Server
-	roots   *x509.CertPool
+	server Server
+	roots  *x509.CertPool
 }
 
 type received struct{ from, to, data string }

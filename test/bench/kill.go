@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -159,7 +160,10 @@ func renewUntil(ctx context.Context, text string, heard *atomic.Int64, moment in
 		case <-tick.C:
 			if moment > 0 && heard.Load() >= moment {
 				_ = c.Process.Kill() // it may have ended
-				_ = <-ended
+				var exit *exec.ExitError
+				if err := <-ended; err != nil && !errors.As(err, &exit) {
+					return err
+				}
 				return nil
 			}
 		}

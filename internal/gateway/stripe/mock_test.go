@@ -41,7 +41,7 @@ func TestShapeOfRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	type exchange struct{ request, account, answer string }
+	type exchange struct{ request, account string }
 	var mu sync.Mutex
 	var seen []exchange
 	var rejected []string

@@ -11,6 +11,7 @@ import (
 // meters and taxes.
 var billingTellings = map[event.Kind]telling{
 	event.EndpointUpdated:  {"plug", "", named("The webhook endpoint %s was changed", "address")},
+	event.EndpointTest:     {"plug", "", says("A test was sent to a webhook endpoint")},
 	event.EndpointDisabled: {"plug", web.Failure, named("The webhook endpoint %s was switched off because it did not answer", "address")},
 
 	event.SubscriptionChanged: {"repeat", web.Success, tellChanged},
