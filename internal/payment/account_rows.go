@@ -108,20 +108,9 @@ func GatewaysToPoll(tx *db.Tx, account id.Account, now time.Time) ([]GatewayAcco
 // NextGatewayWork is the earliest instant on the machine's clock at which a notice is to
 // be worked off or a gateway's list to be read, zero when there is none.
 func NextGatewayWork(tx *db.Tx, account id.Account) (time.Time, error) {
-	var first time.Time
-	for _, query := range []string{
+	return earliest(tx, account,
 		"select next_at from gateway_notice where account_id = $1 and next_at is not null order by next_at, id limit 1",
-		"select poll_at from gateway_account where account_id = $1 and poll_at is not null order by poll_at limit 1",
-	} {
-		var at time.Time
-		if err := tx.Each(func(row db.Scan) error { return row(db.ScanTime(&at)) }, query, account); err != nil {
-			return at, err
-		}
-		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
-			first = at
-		}
-	}
-	return first, nil
+		"select poll_at from gateway_account where account_id = $1 and poll_at is not null order by poll_at limit 1")
 }
 
 // Polled notes how far the list of notices was read, and when it and the books are

@@ -417,11 +417,16 @@ func Totals(tx *db.Tx, account id.Account) (paid, refunded map[money.Currency]in
 // NextAskDue is the earliest instant at which the outcome of a payment or refund
 // must be asked for, zero when none.
 func NextAskDue(tx *db.Tx, account id.Account) (time.Time, error) {
-	var first time.Time
-	for _, query := range []string{
+	return earliest(tx, account,
 		"select ask_at from payment where account_id = $1 and ask_at is not null order by ask_at, id limit 1",
-		"select ask_at from refund where account_id = $1 and ask_at is not null order by ask_at, id limit 1",
-	} {
+		"select ask_at from refund where account_id = $1 and ask_at is not null order by ask_at, id limit 1")
+}
+
+// earliest is the first of the instants that some queries about an account find, zero
+// when they find none.
+func earliest(tx *db.Tx, account id.Account, queries ...string) (time.Time, error) {
+	var first time.Time
+	for _, query := range queries {
 		var at time.Time
 		if err := tx.Each(func(row db.Scan) error { return row(db.ScanTime(&at)) }, query, account); err != nil {
 			return at, err
