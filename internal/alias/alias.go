@@ -2,6 +2,9 @@
 // its own, for each account, dialect ("import", "paykickstart" …) and kind of
 // thing. An alias is never changed: it is what makes an import repeatable and a
 // foreign client's stored ids good for ever.
+//
+// Where a dialect knows only numbers, a Space gives our things small ones, rising with
+// their creation, and keeps those that they had elsewhere.
 package alias
 
 import (

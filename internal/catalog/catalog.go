@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -43,6 +44,9 @@ type Product struct {
 	Campaign    id.Campaign
 	Name        string
 	Description string // plain text shown at checkout
+	SKU         string // the merchant's own number of it, at most 80 bytes
+	Image       string // address of a picture, https, at most 500 bytes
+	Metadata    string // the merchant's own notes, at most 5,000 bytes
 	Settings    Settings
 	State       State
 	CreatedAt   time.Time
@@ -54,7 +58,8 @@ type Price struct {
 	ID          id.Price
 	Account     id.Account
 	Product     id.Product
-	Name        string // of the plan, as buyers see it; may be empty
+	Line        id.Price // the first price of its line, whose plan it is today; 0 for the first itself
+	Name        string   // of the plan, as buyers see it; may be empty
 	Amount      money.Amount
 	Interval    period.Interval // none for a one-time price
 	TrialDays   int             // free days before the first charge, 0 to 730
@@ -75,7 +80,22 @@ const (
 	MaxQuantity  = 1_000_000
 	maxName      = 200
 	maxText      = 5_000
+	maxSKU       = 80
+	maxImage     = 500
 )
+
+// Plan is the price that names the line: of all that were sold as one plan, the first.
+func (p Price) Plan() id.Price {
+	if p.Line != 0 {
+		return p.Line
+	}
+	return p.ID
+}
+
+func isPicture(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil && len(s) <= maxImage && !hasControl(s, false)
+}
 
 func checkName(f *fault.Fields, field, s string, required bool) {
 	switch {
@@ -111,6 +131,11 @@ func (p Product) Check() error {
 	f.Check(len(p.Description) <= maxText, "description", "must be at most %d bytes", maxText)
 	f.Check(!cardnumber.In(p.Description), "description", "must not hold a card number")
 	f.Check(!hasControl(p.Description, true), "description", "must be plain text without control characters")
+	checkName(&f, "sku", p.SKU, false)
+	f.Check(len(p.SKU) <= maxSKU, "sku", "must be at most %d bytes", maxSKU)
+	f.Check(p.Image == "" || isPicture(p.Image), "image", "must be an https address of at most %d bytes", maxImage)
+	f.Check(len(p.Metadata) <= maxText && !hasControl(p.Metadata, true), "metadata", "must be plain text of at most %d bytes", maxText)
+	f.Check(!cardnumber.In(p.Metadata), "metadata", "must not hold a card number")
 	f.Check(p.State.Known(), "state", "must be active or archived")
 	f.Add("", p.Settings.Check())
 	return f.Err()

@@ -12,8 +12,8 @@ import (
 
 const (
 	campaignColumns = "id, name, recovery_policy_id, gateway_id, state, created_at, version"
-	productColumns  = "id, campaign_id, name, description, settings, state, created_at, version"
-	priceColumns    = "id, product_id, name, amount, currency, interval_unit, interval_count, trial_days, setup_fee, max_quantity, terms, state, created_at, version"
+	productColumns  = "id, campaign_id, name, description, sku, image, metadata, settings, state, created_at, version"
+	priceColumns    = "id, product_id, line_id, name, amount, currency, interval_unit, interval_count, trial_days, setup_fee, max_quantity, terms, state, created_at, version"
 )
 
 func one[T any](list []T, err error, missing string) (T, error) {
@@ -89,15 +89,15 @@ func Campaigns(tx *db.Tx, account id.Account, before id.Campaign, limit int) ([]
 
 // InsertProduct writes a new product.
 func InsertProduct(tx *db.Tx, p Product) error {
-	_, err := tx.Exec("insert into product (account_id, id, campaign_id, name, description, settings, state, created_at, version) values ($1, $2, $3, $4, $5, $6, $7, $8, 1)",
-		p.Account, p.ID, p.Campaign, p.Name, p.Description, p.Settings.text(), p.State, clock.Micros(p.CreatedAt))
+	_, err := tx.Exec("insert into product (account_id, id, campaign_id, name, description, sku, image, metadata, settings, state, created_at, version) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1)",
+		p.Account, p.ID, p.Campaign, p.Name, p.Description, p.SKU, p.Image, p.Metadata, p.Settings.text(), p.State, clock.Micros(p.CreatedAt))
 	return err
 }
 
 // SaveProduct writes a product over the version that was loaded.
 func SaveProduct(tx *db.Tx, p Product) error {
-	return saved(tx.Exec(`update product set name = $4, description = $5, state = $6, settings = $7, version = version + 1
-		where account_id = $1 and id = $2 and version = $3`, p.Account, p.ID, p.Version, p.Name, p.Description, p.State, p.Settings.text()))
+	return saved(tx.Exec(`update product set name = $4, description = $5, state = $6, settings = $7, sku = $8, image = $9, metadata = $10, version = version + 1
+		where account_id = $1 and id = $2 and version = $3`, p.Account, p.ID, p.Version, p.Name, p.Description, p.State, p.Settings.text(), p.SKU, p.Image, p.Metadata))
 }
 
 func products(tx *db.Tx, account id.Account, where string, args ...any) ([]Product, error) {
@@ -105,7 +105,7 @@ func products(tx *db.Tx, account id.Account, where string, args ...any) ([]Produ
 	err := tx.Each(func(row db.Scan) error {
 		p := Product{Account: account}
 		var settings string
-		err := row(&p.ID, &p.Campaign, &p.Name, &p.Description, &settings, &p.State, db.ScanTime(&p.CreatedAt), &p.Version)
+		err := row(&p.ID, &p.Campaign, &p.Name, &p.Description, &p.SKU, &p.Image, &p.Metadata, &settings, &p.State, db.ScanTime(&p.CreatedAt), &p.Version)
 		if err == nil && settings != "" {
 			err = json.Unmarshal([]byte(settings), &p.Settings)
 		}
@@ -136,7 +136,7 @@ func ProductsByID(tx *db.Tx, account id.Account, ids []int64) (map[id.Product]Pr
 	return found, err
 }
 
-var priceTable = db.NewTable("price", db.Int("account_id"), db.Int("id"), db.Int("product_id"), db.Text("name"), db.Int("amount"), db.Text("currency"),
+var priceTable = db.NewTable("price", db.Int("account_id"), db.Int("id"), db.Int("product_id"), db.Int("line_id"), db.Text("name"), db.Int("amount"), db.Text("currency"),
 	db.Text("interval_unit"), db.Int("interval_count"), db.Int("trial_days"), db.Int("setup_fee"), db.Int("max_quantity"), db.Text("terms"), db.Text("state"),
 	db.Int("created_at"), db.Int("version"))
 
@@ -146,6 +146,7 @@ func InsertPrice(tx *db.Tx, p Price) error {
 		r.Int(int64(p.Account))
 		r.Int(int64(p.ID))
 		r.Int(int64(p.Product))
+		r.Int(int64(p.Line))
 		r.Text(p.Name)
 		r.Int(p.Amount.Minor)
 		r.Text(string(p.Amount.Currency))
@@ -172,7 +173,7 @@ func prices(tx *db.Tx, account id.Account, where string, args ...any) ([]Price, 
 	err := tx.Each(func(row db.Scan) error {
 		p := Price{Account: account}
 		var unit, terms string
-		err := row(&p.ID, &p.Product, &p.Name, &p.Amount.Minor, &p.Amount.Currency, &unit, &p.Interval.Count, &p.TrialDays,
+		err := row(&p.ID, &p.Product, &p.Line, &p.Name, &p.Amount.Minor, &p.Amount.Currency, &unit, &p.Interval.Count, &p.TrialDays,
 			&p.SetupFee.Minor, &p.MaxQuantity, &terms, &p.State, db.ScanTime(&p.CreatedAt), &p.Version)
 		if err != nil {
 			return err
@@ -194,6 +195,39 @@ func prices(tx *db.Tx, account id.Account, where string, args ...any) ([]Price, 
 func LoadPrice(tx *db.Tx, account id.Account, price id.Price) (Price, error) {
 	list, err := prices(tx, account, "and id = $2"+tx.Lock(), price)
 	return one(list, err, "price")
+}
+
+// LinePrices are all prices of a line, the newest first: what a plan costs and cost.
+func LinePrices(tx *db.Tx, account id.Account, plan id.Price) ([]Price, error) {
+	later, err := prices(tx, account, "and line_id = $2 and line_id <> 0 order by id desc", plan)
+	if err != nil {
+		return nil, err
+	}
+	first, err := prices(tx, account, "and id = $2", plan)
+	if err != nil || len(first) == 0 || first[0].Line != 0 {
+		return nil, errOr(err, fault.New(fault.NotFound, "there is no plan with that id"))
+	}
+	return append(later, first[0]), nil
+}
+
+func errOr(err, other error) error {
+	if err != nil {
+		return err
+	}
+	return other
+}
+
+// PlansAfter is the ids of up to limit first prices of lines that came after one, oldest
+// first.
+func PlansAfter(tx *db.Tx, account id.Account, after id.Price, limit int) ([]id.Price, error) {
+	var list []id.Price
+	err := tx.Each(func(row db.Scan) error {
+		var p id.Price
+		err := row(&p)
+		list = append(list, p)
+		return err
+	}, "select id from price where account_id = $1 and id > $2 and line_id = 0 order by id limit $3", account, after, limit)
+	return list, err
 }
 
 // PricesByID are those of the prices that the account has.

@@ -41,7 +41,7 @@ func (s *Service) CreateLink(ctx context.Context, c CreateLink) (CreatedLink, er
 		if !c.Purpose.Known() {
 			return made, fault.BadField("purpose", "must be update_method, confirm_payment or pay_invoice")
 		}
-		if _, err := customer.Load(tx, a.ID, c.Customer); err != nil {
+		if _, err := present(tx, a, c.Customer); err != nil {
 			return made, err
 		}
 		subject, err := linkSubject(tx, a, c)

@@ -314,7 +314,7 @@ func termsText(t subscription.Terms) string {
 // buyer is the customer who buys: given, found by address, or made.
 func (s *Service) buyer(tx *db.Tx, a account.Account, now time.Time, c Sell) (customer.Customer, error) {
 	if c.Buyer == nil {
-		found, err := customer.Load(tx, a.ID, c.Customer)
+		found, err := present(tx, a, c.Customer)
 		return found, refersTo(err, "customer")
 	}
 	email, err := account.ParseEmail(c.Buyer.Email)

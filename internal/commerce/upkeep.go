@@ -98,6 +98,9 @@ type CreateProduct struct {
 	Campaign    id.Campaign // 0: the account's first campaign, made when there is none
 	Name        string
 	Description string
+	SKU         string
+	Image       string
+	Metadata    string
 	Settings    catalog.Settings
 }
 
@@ -113,8 +116,8 @@ func (s *Service) CreateProduct(ctx context.Context, c CreateProduct) (catalog.P
 		} else if _, err := catalog.LoadCampaign(tx, a.ID, c.Campaign); err != nil {
 			return catalog.Product{}, refersTo(err, "campaign")
 		}
-		made := catalog.Product{ID: id.New[id.Product](), Account: a.ID, Campaign: c.Campaign, Name: c.Name, Description: c.Description, Settings: c.Settings,
-			State: catalog.Active, CreatedAt: now, Version: 1}
+		made := catalog.Product{ID: id.New[id.Product](), Account: a.ID, Campaign: c.Campaign, Name: c.Name, Description: c.Description, SKU: c.SKU, Image: c.Image, Metadata: c.Metadata,
+			Settings: c.Settings, State: catalog.Active, CreatedAt: now, Version: 1}
 		if err := made.Check(); err != nil {
 			return made, err
 		}
@@ -162,6 +165,9 @@ type UpdateProduct struct {
 	Product     id.Product
 	Name        *string
 	Description *string
+	SKU         *string
+	Image       *string
+	Metadata    *string
 	Settings    *catalog.Settings
 	State       *catalog.State
 }
@@ -175,6 +181,9 @@ func (s *Service) UpdateProduct(ctx context.Context, c UpdateProduct) (catalog.P
 		}
 		set(&p.Name, c.Name)
 		set(&p.Description, c.Description)
+		set(&p.SKU, c.SKU)
+		set(&p.Image, c.Image)
+		set(&p.Metadata, c.Metadata)
 		set(&p.Settings, c.Settings)
 		set(&p.State, c.State)
 		if err := p.Check(); err != nil {
@@ -301,8 +310,10 @@ func (s *Service) UpdatePrice(ctx context.Context, c UpdatePrice) (catalog.Price
 type CreateCustomer struct {
 	Call
 	Email    string
-	Buyer    customer.Buyer
+	Buyer    customer.Buyer // its name is made of Contact's, when that has names
+	Contact  customer.Contact
 	Taxing   customer.Taxing // IDState and CheckedAt are ignored
+	Source   customer.Source
 	Language string
 	Metadata map[string]string
 
@@ -318,7 +329,11 @@ func (s *Service) CreateCustomer(ctx context.Context, c CreateCustomer) (custome
 }
 
 func addCustomer(tx *db.Tx, a account.Account, now time.Time, c CreateCustomer) (customer.Customer, error) {
-	made := customer.Customer{ID: id.New[id.Customer](), Account: a.ID, Email: c.Email, Buyer: c.Buyer, Taxing: c.Taxing, Language: c.Language, Metadata: c.Metadata, CreatedAt: now, Version: 1}
+	made := customer.Customer{ID: id.New[id.Customer](), Account: a.ID, Email: c.Email, Buyer: c.Buyer, Contact: c.Contact, Taxing: c.Taxing, Source: c.Source,
+		Language: c.Language, Metadata: c.Metadata, CreatedAt: now, UpdatedAt: now, Version: 1}
+	if c.Contact.FirstName != "" || c.Contact.LastName != "" {
+		made.Call(c.Contact.FirstName, c.Contact.LastName)
+	}
 	made.Taxing.IDState, made.Taxing.CheckedAt = string(c.checked), time.Time{}
 	if c.checked != "" {
 		made.Taxing.CheckedAt = now
@@ -353,11 +368,16 @@ type UpdateCustomer struct {
 	Call
 	Customer   id.Customer
 	Email      *string
-	Name       *string
+	Name       *string // forgets which of it is the first name
+	FirstName  *string // with LastName, Name is made of both
+	LastName   *string
+	Phone      *string
 	Company    *string
 	Address    *string
+	City       *string
 	Country    *string
 	TaxID      *string
+	Source     *customer.Source
 	Region     *string
 	PostalCode *string
 	Shipping   *customer.Address
@@ -370,13 +390,25 @@ type UpdateCustomer struct {
 // UpdateCustomer changes a customer. Documents that were issued keep what they said.
 func (s *Service) UpdateCustomer(ctx context.Context, c UpdateCustomer) (customer.Customer, error) {
 	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (customer.Customer, error) {
-		before, err := customer.Load(tx, a.ID, c.Customer)
+		before, err := present(tx, a, c.Customer)
 		if err != nil {
 			return before, err
 		}
 		m := before
+		m.UpdatedAt = now
 		set(&m.Email, c.Email)
-		set(&m.Buyer.Name, c.Name)
+		if c.Name != nil && *c.Name != m.Buyer.Name {
+			m.Buyer.Name, m.Contact.FirstName, m.Contact.LastName = *c.Name, "", ""
+		}
+		if c.FirstName != nil || c.LastName != nil {
+			first, last := m.Names()
+			set(&first, c.FirstName)
+			set(&last, c.LastName)
+			m.Call(first, last)
+		}
+		set(&m.Contact.Phone, c.Phone)
+		set(&m.Source, c.Source)
+		set(&m.Buyer.City, c.City)
 		set(&m.Buyer.Company, c.Company)
 		set(&m.Buyer.Address, c.Address)
 		set(&m.Buyer.Country, c.Country)
@@ -429,7 +461,7 @@ func (s *Service) AttachMethod(ctx context.Context, c AttachMethod) (payment.Met
 	var owed []id.Invoice
 	made, err := update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (payment.Method, error) {
 		owed = nil
-		if _, err := customer.Load(tx, a.ID, c.Customer); err != nil {
+		if _, err := present(tx, a, c.Customer); err != nil {
 			return payment.Method{}, err
 		}
 		if saved == nil {

@@ -229,3 +229,15 @@ func Drifted(tx *db.Tx, account id.Account, limit int) ([]id.Coupon, error) {
 		) as side group by coupon_id having sum(total) <> sum(counted) or sum(uses) <> sum(counted) order by coupon_id limit $2`, account, limit)
 	return list, err
 }
+
+// After is the ids of up to limit coupons that came after one, oldest first.
+func After(tx *db.Tx, account id.Account, after id.Coupon, limit int) ([]id.Coupon, error) {
+	var list []id.Coupon
+	err := tx.Each(func(row db.Scan) error {
+		var v id.Coupon
+		err := row(&v)
+		list = append(list, v)
+		return err
+	}, "select id from coupon where account_id = $1 and id > $2 order by id limit $3", account, after, limit)
+	return list, err
+}

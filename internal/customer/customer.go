@@ -17,11 +17,50 @@ type Customer struct {
 	Account   id.Account
 	Email     string // lower case; may be empty for customers that came by import
 	Buyer     Buyer
+	Contact   Contact
 	Taxing    Taxing
+	Source    Source
 	Language  string            // BCP 47, for example "de"; "" means the account's
 	Metadata  map[string]string // the merchant's own notes, at most MaxMetadata
 	CreatedAt time.Time
+	UpdatedAt time.Time // of the last edit; CreatedAt when there was none
+	DeletedAt time.Time // zero while the merchant wants to see them; see Delete
 	Version   int64
+}
+
+// Contact is how a merchant speaks to a customer.
+type Contact struct {
+	// FirstName and LastName are what Buyer.Name is made of, where somebody told them
+	// apart; both empty where nobody did.
+	FirstName string
+	LastName  string
+	Phone     string
+}
+
+// Source is where a customer came from, as the links said that they followed.
+type Source struct {
+	Source   string `json:"source,omitempty"`
+	Medium   string `json:"medium,omitempty"`
+	Campaign string `json:"campaign,omitempty"`
+	Term     string `json:"term,omitempty"`
+	Content  string `json:"content,omitempty"`
+	Group    string `json:"group,omitempty"`
+}
+
+// Names are the first and last name: those that were told, else Buyer.Name parted at
+// its first space.
+func (c Customer) Names() (first, last string) {
+	if c.Contact.FirstName != "" || c.Contact.LastName != "" {
+		return c.Contact.FirstName, c.Contact.LastName
+	}
+	first, last, _ = strings.Cut(c.Buyer.Name, " ")
+	return first, strings.TrimSpace(last)
+}
+
+// Call names the customer by first and last name. Documents print them together.
+func (c *Customer) Call(first, last string) {
+	c.Contact.FirstName, c.Contact.LastName = strings.TrimSpace(first), strings.TrimSpace(last)
+	c.Buyer.Name = strings.TrimSpace(c.Contact.FirstName + " " + c.Contact.LastName)
 }
 
 // Buyer is who an invoice is made out to, as printed on it.
@@ -29,6 +68,7 @@ type Buyer struct {
 	Name    string
 	Company string
 	Address string // lines separated by \n
+	City    string // "" where the lines name it
 	Country string // ISO 3166-1 alpha-2, "" when unknown
 	TaxID   string
 	// Region is the state or province, for example CA or ON; with the postal code it
@@ -106,7 +146,15 @@ func (c Customer) Check() error {
 	f.Check(c.Email != "" || c.Buyer.Name != "" || c.Buyer.Company != "", "email", "must be given when there is no name")
 	text("name", c.Buyer.Name, maxName, false)
 	text("company", c.Buyer.Company, maxName, false)
+	text("first_name", c.Contact.FirstName, maxName, false)
+	text("last_name", c.Contact.LastName, maxName, false)
+	f.Check(len(c.Contact.Phone) <= 40 && plain(c.Contact.Phone, false), "phone", "must be plain text of at most 40 bytes")
+	for name, s := range map[string]string{"source": c.Source.Source, "medium": c.Source.Medium, "campaign": c.Source.Campaign, "term": c.Source.Term,
+		"content": c.Source.Content, "group": c.Source.Group} {
+		text("source."+name, s, maxName, false)
+	}
 	text("address", c.Buyer.Address, maxAddress, true)
+	text("city", c.Buyer.City, 100, false)
 	text("tax_id", c.Buyer.TaxID, 40, false)
 	f.Check(c.Buyer.Country == "" || isCountry(c.Buyer.Country), "country", "must be two capital letters of ISO 3166, for example DE")
 	text("region", c.Buyer.Region, 60, false)
@@ -126,6 +174,21 @@ func (c Customer) Check() error {
 		f.Check(len(v) <= MaxMetadataValue && plain(v, true), "metadata."+k, "must be plain text of at most %d bytes", MaxMetadataValue)
 	}
 	return f.Err()
+}
+
+// Delete takes the customer out of sight: out of lists and of the way of a new one with
+// the same address. Documents that were issued keep what they said. With forget, what
+// tells who they are is wiped out of the customer itself.
+func (c *Customer) Delete(forget bool, now time.Time) {
+	if c.DeletedAt.IsZero() {
+		c.DeletedAt = now
+	}
+	if !forget {
+		return
+	}
+	c.Email, c.Contact, c.Source, c.Metadata = "", Contact{}, Source{}, nil
+	c.Buyer = Buyer{Name: "Deleted customer", Country: c.Buyer.Country, Region: c.Buyer.Region}
+	c.Taxing = Taxing{Exempt: c.Taxing.Exempt, IPCountry: c.Taxing.IPCountry}
 }
 
 func isCountry(s string) bool {

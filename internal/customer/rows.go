@@ -10,10 +10,11 @@ import (
 
 var table = db.NewTable("customer", db.Int("account_id"), db.Int("id"), db.Text("email"), db.Text("name"), db.Text("company"), db.Text("address"),
 	db.Text("country"), db.Text("tax_id"), db.Text("region"), db.Text("postal_code"), db.Text("shipping"), db.Text("ip_country"), db.Text("tax_exempt"),
-	db.Text("tax_id_state"), db.NullInt("tax_id_checked_at"), db.Text("language"), db.Text("metadata"), db.Int("created_at"), db.Int("version"))
+	db.Text("tax_id_state"), db.NullInt("tax_id_checked_at"), db.Text("language"), db.Text("metadata"), db.Text("first_name"), db.Text("last_name"),
+	db.Text("phone"), db.Text("city"), db.Text("source"), db.Int("created_at"), db.Int("version"))
 
 const columns = `id, email, name, company, address, country, tax_id, region, postal_code, shipping, ip_country, tax_exempt, tax_id_state, tax_id_checked_at,
-	language, metadata, created_at, version`
+	language, metadata, first_name, last_name, phone, city, source, created_at, updated_at, deleted_at, version`
 
 func fill(r *db.Row, c *Customer) {
 	r.Int(int64(c.Account))
@@ -33,6 +34,11 @@ func fill(r *db.Row, c *Customer) {
 	r.Time(c.Taxing.CheckedAt)
 	r.Text(c.Language)
 	r.Text(metadataText(c.Metadata))
+	r.Text(c.Contact.FirstName)
+	r.Text(c.Contact.LastName)
+	r.Text(c.Contact.Phone)
+	r.Text(c.Buyer.City)
+	r.Text(c.Source.text())
 	r.Time(c.CreatedAt)
 	r.Int(1)
 }
@@ -62,9 +68,9 @@ func Save(tx *db.Tx, before, c Customer) error {
 	if err != nil {
 		return err
 	}
-	if c.Email != before.Email && c.Email != "" {
+	if c.Email != before.Email && c.Email != "" && c.DeletedAt.IsZero() {
 		var taken int64
-		err := tx.One([]any{&taken}, "select count(*) from customer where account_id = $1 and email = $2 and email <> ''", c.Account, c.Email)
+		err := tx.One([]any{&taken}, "select count(*) from customer where account_id = $1 and email = $2 and email <> '' and deleted_at is null", c.Account, c.Email)
 		if err != nil {
 			return err
 		}
@@ -74,9 +80,10 @@ func Save(tx *db.Tx, before, c Customer) error {
 	}
 	n, err := tx.Exec(`update customer set email = $4, name = $5, company = $6, address = $7, country = $8, tax_id = $9, language = $10, metadata = $11,
 		region = $12, postal_code = $13, shipping = $14, ip_country = $15, tax_exempt = $16, tax_id_state = $17, tax_id_checked_at = $18,
-		version = version + 1 where account_id = $1 and id = $2 and version = $3`,
+		first_name = $19, last_name = $20, phone = $21, city = $22, source = $23, updated_at = $24, deleted_at = $25, version = version + 1 where account_id = $1 and id = $2 and version = $3`,
 		c.Account, c.ID, before.Version, c.Email, c.Buyer.Name, c.Buyer.Company, c.Buyer.Address, c.Buyer.Country, c.Buyer.TaxID, c.Language, metadataText(c.Metadata),
-		c.Buyer.Region, c.Buyer.PostalCode, c.Taxing.Shipping.text(), c.Taxing.IPCountry, c.Taxing.Exempt, c.Taxing.IDState, db.Time(c.Taxing.CheckedAt))
+		c.Buyer.Region, c.Buyer.PostalCode, c.Taxing.Shipping.text(), c.Taxing.IPCountry, c.Taxing.Exempt, c.Taxing.IDState, db.Time(c.Taxing.CheckedAt),
+		c.Contact.FirstName, c.Contact.LastName, c.Contact.Phone, c.Buyer.City, c.Source.text(), db.Time(c.UpdatedAt), db.Time(c.DeletedAt))
 	if db.IsUnique(err) {
 		return ErrEmailTaken // the address was taken between the look and the write
 	}
@@ -94,12 +101,21 @@ func load(tx *db.Tx, account id.Account, where string, args ...any) ([]Customer,
 	var list []Customer
 	err := tx.Each(func(row db.Scan) error {
 		c := Customer{Account: account}
-		var metadata, shipping string
+		var metadata, shipping, source string
 		err := row(&c.ID, &c.Email, &c.Buyer.Name, &c.Buyer.Company, &c.Buyer.Address, &c.Buyer.Country, &c.Buyer.TaxID, &c.Buyer.Region, &c.Buyer.PostalCode,
 			&shipping, &c.Taxing.IPCountry, &c.Taxing.Exempt, &c.Taxing.IDState, db.ScanTime(&c.Taxing.CheckedAt), &c.Language, &metadata,
-			db.ScanTime(&c.CreatedAt), &c.Version)
+			&c.Contact.FirstName, &c.Contact.LastName, &c.Contact.Phone, &c.Buyer.City, &source,
+			db.ScanTime(&c.CreatedAt), db.ScanTime(&c.UpdatedAt), db.ScanTime(&c.DeletedAt), &c.Version)
 		if err != nil {
 			return err
+		}
+		if c.UpdatedAt.IsZero() {
+			c.UpdatedAt = c.CreatedAt
+		}
+		if source != "" {
+			if err := json.Unmarshal([]byte(source), &c.Source); err != nil {
+				return err
+			}
 		}
 		if shipping != "" {
 			if err := json.Unmarshal([]byte(shipping), &c.Taxing.Shipping); err != nil {
@@ -132,7 +148,7 @@ func Load(tx *db.Tx, account id.Account, customer id.Customer) (Customer, error)
 
 // ByEmail is the customer with that address, or NotFound.
 func ByEmail(tx *db.Tx, account id.Account, email string) (Customer, error) {
-	return one(load(tx, account, "and email = $2 and email <> ''", email))
+	return one(load(tx, account, "and email = $2 and email <> '' and deleted_at is null", email))
 }
 
 // ByID are those of the customers that the account has.
@@ -167,7 +183,7 @@ func EmailsTaken(tx *db.Tx, account id.Account, emails []string) (map[string]id.
 		err := row(&email, &customer)
 		taken[email] = customer
 		return err
-	}, "select email, id from customer where account_id = $1 and email <> '' and "+tx.AnyOf("email", 2), account, tx.ListText(emails))
+	}, "select email, id from customer where account_id = $1 and email <> '' and deleted_at is null and "+tx.AnyOf("email", 2), account, tx.ListText(emails))
 	return taken, err
 }
 
@@ -179,9 +195,22 @@ func List(tx *db.Tx, account id.Account, email string, before id.Customer, limit
 		last = 1<<63 - 1
 	}
 	if email != "" {
-		return load(tx, account, "and email >= $2 and email < $3 and email <> '' and id < $4 order by id desc limit $5", email, email+"\U0010ffff", last, limit)
+		return load(tx, account, "and email >= $2 and email < $3 and email <> '' and deleted_at is null and id < $4 order by id desc limit $5", email, email+"\U0010ffff", last, limit)
 	}
-	return load(tx, account, "and id < $2 order by id desc limit $3", last, limit)
+	return load(tx, account, "and id < $2 and deleted_at is null order by id desc limit $3", last, limit)
+}
+
+// After is the ids of up to limit customers that came after one, oldest first, deleted ones
+// too.
+func After(tx *db.Tx, account id.Account, after id.Customer, limit int) ([]id.Customer, error) {
+	var list []id.Customer
+	err := tx.Each(func(row db.Scan) error {
+		var c id.Customer
+		err := row(&c)
+		list = append(list, c)
+		return err
+	}, "select id from customer where account_id = $1 and id > $2 order by id limit $3", account, after, limit)
+	return list, err
 }
 
 // PrintedAs is what documents issued under a version show of their buyer.
@@ -204,5 +233,13 @@ func (a Address) text() string {
 		return ""
 	}
 	b, _ := json.Marshal(a) // strings always marshal
+	return string(b)
+}
+
+func (s Source) text() string {
+	if s == (Source{}) {
+		return ""
+	}
+	b, _ := json.Marshal(s) // strings always marshal
 	return string(b)
 }

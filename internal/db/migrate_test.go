@@ -151,7 +151,7 @@ func TestPlansOnAnEmptyDatabase(t *testing.T) {
 		"select id from subscription where account_id = $1 and customer_id = $2 order by id limit 20",
 		"select id from subscription where account_id = $1 and state = $2 and id < $3 order by id desc limit 20",
 		"select id from subscription where account_id = $1 and next_action_at is not null and next_action_at <= $2 order by next_action_at, id limit 200",
-		"select id from customer where account_id = $1 and email = $2 and email <> ''",
+		"select id from customer where account_id = $1 and email = $2 and email <> '' and deleted_at is null",
 		"update subscription set lease_until = $1, version = version + 1 where account_id = $2 and id in (select id from subscription where account_id = $2 and next_action_at <= $3 and next_action_at is not null and lease_until <= $1 order by next_action_at, id limit $4)",
 		"select i.id, p.id from invoice i join payment p on p.account_id = i.account_id and p.invoice_id = i.id and p.state in ('pending', 'succeeded') where i.account_id = $1 and i.id = $2",
 		"select amount from ledger_entry where account_id = $1 and invoice_id = $2",

@@ -244,7 +244,7 @@ func (s *summary) add(name string, rate money.Rate, base, amount money.Amount) e
 }
 
 func (d drawing) seller(s account.Printed) Party {
-	p := Party{Name: fit(s.LegalName, maxShort), Address: addressLines(s.Address, "", "", s.Country), Country: s.Country, TaxIDs: d.taxIDs(s.Country, s.TaxID)}
+	p := Party{Name: fit(s.LegalName, maxShort), Address: addressLines(s.Address, "", "", "", s.Country), Country: s.Country, TaxIDs: d.taxIDs(s.Country, s.TaxID)}
 	if p.Name == "" {
 		p.Name = fit(s.Name, maxShort)
 	}
@@ -252,7 +252,7 @@ func (d drawing) seller(s account.Printed) Party {
 }
 
 func (d drawing) buyer(b customer.Printed) Party {
-	p := Party{Name: fit(b.Name, maxShort), Company: fit(b.Company, maxShort), Address: addressLines(b.Address, b.Region, b.PostalCode, b.Country),
+	p := Party{Name: fit(b.Name, maxShort), Company: fit(b.Company, maxShort), Address: addressLines(b.Address, b.City, b.Region, b.PostalCode, b.Country),
 		Country: b.Country, TaxIDs: d.taxIDs(b.Country, b.TaxID)}
 	if p.Name == "" && p.Company == "" {
 		p.Name = fit(b.Email, maxShort)
@@ -298,10 +298,10 @@ func fit(s string, most int) string {
 	return string([]rune(s)[:most-1]) + "…"
 }
 
-// addressLines are the lines of an address that are not empty, with region and postal
+// addressLines are the lines of an address that are not empty, with city, region and postal
 // code where the lines do not name them already; what does not fit into eight stands
 // in the last, so that nothing is lost.
-func addressLines(s, region, postal, country string) []string {
+func addressLines(s, city, region, postal, country string) []string {
 	var lines []string
 	for line := range strings.SplitSeq(s, "\n") {
 		if line = fit(line, maxShort); line != "" {
@@ -312,9 +312,9 @@ func addressLines(s, region, postal, country string) []string {
 	named := func(part string) bool {
 		return strings.Contains(" "+strings.Join(words, " ")+" ", " "+strings.ToLower(strings.Join(strings.Fields(part), " "))+" ")
 	}
-	parts := []string{postal, region}
+	parts := []string{postal, city, region}
 	if country == "US" || country == "CA" || country == "AU" {
-		parts = []string{region, postal}
+		parts = []string{city, region, postal}
 	}
 	parts = slices.DeleteFunc(parts, func(part string) bool { return strings.TrimSpace(part) == "" || named(part) })
 	if place := fit(strings.Join(parts, " "), maxShort); place != "" {

@@ -303,17 +303,19 @@ func TestSentencesAboutTax(t *testing.T) {
 func TestPlacesInAddresses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		address, region, postal, country string
-		want                             []string
+		address, city, region, postal, country string
+		want                                   []string
 	}{
-		{"Storgatan 4", "", "114 51", "SE", []string{"Storgatan 4", "114 51"}},
-		{"12 Main St\nSpringfield", "IL", "62701", "US", []string{"12 Main St", "Springfield", "IL 62701"}},
-		{"12 Main St\nSpringfield, IL 62701", "IL", "62701", "US", []string{"12 Main St", "Springfield, IL 62701"}},
-		{"Via Roma 1\nMilano", "MI", "20121", "IT", []string{"Via Roma 1", "Milano", "20121 MI"}},
-		{"", "", "", "SE", nil},
-		{strings.Repeat("line\n", 12), "", "1", "SE", []string{"line", "line", "line", "line", "line", "line", "line", "line, line, line, line, line, 1"}},
+		{"Storgatan 4", "", "", "114 51", "SE", []string{"Storgatan 4", "114 51"}},
+		{"12 Main St\nSpringfield", "", "IL", "62701", "US", []string{"12 Main St", "Springfield", "IL 62701"}},
+		{"12 Main St\nSpringfield, IL 62701", "", "IL", "62701", "US", []string{"12 Main St", "Springfield, IL 62701"}},
+		{"Via Roma 1\nMilano", "", "MI", "20121", "IT", []string{"Via Roma 1", "Milano", "20121 MI"}},
+		{"", "", "", "", "SE", nil},
+		{"12 Main St", "Springfield", "IL", "62701", "US", []string{"12 Main St", "Springfield IL 62701"}},
+		{"Storgatan 4", "Stockholm", "", "114 51", "SE", []string{"Storgatan 4", "114 51 Stockholm"}},
+		{strings.Repeat("line\n", 12), "", "", "1", "SE", []string{"line", "line", "line", "line", "line", "line", "line", "line, line, line, line, line, 1"}},
 	} {
-		if got := addressLines(c.address, c.region, c.postal, c.country); !slices.Equal(got, c.want) {
+		if got := addressLines(c.address, c.city, c.region, c.postal, c.country); !slices.Equal(got, c.want) {
 			t.Errorf("%q gives %q, want %q", c.address, got, c.want)
 		}
 	}

@@ -158,6 +158,18 @@ const (
 	LinkCreated           Kind = "link.created"   // by hand
 	LinkRequested         Kind = "link.requested" // by the customer, who is to be mailed a new one
 	LinkUsed              Kind = "link.used"
+
+	PriceReplaced   Kind = "price.replaced" // by another of its line, which is sold from now on
+	CustomerDeleted Kind = "customer.deleted"
+	PasswordSet     Kind = "customer.password_set"
+	PlaceAdded      Kind = "customer.address_added" // a further one
+	PlaceUpdated    Kind = "customer.address_updated"
+	PlaceRemoved    Kind = "customer.address_removed"
+	Answered        Kind = "customer.answered" // a question of the merchant's
+	QuestionCreated Kind = "question.created"
+	QuestionUpdated Kind = "question.updated"
+	DoorKeyCreated  Kind = "door_key.created"
+	DoorKeyRevoked  Kind = "door_key.revoked"
 )
 
 // Event is one thing that happened.
@@ -226,6 +238,10 @@ func (e Event) SubjectID() string {
 		return id.Link(e.Subject).String()
 	case "tax_profile":
 		return id.TaxProfile(e.Subject).String()
+	case "question":
+		return id.Question(e.Subject).String()
+	case "door_key":
+		return id.DoorKey(e.Subject).String()
 	}
 	return ""
 }

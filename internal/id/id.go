@@ -58,6 +58,9 @@ type (
 	gatewayAcc     struct{}
 	gatewayNote    struct{}
 	dispute        struct{}
+	place          struct{}
+	question       struct{}
+	doorKey        struct{}
 )
 
 func (account) prefix() string        { return "acc" }
@@ -94,6 +97,9 @@ func (link) prefix() string           { return "lnk" }
 func (gatewayAcc) prefix() string     { return "gw" }
 func (gatewayNote) prefix() string    { return "gwn" }
 func (dispute) prefix() string        { return "dsp" }
+func (place) prefix() string          { return "adr" }
+func (question) prefix() string       { return "que" }
+func (doorKey) prefix() string        { return "dky" }
 
 // The kinds of identifiers.
 type (
@@ -131,6 +137,9 @@ type (
 	GatewayAccount = ID[gatewayAcc]   // a merchant's account at a payment gateway
 	GatewayNotice  = ID[gatewayNote]  // what a gateway told
 	Dispute        = ID[dispute]
+	Place          = ID[place] // a further address of a customer
+	Question       = ID[question]
+	DoorKey        = ID[doorKey] // credentials of a door that speaks another system's wire
 )
 
 // Crockford's alphabet in lower case: no i, l, o, u.
@@ -216,7 +225,8 @@ var names = map[string]string{"acc": "account", "mem": "team member", "key": "AP
 	"mtr": "meter", "cpn": "coupon", "txp": "tax profile", "txr": "tax rule", "shp": "shipping rule", "chg": "change of terms",
 	"crn": "credit note", "itm": "waiting amount", "sup": "suppressed address",
 	"rpo": "recovery policy", "rec": "recovery case", "lnk": "link",
-	"gw": "gateway account", "gwn": "notice of a gateway", "dsp": "dispute"}
+	"gw": "gateway account", "gwn": "notice of a gateway", "dsp": "dispute",
+	"adr": "address", "que": "question", "dky": "door key"}
 
 // Name is the word for people: Name[id.Customer]() is "customer".
 func Name[I Identifier]() string { return names[Prefix[I]()] }
@@ -276,4 +286,9 @@ func NewList[I interface{ ~int64 }](n int) []I {
 		list[i] = I(process.spell(first + int64(i)))
 	}
 	return list
+}
+
+// Earlier is an identifier made that much before another, as a place in their order.
+func Earlier(v int64, by time.Duration) int64 {
+	return v - by.Milliseconds()<<(countBits+nodeBits)
 }

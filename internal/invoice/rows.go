@@ -192,6 +192,11 @@ func List(tx *db.Tx, account id.Account, f Filter) ([]Invoice, error) {
 	}
 }
 
+// After is up to limit invoices that came after one, oldest first.
+func After(tx *db.Tx, account id.Account, after id.Invoice, limit int) ([]Invoice, error) {
+	return load(tx, account, "and id > $2 order by id limit $3", after, limit)
+}
+
 // LatestOf is the newest invoice of each of the subscriptions that has one.
 func LatestOf(tx *db.Tx, account id.Account, subscriptions []int64) (map[id.Subscription]Invoice, error) {
 	list, err := load(tx, account, "and subscription_id is not null and "+tx.AnyOf("subscription_id", 2)+` and period = (

@@ -543,3 +543,27 @@ func MovementOf(tx *db.Tx, account id.Account, key string) (Movement, error) {
 	}
 	return Movement{}, nil
 }
+
+// After is the ids of up to limit payments that came after one, oldest first.
+func After(tx *db.Tx, account id.Account, after id.Payment, limit int) ([]id.Payment, error) {
+	var list []id.Payment
+	err := tx.Each(func(row db.Scan) error {
+		var v id.Payment
+		err := row(&v)
+		list = append(list, v)
+		return err
+	}, "select id from payment where account_id = $1 and id > $2 order by id limit $3", account, after, limit)
+	return list, err
+}
+
+// MethodsAfter is the ids of up to limit payment methods that came after one, oldest first.
+func MethodsAfter(tx *db.Tx, account id.Account, after id.Method, limit int) ([]id.Method, error) {
+	var list []id.Method
+	err := tx.Each(func(row db.Scan) error {
+		var v id.Method
+		err := row(&v)
+		list = append(list, v)
+		return err
+	}, "select id from payment_method where account_id = $1 and id > $2 order by id limit $3", account, after, limit)
+	return list, err
+}

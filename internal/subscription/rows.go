@@ -397,3 +397,15 @@ func CountRunning(tx *db.Tx, account id.Account) (map[Running]int64, error) {
 		where account_id = $1 and state in ('active', 'past_due') group by price_id, currency, unit_amount, quantity, interval_unit, interval_count, extras`, account)
 	return counts, err
 }
+
+// After is the ids of up to limit subscriptions that came after one, oldest first.
+func After(tx *db.Tx, account id.Account, after id.Subscription, limit int) ([]id.Subscription, error) {
+	var list []id.Subscription
+	err := tx.Each(func(row db.Scan) error {
+		var v id.Subscription
+		err := row(&v)
+		list = append(list, v)
+		return err
+	}, "select id from subscription where account_id = $1 and id > $2 order by id limit $3", account, after, limit)
+	return list, err
+}

@@ -26,7 +26,23 @@ var aheadTellings = map[event.Kind]telling{
 	event.RecoveryPolicyCreated: {"repeat", "", named("Recovery policy %s was created", "name")},
 	event.RecoveryPolicyUpdated: {"repeat", "", named("Recovery policy %s was changed", "name")},
 	event.LinkCreated:           {"mail", "", says("A secure link was made for the customer")},
-	event.LinkUsed:              {"check-circle", web.Success, says("The customer used a secure link")},
+	event.PriceReplaced:         {"money", "", says("Another price took its place: it is not sold any more")},
+	event.CustomerDeleted: {"person", web.Warning, func(_ *visit, f facts) string {
+		if f["forgotten"] == true {
+			return "The customer was deleted, and who they are was wiped out"
+		}
+		return "The customer was deleted"
+	}},
+	event.PasswordSet:     {"key", "", says("The customer got a password")},
+	event.PlaceAdded:      {"person", "", says("A further address was added")},
+	event.PlaceUpdated:    {"pencil", "", says("A further address was changed")},
+	event.PlaceRemoved:    {"person", "", says("A further address was removed")},
+	event.Answered:        {"pencil", "", named("The customer answered: %s", "question")},
+	event.QuestionCreated: {"pencil", "", named("Customers are asked from now on: %s", "name")},
+	event.QuestionUpdated: {"pencil", "", named("A question for customers was changed: %s", "name")},
+	event.DoorKeyCreated:  {"key", "", named("Credentials for clients of another system were made: %s", "dialect")},
+	event.DoorKeyRevoked:  {"key", web.Warning, named("Credentials for clients of another system were revoked: %s", "dialect")},
+	event.LinkUsed:        {"check-circle", web.Success, says("The customer used a secure link")},
 
 	event.MailSettingsUpdated: {"mail", "", says("The settings of e-mails were changed")},
 	event.BrandingUpdated:     {"pencil", "", says("The look of e-mails was changed")},
