@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"perennial/internal/account"
-	"perennial/internal/customer"
 	"perennial/internal/db"
 	"perennial/internal/event"
 	"perennial/internal/fault"
