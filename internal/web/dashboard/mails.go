@@ -84,8 +84,8 @@ func mailTitle(k notice.Kind) string {
 	return "Not written yet"
 }
 
-func (v *visit) mailTable(list []report.MailView, inline bool) web.Table {
-	t := web.Table{ID: "mails", Caption: "E-mails, table", Inline: inline, Columns: []web.Column{{Label: "Subject"}, {Label: "To", Card: true}, {Label: "E-mail", Optional: true}, {Label: "Status", Card: true}, {Label: "When", Card: true, NoWrap: true}}}
+func (v *visit) mailTable(list []report.MailView) web.Table {
+	t := web.Table{ID: "mails", Caption: "E-mails, table", Columns: []web.Column{{Label: "Subject"}, {Label: "To", Card: true}, {Label: "E-mail", Optional: true}, {Label: "Status", Card: true}, {Label: "When", Card: true, NoWrap: true}}}
 	for _, m := range list {
 		subject := m.Subject
 		if subject == "" {
@@ -110,7 +110,7 @@ func (v *visit) mails() {
 		return
 	}
 	list, last := cut(list, func(m report.MailView) string { return m.ID.String() })
-	t := v.mailTable(list, false)
+	t := v.mailTable(list)
 	p := v.page("Mailbox")
 	p.Header.Lead = "Every e-mail of this sandbox, as the customer would get it. None leaves the house."
 	if !v.sandbox() {

@@ -1189,7 +1189,7 @@ func customerMails(v *visit, list []report.MailView, customer string, optional b
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = web.DataTable(v.mailTable(list, true)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = web.DataTable(v.mailTable(list)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
