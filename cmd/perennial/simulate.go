@@ -112,14 +112,11 @@ func (c *simulate) live(t *terminal, seed uint64) (simulation.Result, error) {
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 	faults, machine := &db.Faults{}, clock.NewManual(time.Time{})
-	store := db.Options{URL: filepath.Join(dir, databaseName), Faults: faults}
-	if c.Postgres != "" {
-		if !strings.HasPrefix(c.Postgres, "postgres://") && !strings.HasPrefix(c.Postgres, "postgresql://") {
-			return simulation.Result{}, fault.New(fault.Invalid, "--postgres must be postgres://user:password@host/name")
-		}
-		store.URL = c.Postgres
+	url, err := storeFor(c.Postgres, dir)
+	if err != nil {
+		return simulation.Result{}, err
 	}
-	d, err := opened(t.ctx, store)
+	d, err := opened(t.ctx, db.Options{URL: url, Faults: faults})
 	if err != nil {
 		return simulation.Result{}, err
 	}
@@ -133,20 +130,38 @@ func (c *simulate) live(t *terminal, seed uint64) (simulation.Result, error) {
 		Start: func(gateways map[string]payment.Gateway) *commerce.Service {
 			return commerce.New(d, machine, gateways, nil, slog.New(slog.DiscardHandler)) // it dies too often to tell each time
 		}}
-	accounts, err := stage.Reader.Accounts(t.ctx)
-	if err != nil {
+	if err := onlyAccounts(t.ctx, stage.Reader, simulation.AccountName); err != nil {
 		return simulation.Result{}, err
-	}
-	for _, a := range accounts {
-		if a.Name != simulation.AccountName {
-			return simulation.Result{}, fault.New(fault.Conflict, "the database holds an account that was not simulated; name an empty database")
-		}
 	}
 	o := simulation.Options{Seed: seed, Customers: c.Customers, Years: c.Years, Faults: c.Faults, Strides: c.Strides, Races: c.Races, Plain: c.Plain}
 	if c.History {
 		o.Log = t.out
 	}
 	return simulation.Run(t.ctx, stage, o)
+}
+
+// storeFor is the store in a folder that is thrown away, or the PostgreSQL database that
+// was named instead.
+func storeFor(postgres, dir string) (url string, err error) {
+	switch {
+	case postgres == "":
+		return filepath.Join(dir, databaseName), nil
+	case !strings.HasPrefix(postgres, "postgres://") && !strings.HasPrefix(postgres, "postgresql://"):
+		return "", fault.New(fault.Invalid, "--postgres must be postgres://user:password@host/name")
+	}
+	return postgres, nil
+}
+
+// onlyAccounts refuses a store with accounts that have another name than those that are
+// made here: what is played and lived must never meet a merchant's business.
+func onlyAccounts(ctx context.Context, r *report.Reader, name string) error {
+	accounts, err := r.Accounts(ctx)
+	for _, a := range accounts {
+		if a.Name != name {
+			return fault.New(fault.Conflict, "the database holds an account that was not made here; name an empty database")
+		}
+	}
+	return err
 }
 
 // quickFolder makes a folder for stores that are thrown away: in memory where the

@@ -29,6 +29,9 @@ type Stage struct {
 	Gateways map[string]payment.Gateway
 }
 
+// AccountName is the name of the accounts that stories are played on.
+const AccountName = "Scenario"
+
 // Result is what a story came to.
 type Result struct {
 	Lines        int // that were done
@@ -94,7 +97,7 @@ func Run(ctx context.Context, stage Stage, text io.Reader) (Result, error) {
 		coupons: map[string]id.Coupon{}, taxes: map[string]*taxing{}, shipping: map[string]id.ShippingRule{}, items: map[string]id.Item{},
 		policies: map[string]id.RecoveryPolicy{}, mailed: map[id.Customer]id.Delivery{}, received: map[id.Customer][]id.Link{},
 		customers: map[string]id.Customer{}, subs: map[string]id.Subscription{}, names: map[id.Customer]string{},
-		settings: commerce.CreateAccount{Actor: event.Actor{Kind: event.ByOperator, Name: "scenario"}, Name: "Scenario", Email: "merchant@example.com", Mode: account.Sandbox,
+		settings: commerce.CreateAccount{Actor: event.Actor{Kind: event.ByOperator, Name: "scenario"}, Name: AccountName, Email: "merchant@example.com", Mode: account.Sandbox,
 			Currency: "USD"}}
 	lines := bufio.NewScanner(text)
 	lines.Buffer(nil, maxLine)
