@@ -142,8 +142,8 @@ func client(allow []netip.Prefix, names *net.Resolver) *http.Client {
 			ForceAttemptHTTP2:      true,
 			TLSHandshakeTimeout:    ConnectTimeout,
 			MaxResponseHeaderBytes: maxAnswerHeader,
-			MaxIdleConns:           128,
-			MaxIdleConnsPerHost:    4,
+			MaxIdleConns:           512,
+			MaxIdleConnsPerHost:    32, // many merchants may share one host that receives for them
 			IdleConnTimeout:        30 * time.Second,
 			DisableCompression:     true, // what is read is bounded as it comes
 		},

@@ -19,10 +19,8 @@ import (
 const (
 	every      = time.Second // between looks for work
 	page       = 200         // endpoints a look reads at once
-	keptBatch  = 100         // deliveries of one claim that are only kept
-	batch      = 200         // deliveries of one claim
+	batch      = 100         // deliveries of one claim
 	lane       = 64          // endpoints served at once, of those that work and of those that fail
-	unstored   = 128         // answers that are not stored yet, of all endpoints: what a crash would send twice
 	longestTry = time.Minute // no try takes longer: none is begun when so little of the lease is left
 )
 
@@ -84,8 +82,8 @@ type Deliverer struct {
 	wake    chan struct{}
 	working chan struct{} // a slot for each endpoint that works and is being served
 	failing chan struct{} // a slot for each endpoint that fails and is being served
-	answers chan struct{} // a slot for each answer that is not stored yet
 	runs    sync.WaitGroup
+	storers []chan answered // each stores the answers of its part of the accounts
 	mu      sync.Mutex
 	busy    map[id.Endpoint]bool
 }
@@ -93,7 +91,7 @@ type Deliverer struct {
 // NewDeliverer makes a Deliverer that does nothing until Run.
 func NewDeliverer(d *db.DB, c clock.Clock, log *slog.Logger, work Work) *Deliverer {
 	return &Deliverer{db: d, clock: c, log: log, work: work, wake: make(chan struct{}, 1),
-		working: make(chan struct{}, lane), failing: make(chan struct{}, lane), answers: make(chan struct{}, unstored), busy: map[id.Endpoint]bool{}}
+		working: make(chan struct{}, lane), failing: make(chan struct{}, lane), busy: map[id.Endpoint]bool{}}
 }
 
 // Wake makes Run look for work now instead of within a second. It never blocks.
@@ -107,7 +105,7 @@ func (d *Deliverer) Wake() {
 // Run delivers until ctx ends. Then it begins nothing more, waits for the tries
 // that are under way, stores what came of them, and returns.
 func (d *Deliverer) Run(ctx context.Context) {
-	defer d.runs.Wait()
+	defer d.store()()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for all := true; ; {
@@ -196,7 +194,7 @@ func (d *Deliverer) begin(ctx context.Context, e Endpoint) {
 	})
 }
 
-// serve claims one batch for an endpoint, sends it and stores the answers. It
+// serve claims one batch for an endpoint, sends it and has the answers stored. It
 // reports whether the endpoint took all and may have more due.
 func (d *Deliverer) serve(ctx context.Context, e Endpoint, limit int) (again bool) {
 	log := d.log.With("account", e.Account.String(), "endpoint", e.ID.String())
@@ -211,30 +209,11 @@ func (d *Deliverer) serve(ctx context.Context, e Endpoint, limit int) (again boo
 		}
 		return false
 	}
-	again = n > 0
-	answers := d.send(ctx, e, claimed, until)
-	for first := range answers {
-		got := append([]answered{first}, waiting(answers)...)
-		err := d.work.Faults.Hit(FaultSent)
-		if err == nil {
-			// What was sent is stored even when the program is stopping.
-			e, err = d.settle(context.WithoutCancel(ctx), e, got)
-		}
-		for _, a := range got {
-			if a.answer.Verdict != Untried {
-				<-d.answers
-			}
-		}
-		if err != nil {
-			// The lease ends, and they are sent again.
-			log.ErrorContext(ctx, "storing the answers to deliveries failed", "deliveries", len(got), "error", err)
-			again = false
-		}
-		for _, a := range got {
-			again = again && a.answer.Verdict.works()
-		}
-	}
-	return again
+	b := &batched{endpoint: e, log: log, took: n > 0}
+	b.unstored.Add(len(claimed))
+	d.send(ctx, b, claimed, until)
+	b.unstored.Wait()
+	return b.took
 }
 
 // claim takes due deliveries and renders those that were never sent. It returns
@@ -253,7 +232,7 @@ func (d *Deliverer) claim(ctx context.Context, e Endpoint, limit int) (Endpoint,
 		if err != nil {
 			return err
 		}
-		if claimed, err = Claim(tx, e, limit, now); err != nil {
+		if claimed, err = dueFor(tx, e, limit, now); err != nil {
 			return err
 		}
 		n = len(claimed)
@@ -263,54 +242,58 @@ func (d *Deliverer) claim(ctx context.Context, e Endpoint, limit int) (Endpoint,
 	return e, claimed, n, err
 }
 
-// render gives the claimed deliveries their bodies and returns those to be sent.
-func (d *Deliverer) render(tx *db.Tx, e Endpoint, claimed []Delivery, now time.Time) ([]Delivery, error) {
-	ready := make([]Delivery, 0, len(claimed))
+// render gives deliveries that are due their bodies, claims them, and returns those to be
+// sent.
+func (d *Deliverer) render(tx *db.Tx, e Endpoint, due []Delivery, now time.Time) ([]Delivery, error) {
+	claimed := make([]Delivery, 0, len(due))
+	fate := make([]Fate, 0, len(due))
+	why := map[id.Delivery]string{}
 	var fresh []Delivery
-	for _, c := range claimed {
+	for _, c := range due {
 		if c.Body != "" {
-			ready = append(ready, c)
+			claimed, fate = append(claimed, c), append(fate, Send)
 		} else {
 			fresh = append(fresh, c)
 		}
 	}
-	if len(fresh) == 0 {
-		return ready, nil
-	}
-	made, err := d.work.Render(tx, e, fresh)
-	if err != nil {
-		return nil, err
-	}
-	var rendered []*Delivery
-	var settled []Delivery
-	var dropped []int64
-	for i := range fresh {
-		c, r := &fresh[i], made[i]
-		switch r.Fate {
-		case Refuse:
-			settled = append(settled, c.Settle(Answer{Verdict: Aborted, Failure: r.Reason}, now))
-		case Drop:
-			dropped = append(dropped, int64(c.ID))
-		default:
-			c.Body = r.Body
-			rendered = append(rendered, c)
+	if len(fresh) > 0 {
+		made, err := d.work.Render(tx, e, fresh)
+		if err != nil {
+			return nil, err
+		}
+		var dropped []int64
+		for i, c := range fresh {
+			switch made[i].Fate {
+			case Drop:
+				dropped = append(dropped, int64(c.ID))
+				continue
+			case Refuse:
+				why[c.ID] = made[i].Reason
+			default:
+				c.Body = made[i].Body
+			}
+			claimed, fate = append(claimed, c), append(fate, made[i].Fate)
+		}
+		if err := remove(tx, e.Account, dropped); err != nil {
+			return nil, err
 		}
 	}
-	if err := keepBodies(tx, rendered); err != nil {
+	if err := lease(tx, claimed, now); err != nil {
 		return nil, err
 	}
-	for i, c := range fresh {
-		switch made[i].Fate {
-		case Send:
-			ready = append(ready, c)
+	ready := make([]Delivery, 0, len(claimed))
+	var settled []Delivery
+	for i, c := range claimed {
+		switch fate[i] {
+		case Refuse:
+			settled = append(settled, c.Settle(Answer{Verdict: Aborted, Failure: why[c.ID]}, now))
 		case Keep:
 			settled = append(settled, c.Settle(Answer{Verdict: Accepted}, now))
+		default:
+			ready = append(ready, c)
 		}
 	}
-	if err := remove(tx, e.Account, dropped); err != nil {
-		return nil, err
-	}
-	_, err = Save(tx, settled)
+	_, err := Save(tx, settled)
 	return ready, err
 }
 
@@ -320,116 +303,35 @@ func (d *Deliverer) render(tx *db.Tx, e Endpoint, claimed []Delivery, now time.T
 // nothing is sent.
 func (d *Deliverer) Settle(ctx context.Context, e Endpoint) error {
 	for {
-		_, ready, n, err := d.claim(ctx, e, keptBatch)
-		if err != nil || len(ready) > 0 || n < keptBatch {
+		_, ready, n, err := d.claim(ctx, e, batch)
+		if err != nil || len(ready) > 0 || n < batch {
 			return err
 		}
 	}
 }
 
-// answered is a claimed delivery and what its try came to.
-type answered struct {
-	delivery Delivery
-	answer   Answer
-}
-
-// send tries the deliveries, as many at a time as the endpoint takes. After the first
-// failure, once until has come, when somebody else may soon hold them, and once ctx has
-// ended, the rest comes back untried. The channel closes after the last.
-func (d *Deliverer) send(ctx context.Context, e Endpoint, claimed []Delivery, until time.Time) <-chan answered {
-	answers := make(chan answered, len(claimed)) // never blocks: a try is not held up by the database
-	next := make(chan Delivery, len(claimed))
-	for _, c := range claimed {
-		next <- c
-	}
-	close(next)
+// send tries the deliveries, as many at a time as the endpoint takes, and hands what came
+// of each to its storer. After the first failure, once until has come, when somebody else
+// may soon hold them, and once ctx has ended, the rest goes back untried.
+func (d *Deliverer) send(ctx context.Context, b *batched, claimed []Delivery, until time.Time) {
+	store := d.storer(b.endpoint.Account)
+	e := b.endpoint // what is learned meanwhile is for the next batch
+	var next atomic.Int64
 	var stop atomic.Bool
 	var workers sync.WaitGroup
 	for range min(e.InFlight, len(claimed)) {
 		workers.Go(func() {
-			for c := range next {
+			for i := next.Add(1) - 1; i < int64(len(claimed)); i = next.Add(1) - 1 {
 				a := Answer{Verdict: Untried}
 				if !stop.Load() && ctx.Err() == nil && d.clock.Now().Before(until) {
-					a = d.work.Deliver(context.WithoutCancel(ctx), e, c)
+					a = d.work.Deliver(context.WithoutCancel(ctx), e, claimed[i])
 				}
 				if a.Verdict == Failed || a.Verdict == Gone {
 					stop.Store(true)
 				}
-				if a.Verdict != Untried {
-					d.answers <- struct{}{} // whoever stores answers makes room
-				}
-				answers <- answered{c, a}
+				store <- answered{b, claimed[i], a} // it blocks while too many wait to be stored
 			}
 		})
 	}
-	go func() {
-		workers.Wait()
-		close(answers)
-	}()
-	return answers
-}
-
-// waiting is what can be had from answers without waiting.
-func waiting(answers <-chan answered) []answered {
-	var got []answered
-	for {
-		select {
-		case a, ok := <-answers:
-			if !ok {
-				return got
-			}
-			got = append(got, a)
-		default:
-			return got
-		}
-	}
-}
-
-// settle stores answers, and what they teach about the endpoint, which it returns.
-func (d *Deliverer) settle(ctx context.Context, e Endpoint, got []answered) (Endpoint, error) {
-	now := d.clock.Now()
-	settled := make([]Delivery, len(got))
-	answers := make([]Answer, len(got))
-	for i, g := range got {
-		settled[i], answers[i] = g.delivery.Settle(g.answer, now), g.answer
-	}
-	after, news := e.Learn(answers, now)
-	err := d.db.Background(ctx, func(tx *db.Tx) error {
-		lost, err := Save(tx, settled)
-		if err != nil {
-			return err
-		}
-		if err := logTries(tx, e.Account, settled, answers, lost); err != nil {
-			return err
-		}
-		for i := range settled {
-			if answers[i].Verdict == Bounced {
-				if err := d.work.Bounced(tx, e, settled[i]); err != nil {
-					return err
-				}
-			}
-		}
-		if !news {
-			return nil
-		}
-		fresh, err := LoadEndpoint(tx, e.Account, e.ID)
-		if fault.Is(err, fault.NotFound) {
-			return nil // removed while it was being served
-		}
-		if err != nil {
-			return err
-		}
-		var changed bool
-		if after, changed = fresh.Learn(answers, now); !changed {
-			return nil
-		}
-		if err := SaveEndpoint(tx, &after); err != nil {
-			return err
-		}
-		if after.State == Disabled && fresh.State == Enabled {
-			return d.work.Disabled(tx, after, now)
-		}
-		return nil
-	})
-	return after, err
+	workers.Wait()
 }

@@ -108,10 +108,15 @@ func newBench(t *testing.T, d *db.DB) *bench {
 // step looks once and waits until everything begun has been stored.
 func (b *bench) step(t *testing.T) {
 	t.Helper()
-	if err := b.d.look(t.Context(), true); err != nil {
+	b.hint(t, true)
+}
+
+func (b *bench) hint(t *testing.T, all bool) {
+	t.Helper()
+	defer b.d.store()()
+	if err := b.d.look(t.Context(), all); err != nil {
 		t.Fatal(err)
 	}
-	b.d.runs.Wait()
 }
 
 func TestDeliver(t *testing.T) {
@@ -277,10 +282,7 @@ func TestFailingEndpointIsHeldBack(t *testing.T) {
 			t.Errorf("%d tries of the second look, %d claimed", n-first, touched)
 		}
 		// A hint leaves it out.
-		if err := b.d.look(t.Context(), false); err != nil {
-			t.Fatal(err)
-		}
-		b.d.runs.Wait()
+		b.hint(t, false)
 		if n := len(b.order); n != first+1 {
 			t.Errorf("%d tries because of a hint", n-first-1)
 		}
@@ -399,7 +401,7 @@ func TestKeepAndDrop(t *testing.T) {
 		b := newBench(t, open())
 		e := NewMailEndpoint(b.account, Filter{"invoice.paid"}, start)
 		update(t, b.db, func(tx *db.Tx) error { return InsertEndpoint(tx, e) })
-		const n = keptBatch + 3
+		const n = batch + 3
 		events := owe(t, b.db, b.account, "invoice.paid", n)
 		b.render = func(_ Endpoint, d Delivery) Rendering {
 			if d.Event == events[1] {
@@ -594,4 +596,50 @@ func TestSettleFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Answers of several endpoints are stored together. What is wrong with one of them costs
+// the others nothing.
+func TestOneEndpointCannotBeStored(t *testing.T) {
+	t.Parallel()
+	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+		b := newBench(t, open())
+		b.d.work.Bounced = func(*db.Tx, Endpoint, Delivery) error { return errBroken }
+		bad, good := newEndpoint(t, b.db, b.account, "bad"), newEndpoint(t, b.db, b.account, "good")
+		owe(t, b.db, b.account, "invoice.paid", 2)
+		var got []answered
+		batches := map[id.Endpoint]*batched{}
+		for _, e := range []Endpoint{bad, good} {
+			e, claimed, _, err := b.d.claim(t.Context(), e, batch)
+			if err != nil || len(claimed) != 2 {
+				t.Fatalf("%d claimed: %v", len(claimed), err)
+			}
+			one := &batched{endpoint: e, log: b.d.log, took: true}
+			one.unstored.Add(len(claimed))
+			batches[e.ID] = one
+			for _, c := range claimed {
+				a := Answer{Verdict: Accepted, Status: 200}
+				if e.ID == bad.ID {
+					a.Verdict = Bounced
+				}
+				got = append(got, answered{one, c, a})
+			}
+		}
+		b.d.keep(got)
+		for _, one := range batches {
+			one.unstored.Wait() // all were let go
+		}
+		if batches[bad.ID].took || !batches[good.ID].took {
+			t.Error("the wrong batch counts as not stored")
+		}
+		for _, d := range list(t, b.db, b.account, Query{}) {
+			want := Delivered
+			if d.Endpoint == bad.ID {
+				want = Waiting // its lease ends, and it is sent again
+			}
+			if d.State != want {
+				t.Errorf("%+v, want it %s", d, want)
+			}
+		}
+	})
 }

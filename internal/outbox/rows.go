@@ -119,17 +119,46 @@ func Due(tx *db.Tx, now time.Time, afterAccount id.Account, after id.Endpoint, l
 	return list, err
 }
 
-// Claim takes up to limit deliveries that are due at now for one endpoint, the
-// longest due first. Each counts a try and is out of everybody's reach until its
-// lease ends.
-func Claim(tx *db.Tx, e Endpoint, limit int, now time.Time) ([]Delivery, error) {
+// dueFor reads up to limit deliveries that are due at now for one endpoint, the longest due
+// first, out of those that nobody else is claiming, and returns them in the order of their
+// events.
+func dueFor(tx *db.Tx, e Endpoint, limit int, now time.Time) ([]Delivery, error) {
 	var list []Delivery
-	err := tx.Each(scanWithBody(e.Account, &list), `update outbox set attempts = attempts + 1, next_at = $4, version = version + 1
-		where account_id = $1 and id in (select id from outbox where account_id = $1 and endpoint_id = $2 and state = 'waiting'
-		and next_at <= $3 order by next_at, id limit $5`+tx.Claim()+`) returning `+columns+", body",
-		e.Account, e.ID, clock.Micros(now), clock.Micros(now.Add(Lease)), limit)
+	err := tx.Each(scanWithBody(e.Account, &list), "select "+columns+`, body from outbox where account_id = $1 and endpoint_id = $2
+		and state = 'waiting' and next_at <= $3 order by next_at, id limit $4`+tx.Claim(), e.Account, e.ID, clock.Micros(now), limit)
 	slices.SortFunc(list, func(a, b Delivery) int { return cmp.Compare(a.Event, b.Event) })
 	return list, err
+}
+
+// lease claims deliveries: each counts a try and is out of everybody's reach until its
+// lease ends. Their bodies are stored with it.
+func lease(tx *db.Tx, list []Delivery, now time.Time) error {
+	lost, err := tx.Update(table, []string{"attempts", "next_at", "body"}, len(list), func(i int, r *db.Row) {
+		d := &list[i]
+		key(r, d)
+		r.Int(int64(d.Attempts) + 1)
+		r.Time(now.Add(Lease))
+		r.NullText(d.Body, d.Body != "")
+	})
+	if err == nil && len(lost) > 0 {
+		err = db.VersionConflict()
+	}
+	for i := range list {
+		list[i].Attempts++
+		list[i].NextAt = now.Add(Lease)
+		list[i].Version++
+	}
+	return err
+}
+
+// Claim takes up to limit deliveries that are due at now for one endpoint, the
+// longest due first.
+func Claim(tx *db.Tx, e Endpoint, limit int, now time.Time) ([]Delivery, error) {
+	list, err := dueFor(tx, e, limit, now)
+	if err != nil {
+		return nil, err
+	}
+	return list, lease(tx, list, now)
 }
 
 // EndLeases makes due what a process that is known to be dead had claimed: deliveries of
@@ -141,25 +170,7 @@ func EndLeases(tx *db.Tx, account id.Account) error {
 	return err
 }
 
-// keepBodies stores the bodies that claimed deliveries were given.
-func keepBodies(tx *db.Tx, list []*Delivery) error {
-	lost, err := tx.Update(table, []string{"body"}, len(list), func(i int, r *db.Row) {
-		key(r, list[i])
-		r.NullText(list[i].Body, true)
-	})
-	if err != nil {
-		return err
-	}
-	if len(lost) > 0 {
-		return db.VersionConflict()
-	}
-	for _, d := range list {
-		d.Version++
-	}
-	return nil
-}
-
-// remove deletes claimed deliveries.
+// remove deletes deliveries that were read to be claimed.
 func remove(tx *db.Tx, account id.Account, ids []int64) error {
 	if len(ids) == 0 {
 		return nil

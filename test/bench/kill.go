@@ -36,12 +36,13 @@ const (
 	childVariable = "PERENNIAL_BENCH_CHILD"
 )
 
-// child is what the process that renews is told.
+// child is what the process that renews, or delivers, is told.
 type child struct {
 	URL      string
 	Gateway  string // the socket of the gateway
 	Accounts []id.Account
 	AtOnce   int
+	SealedBy string // the key of the secrets of webhooks, which are then delivered; "" to renew
 }
 
 // killed runs B6 on one engine for some rounds.
@@ -132,7 +133,7 @@ func (b *bench) renewApart(ctx context.Context, fresh func(context.Context) (str
 }
 
 // renewUntil starts a process that renews and kills it when the gateway has heard of
-// so many charges; 0 lets it end.
+// so many charges, or one that delivers; 0 lets it end.
 func renewUntil(ctx context.Context, text string, heard *atomic.Int64, moment int64) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -154,7 +155,7 @@ func renewUntil(ctx context.Context, text string, heard *atomic.Int64, moment in
 		select {
 		case err := <-ended: // it was done before it could be killed
 			if err != nil {
-				return fmt.Errorf("the process that renews failed: %w: %s", err, said.String())
+				return fmt.Errorf("the process failed: %w: %s", err, said.String())
 			}
 			return nil
 		case <-tick.C:
@@ -256,6 +257,12 @@ func renewChild(ctx context.Context, text string) error {
 	d, err := db.Open(ctx, db.Options{URL: c.URL})
 	if err != nil {
 		return err
+	}
+	if c.SealedBy != "" {
+		if err := deliverChild(ctx, d, c); err != nil {
+			return err
+		}
+		return d.Close()
 	}
 	service := commerce.New(d, due(), map[string]payment.Gateway{gatewayName: newRemote(c.Gateway)}, nil, silent())
 	if err := service.Recover(ctx); err != nil {

@@ -261,10 +261,8 @@ func (b *bench) seedLite(ctx context.Context, path string, list, subs int, begun
 
 // copyFile replaces a store by a copy of another that is closed.
 func copyFile(to, from string) error {
-	for _, tail := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(to + tail); err != nil && !os.IsNotExist(err) {
-			return err
-		}
+	if err := forget(to); err != nil {
+		return err
 	}
 	in, err := os.Open(from)
 	if err != nil {
@@ -282,4 +280,14 @@ func copyFile(to, from string) error {
 		err = e
 	}
 	return err
+}
+
+// forget removes a store that is closed, if it is there.
+func forget(store string) error {
+	for _, tail := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(store + tail); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+	}
+	return nil
 }
