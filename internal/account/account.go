@@ -65,6 +65,8 @@ type Settings struct {
 	TaxProfile id.TaxProfile `json:"tax_profile,omitempty"`
 	// Recovery is the policy for failed payments; 0 means the standard one.
 	Recovery id.RecoveryPolicy `json:"recovery,omitempty"`
+	// Affiliates says that at least one campaign has, or had, an affiliate programme.
+	Affiliates bool `json:"affiliates,omitempty"`
 	// DisputeEnds says that a subscription ends when a payment of it is disputed.
 	DisputeEnds bool `json:"dispute_ends,omitempty"`
 	// RefundsByKey and RefundsByMember are the most that one API key, and one member of the

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"perennial/internal/account"
+	"perennial/internal/affiliate"
 	"perennial/internal/catalog"
 	"perennial/internal/coupon"
 	"perennial/internal/db"
@@ -89,11 +90,23 @@ func (s *Service) CreateCoupon(ctx context.Context, c CreateCoupon) (coupon.Coup
 		if err := productsRefer(tx, a, made.Products); err != nil {
 			return made, err
 		}
+		if err := affiliateRefers(tx, a, made.Affiliate); err != nil {
+			return made, err
+		}
 		if err := coupon.Insert(tx, made); err != nil {
 			return made, err
 		}
 		return made, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, event.CouponCreated, int64(made.ID), 0, event.Data(map[string]any{"code": made.Code})))
 	})
+}
+
+// affiliateRefers refuses a coupon of an affiliate who is not there.
+func affiliateRefers(tx *db.Tx, a account.Account, who id.Affiliate) error {
+	if who == 0 {
+		return nil
+	}
+	_, err := affiliate.Load(tx, a.ID, who)
+	return refersTo(err, "affiliate")
 }
 
 // productsRefer refuses a coupon for a product that is not there.
@@ -126,6 +139,7 @@ type UpdateCoupon struct {
 	MaxRedemptions *int64
 	MaxPerCustomer *int64
 	State          *coupon.State
+	Affiliate      *id.Affiliate // 0 for nobody; of later sales
 }
 
 // UpdateCoupon changes a coupon.
@@ -140,7 +154,11 @@ func (s *Service) UpdateCoupon(ctx context.Context, c UpdateCoupon) (coupon.Coup
 		set(&m.MaxRedemptions, c.MaxRedemptions)
 		set(&m.MaxPerCustomer, c.MaxPerCustomer)
 		set(&m.State, c.State)
+		set(&m.Affiliate, c.Affiliate)
 		if err := m.Check(); err != nil {
+			return m, err
+		}
+		if err := affiliateRefers(tx, a, m.Affiliate); err != nil {
 			return m, err
 		}
 		if err := coupon.Save(tx, m); err != nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"perennial/internal/account"
+	"perennial/internal/affiliate"
 	"perennial/internal/db"
 	"perennial/internal/event"
 	"perennial/internal/fault"
@@ -99,6 +100,9 @@ func openDispute(tx *db.Tx, a account.Account, p payment.Payment, now payment.Di
 	if err := event.Append(tx, a.ID, disputeEvent(d, event.DisputeOpened, at)); err != nil {
 		return err
 	}
+	if err := adjustCommissions(tx, a, d.Payment, affiliate.Dispute, int64(d.ID), at); err != nil {
+		return err
+	}
 	if a.Settings.DisputeEnds && opened.State != payment.Warning {
 		if err := endDisputed(tx, a, d, at); err != nil {
 			return err
@@ -134,6 +138,9 @@ func follow(tx *db.Tx, a account.Account, d payment.Dispute, now payment.Dispute
 		}
 	}
 	if err := event.Append(tx, a.ID, disputeEvent(d, kind, at)); err != nil {
+		return err
+	}
+	if err := adjustCommissions(tx, a, d.Payment, affiliate.Dispute, int64(d.ID), at); err != nil {
 		return err
 	}
 	if a.Settings.DisputeEnds && before.State == payment.Warning && d.State.Withdrawn() {

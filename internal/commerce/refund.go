@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"perennial/internal/account"
+	"perennial/internal/affiliate"
 	"perennial/internal/db"
 	"perennial/internal/event"
 	"perennial/internal/fault"
@@ -243,7 +244,10 @@ func refundDone(tx *db.Tx, a account.Account, v invoice.Invoice, r payment.Refun
 	if _, err := w.writeCredit(tx, v, portions, invoice.CreditNote{Reason: invoice.ForRefund, Note: r.Reason}, creditTo{refund: r.ID}, at, by); err != nil {
 		return err
 	}
-	return w.write(tx, nil)
+	if err := w.write(tx, nil); err != nil {
+		return err
+	}
+	return adjustCommissions(tx, a, r.Payment, affiliate.Refund, int64(r.ID), at)
 }
 
 // askRefund finds out what became of a refund; one that the gateway never saw is

@@ -32,7 +32,8 @@ type Sell struct {
 	Token    string    // from the gateway, saved as a new payment method first
 	Source   string    // "api", "checkout" …
 	Options  Options
-	Present  bool // the buyer is in the browser and can confirm the payment
+	Referred Referred // who brought the buyer
+	Present  bool     // the buyer is in the browser and can confirm the payment
 	Consent  payment.Consent
 	// Shown is what the buyer was told is due now; when it is set and wrong, nothing
 	// is sold: the price changed since the page was opened.
@@ -162,6 +163,11 @@ func (s *Service) place(tx *db.Tx, a account.Account, now time.Time, c Sell, sav
 	}
 	if err := checkShown(c.Shown, v, ch.currency); err != nil {
 		return o, nil, err
+	}
+	if a.Settings.Affiliates {
+		if err := refer(tx, a, c, ch, o, buyer, now); err != nil {
+			return o, nil, err
+		}
 	}
 	if v.Total.IsZero() {
 		return s.placeFree(tx, a, o, buyer, c.Actor, now)

@@ -461,6 +461,9 @@ func (w *settlement) write(tx *db.Tx, list []*collection) error {
 	if err := subscription.Insert(tx, w.started); err != nil {
 		return err
 	}
+	if err := w.earn(tx, list); err != nil {
+		return err
+	}
 	if err := subscription.Undo(tx, w.account.ID, w.undone...); err != nil {
 		return err
 	}

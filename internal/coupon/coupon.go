@@ -77,6 +77,7 @@ type Coupon struct {
 	MaxRedemptions int64        // in total; 0 for no limit
 	MaxPerCustomer int64        // of one customer; 0 for no limit
 	Products       []id.Product // that it is good for; none means all
+	Affiliate      id.Affiliate // whose the sales are that redeem it; 0 for nobody's
 	Stackable      bool         // can be combined with others that are
 	IncludeSetup   bool         // is taken from the setup fee too
 	State          State

@@ -170,6 +170,21 @@ const (
 	QuestionUpdated Kind = "question.updated"
 	DoorKeyCreated  Kind = "door_key.created"
 	DoorKeyRevoked  Kind = "door_key.revoked"
+
+	// Affiliates.
+	ProgramUpdated      Kind = "campaign.program_updated"
+	AffiliateCreated    Kind = "affiliate.created"
+	AffiliateUpdated    Kind = "affiliate.updated"
+	AffiliateAsked      Kind = "affiliate.asked" // to promote a campaign
+	AffiliateApproved   Kind = "affiliate.approved"
+	AffiliateDeclined   Kind = "affiliate.declined"
+	ReferralCreated     Kind = "referral.created"
+	ReferralChanged     Kind = "referral.changed"
+	CommissionEarned    Kind = "commission.earned"
+	CommissionTakenBack Kind = "commission.taken_back"
+	PayoutCreated       Kind = "payout.created"
+	PayoutPaid          Kind = "payout.paid"
+	PayoutUndone        Kind = "payout.undone"
 )
 
 // Event is one thing that happened.
@@ -242,6 +257,14 @@ func (e Event) SubjectID() string {
 		return id.Question(e.Subject).String()
 	case "door_key":
 		return id.DoorKey(e.Subject).String()
+	case "affiliate":
+		return id.Affiliate(e.Subject).String()
+	case "referral":
+		return id.Referral(e.Subject).String()
+	case "commission":
+		return id.Commission(e.Subject).String()
+	case "payout":
+		return id.Payout(e.Subject).String()
 	}
 	return ""
 }

@@ -61,6 +61,14 @@ type (
 	place          struct{}
 	question       struct{}
 	doorKey        struct{}
+	affiliate      struct{}
+	click          struct{}
+	referral       struct{}
+	commission     struct{}
+	payout         struct{}
+	lead           struct{}
+	license        struct{}
+	material       struct{}
 )
 
 func (account) prefix() string        { return "acc" }
@@ -100,6 +108,14 @@ func (dispute) prefix() string        { return "dsp" }
 func (place) prefix() string          { return "adr" }
 func (question) prefix() string       { return "que" }
 func (doorKey) prefix() string        { return "dky" }
+func (affiliate) prefix() string      { return "aff" }
+func (click) prefix() string          { return "clk" }
+func (referral) prefix() string       { return "rfl" }
+func (commission) prefix() string     { return "com" }
+func (payout) prefix() string         { return "pyo" }
+func (lead) prefix() string           { return "led" }
+func (license) prefix() string        { return "lic" }
+func (material) prefix() string       { return "mat" }
 
 // The kinds of identifiers.
 type (
@@ -140,6 +156,14 @@ type (
 	Place          = ID[place] // a further address of a customer
 	Question       = ID[question]
 	DoorKey        = ID[doorKey] // credentials of a door that speaks another system's wire
+	Affiliate      = ID[affiliate]
+	Click          = ID[click]    // on an affiliate's link
+	Referral       = ID[referral] // a sale that an affiliate brought
+	Commission     = ID[commission]
+	Payout         = ID[payout] // of commissions
+	Lead           = ID[lead]   // somebody who began to buy
+	License        = ID[license]
+	Material       = ID[material] // what affiliates promote with
 )
 
 // Crockford's alphabet in lower case: no i, l, o, u.
@@ -226,7 +250,8 @@ var names = map[string]string{"acc": "account", "mem": "team member", "key": "AP
 	"crn": "credit note", "itm": "waiting amount", "sup": "suppressed address",
 	"rpo": "recovery policy", "rec": "recovery case", "lnk": "link",
 	"gw": "gateway account", "gwn": "notice of a gateway", "dsp": "dispute",
-	"adr": "address", "que": "question", "dky": "door key"}
+	"adr": "address", "que": "question", "dky": "door key",
+	"aff": "affiliate", "clk": "click", "rfl": "referral", "com": "commission", "pyo": "payout", "led": "lead", "lic": "licence", "mat": "promo material"}
 
 // Name is the word for people: Name[id.Customer]() is "customer".
 func Name[I Identifier]() string { return names[Prefix[I]()] }

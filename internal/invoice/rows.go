@@ -192,6 +192,20 @@ func List(tx *db.Tx, account id.Account, f Filter) ([]Invoice, error) {
 	}
 }
 
+// PaidCounts is how many invoices of each subscription were paid with money.
+func PaidCounts(tx *db.Tx, account id.Account, subscriptions []int64) (map[id.Subscription]int, error) {
+	found := make(map[id.Subscription]int, len(subscriptions))
+	err := tx.Each(func(row db.Scan) error {
+		var sub id.Subscription
+		var n int
+		err := row(&sub, &n)
+		found[sub] = n
+		return err
+	}, "select subscription_id, count(*) from invoice where account_id = $1 and subscription_id is not null and "+tx.AnyOf("subscription_id", 2)+
+		" and paid_at is not null and total > credit_used group by subscription_id", account, tx.List(subscriptions))
+	return found, err
+}
+
 // After is up to limit invoices that came after one, oldest first.
 func After(tx *db.Tx, account id.Account, after id.Invoice, limit int) ([]Invoice, error) {
 	return load(tx, account, "and id > $2 order by id limit $3", after, limit)

@@ -24,6 +24,10 @@ const (
 	WrittenOff Book = "written_off" // owed and given up
 	Disputed   Book = "disputed"    // paid, and held by the customers' banks while they decide
 	Lost       Book = "lost"        // paid, and taken back by the customers' banks for good
+
+	Commissions Book = "commissions" // what affiliates earned
+	Affiliates  Book = "affiliates"  // of it, what they are owed
+	Payouts     Book = "payouts"     // of it, what they were paid
 )
 
 // Reason says which money fact an entry records.
@@ -40,6 +44,8 @@ const (
 	Present    Reason = "goodwill"    // credit was given or taken back
 	GiveUp     Reason = "written_off" // an invoice became uncollectible
 	Dispute    Reason = "dispute"     // a customer's bank took money back, returned it, or kept it
+	Earn       Reason = "commission"  // an affiliate earned, or lost what they had earned
+	PayOut     Reason = "payout"      // an affiliate was paid
 )
 
 // Entry moves an amount from the book it credits to the book it debits.
@@ -109,6 +115,20 @@ func GivenUp(account id.Account, invoice id.Invoice, at time.Time, amount money.
 // it is withdrawn, back to Cash when the dispute is won, to Lost when it is lost.
 func Moved(account id.Account, invoice id.Invoice, dispute id.Dispute, at time.Time, amount money.Amount, from, to Book) []Entry {
 	return single(Entry{Account: account, Invoice: invoice, At: at, Debit: to, Credit: from, Reason: Dispute, Source: int64(dispute)}, amount)
+}
+
+// Commission are the entries of a commission (above zero) or of one that was taken back.
+func Commission(account id.Account, invoice id.Invoice, commission id.Commission, at time.Time, amount money.Amount) []Entry {
+	e := Entry{Account: account, Invoice: invoice, At: at, Debit: Commissions, Credit: Affiliates, Reason: Earn, Source: int64(commission)}
+	if amount.Sign() < 0 {
+		e.Debit, e.Credit = e.Credit, e.Debit
+	}
+	return single(e, amount.Abs())
+}
+
+// PaidOut are the entries of a payout to an affiliate that was paid.
+func PaidOut(account id.Account, payout id.Payout, at time.Time, amount money.Amount) []Entry {
+	return single(Entry{Account: account, At: at, Debit: Affiliates, Credit: Payouts, Reason: PayOut, Source: int64(payout)}, amount)
 }
 
 // single is one entry of an amount, none of zero.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"perennial/internal/account"
+	"perennial/internal/affiliate"
 	"perennial/internal/coupon"
 	"perennial/internal/credit"
 	"perennial/internal/db"
@@ -148,6 +149,9 @@ var rowChecks = []struct{ what, query string }{
 	{"invoice %s: what was refunded does not sum to its refunds", `select i.id from invoice i left join (
 			select f.invoice_id, sum(f.amount) as given from refund f where f.account_id = $1 and f.state = 'succeeded' group by f.invoice_id
 		) s on s.invoice_id = i.id where i.account_id = $1 and i.refunded <> coalesce(s.given, 0) order by i.id limit 51`},
+	{"invoice %s: its commissions are more than what was kept of it", `select c.invoice_id from commission c join invoice i on i.account_id = c.account_id and i.id = c.invoice_id
+		where c.account_id = $1 and c.cause <> 'adjust' group by c.invoice_id, i.total, i.credit_used, i.reduced, i.refunded
+		having sum(c.amount) > i.total - i.credit_used - i.reduced - i.refunded or sum(c.amount) < 0 order by c.invoice_id limit 51`},
 	{"invoice %s: the ledger does not show what it owes and got", `select i.id from invoice i left join (
 			select e.invoice_id,
 				sum(case when e.debit = 'receivable' then e.amount when e.credit = 'receivable' then -e.amount else 0 end) as owed,
@@ -198,7 +202,8 @@ func (b *Books) ledger(tx *db.Tx, acc id.Account) error {
 	if err != nil {
 		return err
 	}
-	want := map[ledger.Book]map[money.Currency]int64{ledger.Receivable: {}, ledger.Revenue: {}, ledger.Cash: {}, ledger.Credit: {}, ledger.WrittenOff: {}, ledger.Disputed: {}, ledger.Lost: {}}
+	want := map[ledger.Book]map[money.Currency]int64{ledger.Receivable: {}, ledger.Revenue: {}, ledger.Cash: {}, ledger.Credit: {}, ledger.WrittenOff: {}, ledger.Disputed: {}, ledger.Lost: {},
+		ledger.Commissions: {}, ledger.Affiliates: {}, ledger.Payouts: {}}
 	for _, t := range sums {
 		b.Invoices += t.Count
 		switch t.State {
@@ -238,6 +243,18 @@ func (b *Books) ledger(tx *db.Tx, acc id.Account) error {
 			want[book][c] += minor
 			want[ledger.Cash][c] -= minor
 		}
+	}
+	earned, paidOut, err := affiliate.Totals(tx, acc)
+	if err != nil {
+		return err
+	}
+	for c, minor := range earned {
+		want[ledger.Commissions][c] += minor
+		want[ledger.Affiliates][c] -= minor
+	}
+	for c, minor := range paidOut {
+		want[ledger.Affiliates][c] += minor
+		want[ledger.Payouts][c] -= minor
 	}
 	zero := map[money.Currency]int64{}
 	for _, have := range b.Balances {

@@ -50,6 +50,7 @@ var allow = dbtest.Allow{
 		"from refund where account_id = $1 and state = 'succeeded' group by", "select id, state, trouble, amount from payment", "select id, payment_id, state, amount from refund",
 		"from dispute where account_id = $1 and booked <> '' group by",
 		"from invoice_series s where s.account_id",
+		"from commission c join invoice i", "from commission where account_id = $1 group by currency", "from payout where account_id = $1 and state = 'paid' group by",
 		"from credit_note c left join", "select n.invoice_id, n.line, sum(n.amount) as net", "from credit_balance where account_id = $1 group by", "from credit_entry where account_id = $1 group by",
 		"select customer_id, currency, minor from credit_balance", "select id as coupon_id, redeemed as total",
 		// Sums over an account's subscriptions, for its first page.

@@ -26,7 +26,25 @@ var aheadTellings = map[event.Kind]telling{
 	event.RecoveryPolicyCreated: {"repeat", "", named("Recovery policy %s was created", "name")},
 	event.RecoveryPolicyUpdated: {"repeat", "", named("Recovery policy %s was changed", "name")},
 	event.LinkCreated:           {"mail", "", says("A secure link was made for the customer")},
-	event.PriceReplaced:         {"money", "", says("Another price took its place: it is not sold any more")},
+	event.ProgramUpdated:        {"percent", "", says("How the campaign is promoted by affiliates was changed")},
+	event.AffiliateCreated:      {"person", "", named("Affiliate %s was created", "name")},
+	event.AffiliateUpdated:      {"pencil", "", says("An affiliate was changed")},
+	event.AffiliateAsked:        {"person", web.Warning, says("An affiliate asks to promote a campaign")},
+	event.AffiliateApproved:     {"check-circle", web.Success, says("An affiliate may promote a campaign")},
+	event.AffiliateDeclined:     {"x-circle", "", says("An affiliate was declined for a campaign")},
+	event.ReferralCreated: {"link", "", func(_ *visit, f facts) string {
+		if f.text("denied") != "" {
+			return "An affiliate brought the sale and earns nothing by it: it seems to be their own"
+		}
+		return "An affiliate brought the sale"
+	}},
+	event.ReferralChanged:     {"pencil", "", says("Whose sale it is was changed")},
+	event.CommissionEarned:    {"money", "", says("An affiliate earned a commission")},
+	event.CommissionTakenBack: {"money", web.Warning, says("A commission was taken back")},
+	event.PayoutCreated:       {"money", "", says("What an affiliate is due was set aside to be paid")},
+	event.PayoutPaid:          {"money", web.Success, says("An affiliate was paid")},
+	event.PayoutUndone:        {"money", web.Warning, says("A payout was undone")},
+	event.PriceReplaced:       {"money", "", says("Another price took its place: it is not sold any more")},
 	event.CustomerDeleted: {"person", web.Warning, func(_ *visit, f facts) string {
 		if f["forgotten"] == true {
 			return "The customer was deleted, and who they are was wiped out"
