@@ -10,6 +10,7 @@ import (
 	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/invoice"
+	"perennial/internal/link"
 	"perennial/internal/money"
 	"perennial/internal/payment"
 	"perennial/internal/recovery"
@@ -38,7 +39,7 @@ func (s *Service) tellDue(ctx context.Context, acc id.Account, upTo time.Time, w
 	if err != nil || first.IsZero() || first.After(upTo) {
 		return 0, err
 	}
-	for _, tell := range []func(*db.Tx, account.Account, time.Time, bool) (int, error){s.tellOfCharges, tellOfExpiry} {
+	for _, tell := range []func(*db.Tx, account.Account, time.Time, bool) (int, error){s.tellOfCharges, s.tellOfExpiry} {
 		for more := true; more; {
 			looked := 0
 			err := s.db.Background(ctx, func(tx *db.Tx) error {
@@ -62,6 +63,7 @@ func (s *Service) tellDue(ctx context.Context, acc id.Account, upTo time.Time, w
 type notices struct {
 	given  []recovery.Given
 	events []event.Event
+	links  map[id.Event]link.Link // that come with them
 }
 
 func (n *notices) add(kind string, occasion int64, e event.Event) {
@@ -81,7 +83,27 @@ func (n *notices) write(tx *db.Tx, acc id.Account) error {
 			kept = append(kept, e)
 		}
 	}
-	return event.Append(tx, acc, kept...)
+	if err := event.Append(tx, acc, kept...); err != nil || len(n.links) == 0 {
+		return err
+	}
+	var links []link.Link
+	for _, e := range kept {
+		if l, ok := n.links[e.ID]; ok {
+			links = append(links, l)
+		}
+	}
+	if len(links) == 0 {
+		return nil
+	}
+	return link.Mint(tx, acc, links, links[0].CreatedAt)
+}
+
+// with gives an event a link, which is made when the notice is given.
+func (n *notices) with(e event.Event, l link.Link) {
+	if n.links == nil {
+		n.links = map[id.Event]link.Link{}
+	}
+	n.links[e.ID] = l
 }
 
 var noticeEvents = map[subscription.NoticeKind]event.Kind{subscription.TrialNotice: event.TrialEnding, subscription.RenewalNotice: event.RenewalUpcoming,
@@ -164,8 +186,8 @@ func (s *Service) nextCharge(tx *db.Tx, w *claiming, sub subscription.Subscripti
 }
 
 // tellOfExpiry tells customers that a payment method expires which is charged for
-// something.
-func tellOfExpiry(tx *db.Tx, a account.Account, upTo time.Time, walk bool) (int, error) {
+// something, with a link to give another one.
+func (s *Service) tellOfExpiry(tx *db.Tx, a account.Account, upTo time.Time, walk bool) (int, error) {
 	list, err := payment.ToTell(tx, a.ID, upTo, tellBatch)
 	if err != nil || len(list) == 0 {
 		return 0, err
@@ -183,15 +205,19 @@ func tellOfExpiry(tx *db.Tx, a account.Account, upTo time.Time, walk bool) (int,
 		m := &list[i]
 		due := m.NextExpiry(m.NoticeAt.Add(-time.Microsecond), a.Location())
 		m.NoticeAt = m.NextExpiry(upTo, a.Location()).At
-		if !used[m.ID] || due.At.IsZero() || due.At.After(upTo) {
+		if used[m.ID] == 0 || due.At.IsZero() || due.At.After(upTo) {
 			continue
 		}
 		at := upTo
 		if walk {
 			at = due.At
 		}
-		told.add(string(event.MethodExpiring), due.Occasion, event.New(a.ID, at, event.Clock, event.MethodExpiring, int64(m.ID), m.Customer,
-			event.Data(map[string]any{"method": m.Label(), "expires": m.Expires, "days": due.Days, "end": due.End})))
+		update := link.New(s.seals, a.ID, link.UpdateMethod, m.Customer, 0, at)
+		e := event.New(a.ID, at, event.Clock, event.MethodExpiring, int64(m.ID), m.Customer,
+			event.Data(map[string]any{"method": m.Label(), "expires": m.Expires, "days": due.Days, "end": due.End, "link": update.ID,
+				"subscription": used[m.ID]}))
+		told.add(string(event.MethodExpiring), due.Occasion, e)
+		told.with(e, update)
 	}
 	if err := told.write(tx, a.ID); err != nil {
 		return 0, err

@@ -164,18 +164,21 @@ func SaveRenewed(tx *db.Tx, list []*Subscription) ([]int, error) {
 }
 
 // MethodsInUse are the payment methods that running subscriptions of customers are charged
-// with.
-func MethodsInUse(tx *db.Tx, account id.Account, customers []int64) (map[id.Method]bool, error) {
-	used := map[id.Method]bool{}
+// with, each with the oldest of them.
+func MethodsInUse(tx *db.Tx, account id.Account, customers []int64) (map[id.Method]id.Subscription, error) {
+	used := map[id.Method]id.Subscription{}
 	if len(customers) == 0 {
 		return used, nil
 	}
 	err := tx.Each(func(row db.Scan) error {
 		var m id.Method
-		err := row(&m)
-		used[m] = true
+		var sub id.Subscription
+		err := row(&m, &sub)
+		if used[m] == 0 || sub < used[m] {
+			used[m] = sub
+		}
 		return err
-	}, "select method_id from subscription where account_id = $1 and "+tx.AnyOf("customer_id", 2)+" and state <> 'canceled' and method_id is not null",
+	}, "select method_id, id from subscription where account_id = $1 and "+tx.AnyOf("customer_id", 2)+" and state <> 'canceled' and method_id is not null",
 		account, tx.List(customers))
 	return used, err
 }
