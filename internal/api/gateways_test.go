@@ -24,6 +24,8 @@ func TestGateways(t *testing.T) {
 		s.send("a disabled one", "PATCH", "/v1/campaigns/"+campaign, `{"gateway":"`+made+`"}`)
 
 		sold := s.send("sell by bank transfer", "POST", "/v1/orders", `{"customer":"`+p.customer+`","price":"`+p.monthly+`","token":"bank_transfer"}`)
+		w.written(w.key)
+		s.send("the mail that says how to pay", "GET", "/v1/mails?limit=1", "")
 		payment := sold.body["payment_data"].(map[string]any)["id"].(string)
 		s.send("without a reference", "POST", "/v1/payments/"+payment+"/mark", `{"paid":true}`)
 		s.send("it arrived", "POST", "/v1/payments/"+payment+"/mark", `{"paid":true,"reference":"statement 7"}`)

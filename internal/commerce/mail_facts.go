@@ -3,6 +3,7 @@ package commerce
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +47,6 @@ type mailFacts struct {
 	Reason       string          `json:"reason"`
 	Ask          string          `json:"ask"`
 	Link         string          `json:"link"`
-	Instructions string          `json:"instructions"`
 	Address      string          `json:"address"`
 	Mail         notice.Kind     `json:"mail"`
 }
@@ -118,6 +118,9 @@ func (w *mailing) loadSubjects(tx *db.Tx, acc id.Account) error {
 	if w.payments, err = payment.ByID(tx, acc, payments); err != nil {
 		return err
 	}
+	if err := w.loadInstructions(tx, acc); err != nil {
+		return err
+	}
 	for _, p := range w.payments {
 		invoices.add(int64(p.Invoice))
 		methods.add(int64(p.Method))
@@ -158,6 +161,20 @@ func (w *mailing) loadSubjects(tx *db.Tx, acc id.Account) error {
 		return err
 	}
 	w.onlyMust, err = notice.OnlyRequired(tx, acc, customers)
+	return err
+}
+
+// loadInstructions reads how customers pay at the gateways that move no money themselves,
+// when a payment waits for the bank.
+func (w *mailing) loadInstructions(tx *db.Tx, acc id.Account) error {
+	w.instructions = map[string]string{}
+	if !slices.ContainsFunc(slices.Collect(maps.Values(w.events)), func(e event.Event) bool { return e.Kind == event.PaymentProcessing }) {
+		return nil
+	}
+	list, err := payment.Gateways(tx, acc, 0, 100)
+	for _, g := range list {
+		w.instructions[g.ID.String()] = g.Settings.Instructions
+	}
 	return err
 }
 
@@ -216,7 +233,10 @@ func (w *mailing) choose(tx *db.Tx, e event.Event) (letter, bool, error) {
 		l.facts.Dashboard = w.path("payments/" + f.Payment.String())
 		l.kind = map[event.Kind]notice.Kind{event.PaymentProcessing: notice.PaymentProcessing, event.PaymentNeedsConfirmation: notice.ConfirmPayment,
 			event.PaymentUnresolved: notice.TeamPaymentUnresolved, event.PaymentMismatch: notice.TeamPaymentUnresolved}[e.Kind]
-		if l.facts.Instructions = f.Instructions; f.Instructions != "" {
+		if e.Kind == event.PaymentProcessing {
+			l.facts.Instructions = w.instructions[w.payments[f.Payment].Gateway]
+		}
+		if l.facts.Instructions != "" {
 			l.kind = notice.BankTransfer
 		}
 		return l, l.kind != notice.ConfirmPayment || f.Link != "", nil

@@ -77,6 +77,8 @@ type mailing struct {
 	products  map[id.Product]catalog.Product
 	prices    map[id.Price]catalog.Price
 
+	instructions map[string]string // how to pay by hand, by gateway
+
 	suppressed map[string]notice.Reason
 	onlyMust   map[id.Customer]bool
 }
