@@ -30,6 +30,7 @@ type serve struct {
 	PublicURL      string        `help:"Address under which browsers reach the server, when a proxy stands before it." name:"public-url" env:"PERENNIAL_PUBLIC_URL" placeholder:"URL"`
 	WebhookNets    []string      `help:"Private networks that webhooks may reach, for example 10.1.0.0/16." name:"allow-private-webhooks" env:"PERENNIAL_ALLOW_PRIVATE_WEBHOOKS" placeholder:"CIDR"`
 	SMTP           mailServer    `embed:"" prefix:"smtp-"`
+	PayWhirl       payWhirl      `embed:"" prefix:"paywhirl-"`
 	SandboxLatency time.Duration `hidden:"" name:"sandbox-latency" env:"PERENNIAL_SANDBOX_LATENCY"` // how far away the sandbox gateway seems to be
 }
 
@@ -79,6 +80,13 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 	if err != nil {
 		return err
 	}
+	compat, err := c.PayWhirl.listen(t.ctx)
+	if err != nil {
+		return err
+	}
+	if compat.Listener != nil {
+		defer compat.Listener.Close() //nolint:errcheck // as above
+	}
 	socket, err := admin.Listen(t.ctx, p.Data)
 	if err != nil {
 		return err
@@ -102,10 +110,14 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 		return err
 	}
 	worker := server.NewWorker(h.service, h.reader, h.clock, h.log, alone)
-	s := server.New(server.Options{Public: public, Operator: socket, Doors: h.doors(t.ctx, secure, keys, nets, post, mails != nil, worker.Wake), Admin: h.admin(address, worker), DB: h.db,
+	compat.Door = h.payWhirl(worker.Wake)
+	s := server.New(server.Options{Public: public, Compat: []server.Compat{compat}, Operator: socket, Doors: h.doors(t.ctx, secure, keys, nets, post, mails != nil, worker.Wake), Admin: h.admin(address, worker), DB: h.db,
 		Clock: h.clock, Log: h.log, Worker: worker, Outbox: h.deliverer(keys, nets, post), Secure: secure})
 	if err := h.announce(t, address); err != nil {
 		return err
+	}
+	if compat.Listener != nil {
+		fmt.Fprintf(t.out, "Clients of PayWhirl are served on %s\n", compat.Listener.Addr())
 	}
 	ctx, end := context.WithCancel(t.ctx)
 	var presence sync.WaitGroup

@@ -41,11 +41,21 @@ type Doors struct {
 	Hooks     http.Handler // /hooks/…
 }
 
+// Compat is a door for clients of another system. It sees the addresses that those ask for,
+// without the prefix.
+type Compat struct {
+	Door     http.Handler
+	Prefix   string       // of its addresses on Public, for example /paywhirl
+	Host     string       // name under which Public serves it at the root; "" for none
+	Listener net.Listener // on which it is served at the root; nil for none
+}
+
 // Options is what a server runs.
 type Options struct {
 	Public   net.Listener // everything that the outside may reach
 	Operator net.Listener // the admin socket; nil for none
 	Doors    Doors
+	Compat   []Compat
 	Admin    http.Handler // served on Operator
 	DB       *db.DB       // whose health /healthz tells
 	Clock    clock.Clock
@@ -70,9 +80,16 @@ func New(o Options) *Server { return &Server{o: o, patience: usual} }
 func (s *Server) Run(ctx context.Context) error {
 	// Requests outlive ctx, which only says that no more are taken; walks of the
 	// operator end with it, because they can take for ever and are continued.
-	public := s.listener(s.Handler())
-	failed := make(chan error, 2)
-	go func() { failed <- serve(public, s.o.Public) }()
+	public := []*http.Server{s.listener(s.Handler())}
+	failed := make(chan error, 2+len(s.o.Compat))
+	go func() { failed <- serve(public[0], s.o.Public) }()
+	for _, c := range s.o.Compat {
+		if c.Listener != nil {
+			own := s.listener(s.foreign(c.Door))
+			public = append(public, own)
+			go func() { failed <- serve(own, c.Listener) }()
+		}
+	}
 	operator := &http.Server{Handler: s.o.Admin, ReadHeaderTimeout: s.patience.header, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelWarn), BaseContext: func(net.Listener) context.Context { return ctx }}
 	if s.o.Operator != nil {
@@ -95,7 +112,7 @@ func (s *Server) Run(ctx context.Context) error {
 		err = fmt.Errorf("the server cannot go on listening: %w", err)
 	}
 	stop()
-	s.drain(public, operator, &background)
+	s.drain(append(public, operator), &background)
 	return err
 }
 
@@ -113,13 +130,13 @@ func (s *Server) listener(h http.Handler) *http.Server {
 }
 
 // drain waits for what is under way.
-func (s *Server) drain(public, operator *http.Server, background *sync.WaitGroup) {
+func (s *Server) drain(servers []*http.Server, background *sync.WaitGroup) {
 	s.o.Log.Info("stopping: nothing new is taken, what is under way is finished")
 	ctx, cancel := context.WithTimeout(context.Background(), drainFor)
 	defer cancel()
 	s.ready.Store(false)
 	var all sync.WaitGroup
-	for _, h := range []*http.Server{public, operator} {
+	for _, h := range servers {
 		all.Go(func() {
 			if err := h.Shutdown(ctx); err != nil {
 				s.o.Log.Warn("requests were cut off at the end of the time to stop", "err", err)
