@@ -204,6 +204,7 @@ type NewTerms struct {
 	When       string      `json:"when,omitempty" enum:"now,period_end,date" doc:"now when it is left out."`
 	At         *time.Time  `json:"at,omitempty" doc:"Of date."`
 	Reset      bool        `json:"reset,omitempty" doc:"Begin a new period at once, even when the interval stays."`
+	Keep       bool        `json:"keep_period,omitempty" doc:"Let the present period go on to its end whatever the interval, unless it is one of a trial; the new terms count from the next one. Not together with reset."`
 	CarryTrial bool        `json:"carry_trial,omitempty" doc:"Keep a trial that is under way."`
 	Proration  *Proration  `json:"proration,omitempty"`
 	Charge     *int64      `json:"charge,omitempty" minimum:"0" maximum:"10000000000000" doc:"Minor units without tax, instead of what the policy charges."`
@@ -219,7 +220,7 @@ func (n NewTerms) read() (commerce.Change, error) {
 		n.When = string(subscription.Now)
 	}
 	c := commerce.Change{When: subscription.When(n.When)}
-	c.To = commerce.NewTerms{Price: refer[id.Price](&f, "price", n.Price), Quantity: n.Quantity, UnitAmount: n.UnitAmount, Reset: n.Reset, CarryTrial: n.CarryTrial,
+	c.To = commerce.NewTerms{Price: refer[id.Price](&f, "price", n.Price), Quantity: n.Quantity, UnitAmount: n.UnitAmount, Reset: n.Reset, Keep: n.Keep, CarryTrial: n.CarryTrial,
 		Proration: n.Proration.read(&f), Charge: n.Charge, Credit: n.Credit}
 	c.At = instantFor(&f, "at", n.At, "date", n.When)
 	if n.Previewed != nil {
@@ -227,6 +228,7 @@ func (n NewTerms) read() (commerce.Change, error) {
 		c.At = instant(&f, "previewed_at", n.Previewed)
 	}
 	f.Check(n.Expected == nil || c.When == subscription.Now, "expected_amount", "must be left out unless when is now")
+	f.Check(!n.Keep || !n.Reset, "keep_period", "must not be given together with reset")
 	c.Shown = n.Expected.read(&f)
 	return c, f.Err()
 }

@@ -43,6 +43,11 @@ var bases = map[string]string{
 	"preview-replay":          `{"what":"failed","from_event":"{evt}"}`,
 	"subscribe-hook":          `{"target_url":"https://example.com/hooks","event":"invoice.paid"}`,
 
+	"create-charge":                handBase,
+	"create-invoice":               handBase,
+	"update-invoice":               `{"payment_method":"{pm}"}`,
+	"mark-invoice-paid":            `{"reference":"statement 7"}`,
+	"bill-now":                     `{"period":1,"paid":true,"reference":"statement 7"}`,
 	"create-quote":                 `{"price":"{prc}","quantity":1,"customer":"{cus}"}`,
 	"change-subscription":          `{"quantity":2,"when":"now"}`,
 	"preview-change":               `{"quantity":2,"when":"now"}`,
@@ -85,9 +90,11 @@ var bases = map[string]string{
 
 const saleBase = `{"buyer":{"email":"bob@example.com","name":"Bob","metadata":{"crm":"7"}},"price":"{prc}","quantity":1,"token":"tok_visa","expected_amount":{"amount":1999,"currency":"USD"}}`
 
+const handBase = `{"customer":"{cus}","currency":"USD","items":[{"description":"Repair","quantity":2,"amount":5}],"payment_method":"{pm}","note":"Thanks"}`
+
 // instead are the fields that exclude one another.
 var instead = map[string]string{"customer": "buyer", "buyer": "customer", "payment_method": "token", "token": "payment_method", "to": "by", "by": "to",
-	"align_to": "to", "lines": "amount"}
+	"align_to": "to", "lines": "amount", "reset": "keep_period", "keep_period": "reset"}
 
 // field is one place in the body of one operation.
 type field struct {

@@ -24,7 +24,7 @@ type InvoiceWire struct {
 	Subscription *string    `json:"subscription"`
 	Order        *string    `json:"order"`
 	State        string     `json:"state" enum:"draft,open,paid,void,uncollectible"`
-	Reason       string     `json:"reason" enum:"sale,renewal,change,usage,pause,items"`
+	Reason       string     `json:"reason" enum:"sale,renewal,change,usage,pause,items,by_hand"`
 	PeriodStart  *time.Time `json:"period_start"`
 	PeriodEnd    *time.Time `json:"period_end"`
 	Net          Money      `json:"net"`
@@ -37,6 +37,7 @@ type InvoiceWire struct {
 	Refunded     Money      `json:"refunded"`
 	Part         int        `json:"part" doc:"Counts the invoices of one period from 0."`
 	Notes        Notes      `json:"notes"`
+	Method       *string    `json:"payment_method" doc:"That one without a subscription is charged with; null: the customer's newest usable one."`
 	IssuedAt     *time.Time `json:"issued_at"`
 	PaidAt       *time.Time `json:"paid_at"`
 	VoidedAt     *time.Time `json:"voided_at"`
@@ -67,7 +68,7 @@ func invoiceOf(v invoice.Invoice) InvoiceWire {
 	in := func(minor int64) Money { return Money{minor, string(v.Total.Currency)} }
 	return InvoiceWire{ID: v.ID.String(), Number: textOf(v.Label()), Customer: v.Customer.String(), Subscription: textOf(v.Subscription.String()), Order: textOf(v.Order.String()),
 		State: string(v.State), Reason: string(v.Reason), PeriodStart: timeOf(v.Span.From), PeriodEnd: timeOf(v.Span.To), Net: moneyOf(v.Net), Tax: moneyOf(v.Tax), Total: moneyOf(v.Total),
-		CreditUsed: in(v.CreditUsed), Reduced: in(v.Reduced), Due: moneyOf(v.Due()), Credited: in(v.Credited), Refunded: in(v.Refunded), Part: v.Part, Notes: notesOf(v.Notes),
+		CreditUsed: in(v.CreditUsed), Reduced: in(v.Reduced), Due: moneyOf(v.Due()), Credited: in(v.Credited), Refunded: in(v.Refunded), Part: v.Part, Notes: notesOf(v.Notes), Method: textOf(v.Method.String()),
 		IssuedAt: timeOf(v.IssuedAt), PaidAt: timeOf(v.PaidAt), VoidedAt: timeOf(v.VoidedAt), GivenUpAt: timeOf(v.GivenUpAt), CreatedAt: v.CreatedAt}
 }
 
@@ -310,9 +311,10 @@ func (a *API) moneyRoutes() {
 		})
 	type newRefund struct {
 		Body struct {
-			Payment string `json:"payment" maxLength:"40"`
-			Amount  int64  `json:"amount,omitempty" minimum:"1" maximum:"10000000000000" doc:"Minor units; all that is left when it is left out."`
-			Reason  string `json:"reason,omitempty" maxLength:"500"`
+			Payment  string `json:"payment" maxLength:"40"`
+			Amount   int64  `json:"amount,omitempty" minimum:"1" maximum:"10000000000000" doc:"Minor units; all that is left when it is left out."`
+			Reason   string `json:"reason,omitempty" maxLength:"500"`
+			Recorded bool   `json:"recorded,omitempty" doc:"The money was given back in another way: it is booked, and the gateway is not asked."`
 		}
 	}
 	write(a, operation{id: "create-refund", path: "/v1/refunds", tag: "Payments", summary: "Give money of a payment back",
@@ -323,7 +325,7 @@ func (a *API) moneyRoutes() {
 			if err != nil {
 				return payment.Refund{}, err
 			}
-			r, err := a.s.Refund(withoutCancel(ctx), commerce.Refund{Call: call, Payment: v, Amount: in.Body.Amount, Reason: in.Body.Reason})
+			r, err := a.s.Refund(withoutCancel(ctx), commerce.Refund{Call: call, Payment: v, Amount: in.Body.Amount, Reason: in.Body.Reason, Recorded: in.Body.Recorded})
 			if fault.Is(err, fault.NotFound) {
 				err = fault.BadField("payment", "names nothing in this account")
 			}

@@ -69,6 +69,9 @@ var pathBody = map[string]string{
 	"PATCH /v1/subscriptions/{id}":                    `{"payment_method":"{B:pm}"}`,
 	"POST /v1/subscriptions/{id}/cancel":              `{"when":"now"}`,
 	"POST /v1/invoices/{id}/pay":                      `{}`,
+	"PATCH /v1/invoices/{id}":                         `{"payment_method":"{B:pm}"}`,
+	"POST /v1/invoices/{id}/mark-paid":                `{}`,
+	"POST /v1/subscriptions/{id}/bill-now":            `{}`,
 	"PATCH /v1/webhook-endpoints/{id}":                `{"enabled":false}`,
 	"GET /v1/subscriptions/{id}":                      "",
 	"POST /v1/customers/{id}/credit":                  `{"amount":5,"currency":"USD"}`,
@@ -153,6 +156,9 @@ var probes = map[string][]probe{
 	"PATCH /v1/subscriptions/{id}":                    {{field: "payment_method", kind: "pm", body: `{"payment_method":"{A}"}`}},
 	"GET /v1/invoices":                                {{field: "customer", kind: "cus", query: "customer={A}"}, {field: "subscription", kind: "sub", query: "subscription={A}"}},
 	"POST /v1/invoices/{id}/pay":                      {{field: "payment_method", kind: "pm", body: `{"payment_method":"{A}"}`}},
+	"PATCH /v1/invoices/{id}":                         {{field: "payment_method", kind: "pm", body: `{"payment_method":"{A}"}`}},
+	"POST /v1/charges":                                byHand,
+	"POST /v1/invoices":                               byHand,
 	"GET /v1/payments":                                nil,
 	"GET /v1/refunds":                                 nil,
 	"POST /v1/refunds":                                {{field: "payment", kind: "pay", body: `{"payment":"{A}"}`}},
@@ -208,6 +214,11 @@ var sale = []probe{
 	{field: "customer", kind: "cus", body: `{"customer":"{A}","price":"{B:prc}","token":"tok_visa"}`},
 	{field: "price", kind: "prc", body: `{"customer":"{B:cus}","price":"{A}","payment_method":"{B:pm}"}`},
 	{field: "payment_method", kind: "pm", body: `{"customer":"{B:cus}","price":"{B:prc}","payment_method":"{A}"}`},
+}
+
+var byHand = []probe{
+	{field: "customer", kind: "cus", body: `{"customer":"{A}","items":[{"description":"x","amount":5}],"payment_method":"{B:pm}"}`},
+	{field: "payment_method", kind: "pm", body: `{"customer":"{B:cus}","items":[{"description":"x","amount":5}],"payment_method":"{A}"}`},
 }
 
 // open are the routes that need no key.

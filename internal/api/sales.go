@@ -28,6 +28,7 @@ type SaleOptions struct {
 	Currency   string            `json:"currency,omitempty" maxLength:"3" example:"EUR" doc:"The price's own when it is left out."`
 	Coupons    []string          `json:"coupons,omitempty" maxItems:"5" doc:"Codes, applied in this order."`
 	AnchorDay  int               `json:"anchor_day,omitempty" minimum:"1" maximum:"31" doc:"The day of the month to be billed on."`
+	TrialEnd   *time.Time        `json:"trial_end,omitempty" doc:"Begin a subscription with a free trial up to this instant, instead of what the price says."`
 	UnitAmount *int64            `json:"unit_amount,omitempty" minimum:"0" maximum:"10000000000000" doc:"A price of one piece for this sale alone, in minor units."`
 	Charge     *Charge           `json:"charge,omitempty" doc:"The same for a charge; not together with unit_amount."`
 	Note       string            `json:"note,omitempty" maxLength:"1000" doc:"Printed on every invoice."`
@@ -35,7 +36,7 @@ type SaleOptions struct {
 }
 
 func (o SaleOptions) read(f *fault.Fields) commerce.Options {
-	out := commerce.Options{Coupons: o.Coupons, AnchorDay: o.AnchorDay, UnitAmount: o.UnitAmount, Charge: o.Charge.readMaybe(f, "charge"), Note: o.Note, Fields: o.Fields}
+	out := commerce.Options{Coupons: o.Coupons, AnchorDay: o.AnchorDay, UnitAmount: o.UnitAmount, Charge: o.Charge.readMaybe(f, "charge"), Note: o.Note, Fields: o.Fields, TrialTo: instant(f, "trial_end", o.TrialEnd)}
 	f.Check(o.UnitAmount == nil || o.Charge == nil, "charge", "must not be given together with unit_amount")
 	if o.Currency != "" {
 		currency, err := money.ParseCurrency(o.Currency)

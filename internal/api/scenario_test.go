@@ -100,6 +100,41 @@ func TestSales(t *testing.T) {
 	})
 }
 
+func TestByHand(t *testing.T) {
+	onBoth(t, func(w *world) {
+		p := w.shop(w.key, "")
+		s := newTranscript(w)
+		items := `"items":[{"description":"Repair","amount":700},{"description":"Filter","quantity":2,"amount":250}]`
+		charged := s.send("charge", "POST", "/v1/charges", `{"customer":"`+p.customer+`","currency":"USD",`+items+`,"note":"Thank you"}`, withKey("c1"))
+		s.send("repeated", "POST", "/v1/charges", `{"customer":"`+p.customer+`","currency":"USD",`+items+`,"note":"Thank you"}`, withKey("c1"))
+		s.send("its lines and its payment", "GET", "/v1/invoices/"+charged.text("id"), "")
+		poor := w.call(201, "POST", "/v1/customers/"+p.customer+"/payment-methods", `{"token":"tok_chargeDeclined"}`).text("id")
+		slow := w.call(201, "POST", "/v1/customers/"+p.customer+"/payment-methods", `{"token":"tok_timeout_charged"}`).text("id")
+		s.send("declined", "POST", "/v1/charges", `{"customer":"`+p.customer+`","payment_method":"`+poor+`",`+items+`}`)
+		s.send("no answer", "POST", "/v1/charges", `{"customer":"`+p.customer+`","payment_method":"`+slow+`",`+items+`}`)
+		s.send("wrong", "POST", "/v1/charges", `{"customer":"cus_0000000000001","currency":"ABC","items":[]}`)
+		bill := s.send("invoice", "POST", "/v1/invoices", `{"customer":"`+p.customer+`","currency":"USD","payment_method":"`+poor+`",`+items+`}`).text("id")
+		s.send("charged", "POST", "/v1/invoices/"+bill+"/pay", `{}`)
+		s.send("with another method", "PATCH", "/v1/invoices/"+bill, `{"payment_method":"`+p.card+`"}`)
+		s.send("marked as paid", "POST", "/v1/invoices/"+bill+"/mark-paid", `{"reference":"cheque 12"}`)
+		s.send("paid already", "POST", "/v1/invoices/"+bill+"/mark-paid", `{}`)
+		sold := w.call(201, "POST", "/v1/orders", `{"customer":"`+p.customer+`","price":"`+p.monthly+`","payment_method":"`+p.card+`"}`)
+		sub := sold.text("subscription")
+		w.call(200, "POST", "/v1/clock/advance", `{"by":"week"}`)
+		s.send("the method of a subscription's invoice", "PATCH", "/v1/invoices/"+sold.text("invoice"), `{"payment_method":"`+p.card+`"}`)
+		s.send("the next period at once", "POST", "/v1/subscriptions/"+sub+"/bill-now", `{"period":1}`)
+		s.send("again", "POST", "/v1/subscriptions/"+sub+"/bill-now", `{"period":1}`)
+		w.call(200, "POST", "/v1/clock/advance", `{"by":"week"}`)
+		s.send("paid in another way", "POST", "/v1/subscriptions/"+sub+"/bill-now", `{"paid":true,"reference":"cash"}`)
+		s.send("given back in another way", "POST", "/v1/refunds", `{"payment":"`+sold.body["payment_data"].(map[string]any)["id"].(string)+`","amount":99,"reason":"in cash","recorded":true}`)
+		s.send("two payments left", "PATCH", "/v1/subscriptions/"+sub, `{"payments_left":2}`)
+		s.send("an unknown address", "PATCH", "/v1/subscriptions/"+sub, `{"address":"adr_0000000000001"}`)
+		s.send("other terms from the next period on", "POST", "/v1/subscriptions/"+sub+"/change", `{"quantity":3,"keep_period":true,"proration":"none"}`)
+		s.send("a trial up to an instant", "POST", "/v1/subscriptions", `{"customer":"`+p.customer+`","price":"`+p.monthly+`","payment_method":"`+p.card+`","trial_end":"2026-03-20T12:00:00Z"}`)
+		golden(w, "byhand.golden", s.b.String())
+	})
+}
+
 func TestSubscriptions(t *testing.T) {
 	onBoth(t, func(w *world) {
 		p := w.shop(w.key, "")

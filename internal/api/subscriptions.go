@@ -54,6 +54,7 @@ type Subscription struct {
 	Discounts       []Discount        `json:"discounts"`
 	Skipped         int               `json:"skipped" doc:"How many periods were skipped so far."`
 	TaxProfile      *string           `json:"tax_profile" doc:"In force when it was sold."`
+	Address         *string           `json:"address" doc:"Of the customer's further addresses, that it is for."`
 	Note            string            `json:"note" doc:"Printed on every invoice."`
 	Fields          map[string]string `json:"fields" doc:"Printed on every invoice."`
 	CreatedAt       time.Time         `json:"created_at"`
@@ -103,7 +104,7 @@ func subscriptionOf(s subscription.Subscription) Subscription {
 		State: string(s.State), UnitAmount: moneyOf(s.UnitAmount), Quantity: s.Quantity, Interval: s.Interval.String(), Period: s.Period, PeriodStart: s.Span.From,
 		PeriodEnd: s.Span.To, TrialEnd: timeOf(s.TrialTo), CancelAt: timeOf(s.CancelAt), EndedAt: timeOf(s.EndedAt), EndReason: textOf(string(s.EndReason)),
 		OpenInvoice: textOf(s.Invoice.String()), NextActionAt: timeOf(s.NextActionAt), AnchorAt: s.AnchorAt, ResumeAt: timeOf(s.ResumeAt), TaxProfile: textOf(s.TaxProfile.String()),
-		Dates: s.Extras.Dates, Skipped: s.Extras.Skipped, Note: s.Extras.Note, Fields: s.Extras.Fields, Discounts: discountsOf(s), CreatedAt: s.CreatedAt}
+		Dates: s.Extras.Dates, Skipped: s.Extras.Skipped, Address: textOf(s.Extras.Address.String()), Note: s.Extras.Note, Fields: s.Extras.Fields, Discounts: discountsOf(s), CreatedAt: s.CreatedAt}
 	in := s.UnitAmount.Currency
 	w.AnchorDay = countOf(s.AnchorDay, 0)
 	w.PaymentsLeft = countOf(s.PaymentsLeft(), -1)
@@ -287,23 +288,37 @@ func (a *API) subscriptionRoutes() {
 			}
 			return a.s.Cancel(withoutCancel(ctx), commerce.Cancel{Call: call, Subscription: v, When: subscription.When(b.When), At: at, Reason: b.Reason, Override: b.Override, BillUsage: b.BillUsage})
 		}, subscriptionOf)
-	type subscriptionMethod struct {
+	type subscriptionFacts struct {
 		ByID
 		Body struct {
-			Method string `json:"payment_method" maxLength:"40" doc:"A usable payment method of the same customer; the next renewal is charged with it."`
+			Method       string  `json:"payment_method,omitempty" maxLength:"40" doc:"A usable payment method of the same customer; the next renewal is charged with it."`
+			PaymentsLeft *int    `json:"payments_left,omitempty" minimum:"0" maximum:"366" doc:"How many payments come after the present one."`
+			Address      *string `json:"address,omitempty" maxLength:"40" doc:"Of the customer's further addresses, that it is for; empty for none."`
 		}
 	}
-	write(a, operation{id: "update-subscription", method: http.MethodPatch, path: "/v1/subscriptions/{id}", status: http.StatusOK, tag: "Subscriptions", summary: "Charge a subscription with another payment method"},
-		func(ctx context.Context, call commerce.Call, in *subscriptionMethod) (subscription.Subscription, error) {
+	write(a, operation{id: "update-subscription", method: http.MethodPatch, path: "/v1/subscriptions/{id}", status: http.StatusOK, tag: "Subscriptions", summary: "Change what is no term of a subscription: its payment method, how many payments are left, the address that it is for"},
+		func(ctx context.Context, call commerce.Call, in *subscriptionFacts) (subscription.Subscription, error) {
 			v, err := id.Parse[id.Subscription](in.ID)
 			if err != nil {
 				return subscription.Subscription{}, err
 			}
-			method, err := parse[id.Method]("payment_method", in.Body.Method)
-			if err != nil {
-				return subscription.Subscription{}, err
+			b := in.Body
+			c := commerce.UpdateSubscription{Call: call, Subscription: v, PaymentsLeft: b.PaymentsLeft}
+			if b.Method != "" {
+				method, err := parse[id.Method]("payment_method", b.Method)
+				if err != nil {
+					return subscription.Subscription{}, err
+				}
+				c.Method = &method
 			}
-			return a.s.ChangeMethod(ctx, commerce.ChangeMethod{Call: call, Subscription: v, Method: method})
+			if b.Address != nil {
+				place, err := parse[id.Place]("address", *b.Address)
+				if err != nil {
+					return subscription.Subscription{}, err
+				}
+				c.Address = &place
+			}
+			return a.s.UpdateSubscription(ctx, c)
 		}, subscriptionOf)
 	write(a, operation{id: "undo-cancel", path: "/v1/subscriptions/{id}/undo-cancel", status: http.StatusOK, tag: "Subscriptions", summary: "Take a scheduled end back"},
 		func(ctx context.Context, call commerce.Call, in *ByID) (subscription.Subscription, error) {

@@ -259,13 +259,14 @@ type Refund struct {
 	Amount    Money      `json:"amount"`
 	State     string     `json:"state" enum:"pending,succeeded,failed"`
 	Reason    string     `json:"reason"`
+	Recorded  bool       `json:"recorded" doc:"It was given in another way: the gateway was not asked."`
 	Failure   *string    `json:"failure"`
 	CreatedAt time.Time  `json:"created_at"`
 	SettledAt *time.Time `json:"settled_at"`
 }
 
 func refundOf(r payment.Refund) Refund {
-	return Refund{r.ID.String(), r.Payment.String(), r.Invoice.String(), moneyOf(r.Amount), string(r.State), r.Reason, textOf(r.Failure), r.CreatedAt, timeOf(r.SettledAt)}
+	return Refund{r.ID.String(), r.Payment.String(), r.Invoice.String(), moneyOf(r.Amount), string(r.State), r.Reason, r.Recorded, textOf(r.Failure), r.CreatedAt, timeOf(r.SettledAt)}
 }
 
 // OrderWire is an order on the wire. It is exported because only then are the fields of forms

@@ -30,6 +30,9 @@ type NewTerms struct {
 	UnitAmount *int64
 	// Reset begins a new period at once even when the interval stays.
 	Reset bool
+	// Keep lets the present period go on to its end whatever the interval, unless it is one
+	// of a trial: the new terms count from the next one.
+	Keep bool
 	// CarryTrial keeps a trial that is under way; else the new terms begin at once.
 	CarryTrial bool
 	// Proration is the policy; nil is the account's.

@@ -18,7 +18,7 @@ import (
 type Collect struct {
 	Call
 	Invoice id.Invoice
-	Method  id.Method // to charge; 0 means the subscription's own
+	Method  id.Method // to charge; 0 means the subscription's own, or the one that the invoice names
 	Present bool      // the customer is in the browser and can confirm
 	Consent payment.Consent
 }
@@ -79,7 +79,7 @@ func (s *Service) openCollection(tx *db.Tx, a account.Account, c Collect) (*coll
 	if err != nil {
 		return nil, err
 	}
-	if v.State != invoice.Open && v.State != invoice.Uncollectible || sub == nil {
+	if v.State != invoice.Open && v.State != invoice.Uncollectible {
 		return nil, fault.New(fault.Conflict, "only an open invoice can be charged").WithCode("invoice_not_open")
 	}
 	payments, err := payment.OfInvoices(tx, a.ID, []int64{int64(v.ID)})
@@ -93,11 +93,13 @@ func (s *Service) openCollection(tx *db.Tx, a account.Account, c Collect) (*coll
 			return nil, fault.New(fault.Conflict, "this invoice is being charged right now").WithCode("payment_under_way")
 		}
 	}
-	if sub.LeaseUntil.After(machine) {
+	if sub != nil && sub.LeaseUntil.After(machine) {
 		return nil, fault.New(fault.Conflict, "this invoice is being charged right now").WithCode("payment_under_way")
 	}
 	if c.Method == 0 {
-		c.Method = sub.Method
+		if c.Method, err = chargedWith(tx, v, sub); err != nil {
+			return nil, err
+		}
 	}
 	method, err := payment.LoadMethod(tx, a.ID, c.Method)
 	if err != nil && !fault.Is(err, fault.NotFound) {
@@ -115,11 +117,46 @@ func (s *Service) openCollection(tx *db.Tx, a account.Account, c Collect) (*coll
 	if err := payment.Insert(tx, list); err != nil {
 		return nil, err
 	}
-	sub.LeaseUntil = machine.Add(leaseFor)
-	if err := subscription.SaveOne(tx, sub); err != nil {
-		return nil, err
+	if sub == nil {
+		if err := invoice.AddRefunded(tx, v, 0); err != nil { // whoever else begins with it looks again
+			return nil, err
+		}
+		v.Version++
+	} else {
+		sub.LeaseUntil = machine.Add(leaseFor)
+		if err := subscription.SaveOne(tx, sub); err != nil {
+			return nil, err
+		}
 	}
 	return &collection{invoice: v, sub: sub, payment: list[0], method: method, at: now, actor: c.Actor}, nil
+}
+
+// chargedWith is the method that an invoice is charged with, 0 for none.
+func chargedWith(tx *db.Tx, v invoice.Invoice, sub *subscription.Subscription) (id.Method, error) {
+	switch {
+	case sub != nil:
+		return sub.Method, nil
+	case v.Method != 0:
+		return v.Method, nil
+	}
+	return newestUsable(tx, v.Account, v.Customer, 0)
+}
+
+// newestUsable is a customer's newest usable method, or the one named while that is
+// usable; 0 when there is none.
+func newestUsable(tx *db.Tx, acc id.Account, of id.Customer, rather id.Method) (id.Method, error) {
+	methods, err := payment.Methods(tx, acc, of)
+	var newest id.Method
+	for _, m := range methods {
+		switch {
+		case m.State != payment.Usable:
+		case m.ID == rather:
+			return m.ID, nil
+		default:
+			newest = max(newest, m.ID)
+		}
+	}
+	return newest, err
 }
 
 // halfCollected is what is left of a payment whose process died, nil when it is

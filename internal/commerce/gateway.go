@@ -90,6 +90,9 @@ func (s *Service) gateway(ctx context.Context, acc id.Account, name string) (pay
 	if g, ok := s.gateways[name]; ok {
 		return g, nil
 	}
+	if name == RecordedGateway {
+		return recorded{}, nil
+	}
 	gateway, err := id.Parse[id.GatewayAccount](name)
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "the payment gateway %q is not set up", name)

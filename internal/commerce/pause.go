@@ -10,7 +10,6 @@ import (
 	"perennial/internal/event"
 	"perennial/internal/fault"
 	"perennial/internal/id"
-	"perennial/internal/payment"
 	"perennial/internal/period"
 	"perennial/internal/subscription"
 )
@@ -35,11 +34,21 @@ func (s *Service) move(ctx context.Context, c Call, of id.Subscription, act func
 		if err != nil {
 			return sub, err
 		}
-		if err := subscription.SaveOne(tx, &sub); err != nil {
+		if err := saveMoved(tx, &sub); err != nil {
 			return sub, err
 		}
 		return sub, event.Append(tx, a.ID, event.New(a.ID, now, c.Actor, kind, int64(sub.ID), sub.Customer, event.Data(facts)))
 	})
+}
+
+// saveMoved saves a subscription whose dates were moved, which can end a trial and free the
+// billing day.
+func saveMoved(tx *db.Tx, sub *subscription.Subscription) error {
+	conflicts, err := subscription.SaveTerms(tx, []*subscription.Subscription{sub})
+	if err == nil && len(conflicts) > 0 {
+		err = db.VersionConflict()
+	}
+	return err
 }
 
 // Pause stops a subscription from being billed.
@@ -211,22 +220,8 @@ func (s *Service) Reactivate(ctx context.Context, c Reactivate) (subscription.Su
 		if err := sub.Reactivate(next, now); err != nil {
 			return "", nil, err
 		}
-		methods, err := payment.Methods(tx, a.ID, sub.Customer)
-		if err != nil {
-			return "", nil, err
-		}
-		var newest id.Method
-		for _, m := range methods {
-			if m.State != payment.Usable {
-				continue
-			}
-			if m.ID == sub.Method {
-				newest = m.ID
-				break
-			}
-			newest = max(newest, m.ID)
-		}
-		sub.Method = newest
-		return event.Reactivated, map[string]any{"next_charge": next}, nil
+		var err error
+		sub.Method, err = newestUsable(tx, a.ID, sub.Customer, sub.Method)
+		return event.Reactivated, map[string]any{"next_charge": next}, err
 	})
 }

@@ -141,7 +141,7 @@ func (s *Service) planChange(tx *db.Tx, a account.Account, sub *subscription.Sub
 		return p, err
 	}
 	p.CarryTrial = to.CarryTrial && sub.InTrial()
-	p.Keep = !to.Reset && !sub.InTrial() && next.price.Interval == sub.Interval && len(sub.Extras.Dates) == 0 && next.terms.Extras.Whole == 0
+	p.Keep = !to.Reset && !sub.InTrial() && (to.Keep || next.price.Interval == sub.Interval) && len(sub.Extras.Dates) == 0 && next.terms.Extras.Whole == 0
 	p.Settles = p.Mode != subscription.SettleNone || to.Charge != nil || to.Credit != nil
 	u, err := unspentOf(tx, a, sub, &p)
 	if err != nil {

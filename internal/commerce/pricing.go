@@ -33,6 +33,9 @@ type Options struct {
 	// QuotedAt makes the sale as of a Quote's At, so that what was shown is what is charged;
 	// zero, or longer ago than QuoteHolds, means now.
 	QuotedAt time.Time
+	// TrialTo begins the subscription with a free trial up to an instant, instead of what
+	// the price says of one; zero leaves that. The merchant's choice.
+	TrialTo time.Time
 }
 
 // priced is a price as one sale or subscription has it: in its currency, with its own
@@ -229,7 +232,7 @@ func choose(tx *db.Tx, a account.Account, price id.Price, quantity int64, o Opti
 		return c, err
 	}
 	if p.Recurring() {
-		err = c.sellAs(tx, a, o, buyer)
+		err = c.sellAs(tx, a, o, buyer, now)
 	}
 	return c, err
 }
@@ -270,8 +273,11 @@ func below(path string, err error) error {
 }
 
 // sellAs makes the terms of the subscription that the sale begins.
-func (c *chosen) sellAs(tx *db.Tx, a account.Account, o Options, buyer id.Customer) error {
+func (c *chosen) sellAs(tx *db.Tx, a account.Account, o Options, buyer id.Customer, now time.Time) error {
 	if err := c.termsOf(a, o); err != nil {
+		return err
+	}
+	if err := c.tryFree(o.TrialTo, now); err != nil {
 		return err
 	}
 	grace, err := graceOf(tx, a, c.price)
@@ -280,6 +286,21 @@ func (c *chosen) sellAs(tx *db.Tx, a account.Account, o Options, buyer id.Custom
 	}
 	c.terms.Extras.Grace = grace
 	return c.align(tx, a, buyer)
+}
+
+// tryFree begins the subscription with a free trial up to an instant; zero changes nothing.
+func (c *chosen) tryFree(to, now time.Time) error {
+	switch {
+	case to.IsZero():
+		return nil
+	case !to.After(now) || to.Sub(now) > 2*subscription.MaxMove:
+		return fault.BadField("trial_end", "must be an instant that is still to come, within two years")
+	case len(c.terms.Extras.Dates) > 0:
+		return fault.BadField("trial_end", "must be left out for a price that is paid on fixed days")
+	}
+	c.terms.TrialTo, c.terms.TrialDays = to, int((to.Sub(now)+24*time.Hour-1)/(24*time.Hour))
+	c.terms.Extras.Trial = subscription.Trial{}
+	return nil
 }
 
 // termsOf makes the terms of a subscription of what was chosen alone.

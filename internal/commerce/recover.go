@@ -441,7 +441,11 @@ func forbidden(tx *db.Tx, a account.Account, m payment.Method, p payment.Payment
 	if err != nil {
 		return err
 	}
-	products, err := catalog.ProductsByID(tx, a.ID, []int64{int64(sub.Product)})
+	var product id.Product // 0 of an invoice without a subscription: the account's policy
+	if sub != nil {
+		product = sub.Product
+	}
+	products, err := catalog.ProductsByID(tx, a.ID, []int64{int64(product)})
 	if err != nil {
 		return err
 	}
@@ -450,7 +454,7 @@ func forbidden(tx *db.Tx, a account.Account, m payment.Method, p payment.Payment
 		return err
 	}
 	last := recent.last(tries, m)
-	if why := recovery.Forbidden(recovery.Class(last.Class), payment.Words(last.DeclineCode), recovery.Caps{Most: known.of(sub.Product).MaxDeclines, Declines: recent.of(m, p)}, now); why != "" {
+	if why := recovery.Forbidden(recovery.Class(last.Class), payment.Words(last.DeclineCode), recovery.Caps{Most: known.of(product).MaxDeclines, Declines: recent.of(m, p)}, now); why != "" {
 		return fault.New(fault.Conflict, "%s", why).WithCode("retry_forbidden")
 	}
 	return nil

@@ -22,6 +22,9 @@ type Refund struct {
 	Payment id.Payment
 	Amount  int64 // minor units; 0 means all that is left
 	Reason  string
+	// Recorded says that the money was given back in another way: it is booked, and the
+	// gateway is not asked.
+	Recorded bool
 }
 
 // Refund gives money of a payment back, never more than was paid: the amount is
@@ -54,6 +57,12 @@ func (s *Service) Refund(ctx context.Context, c Refund) (payment.Refund, error) 
 		}
 		if r, p, err = s.promise(tx, a, c); err != nil {
 			return err
+		}
+		if c.Recorded {
+			if err := settleRefundIn(tx, a, r.ID, payment.Result{Outcome: payment.Succeeded}, c.Actor, r.CreatedAt); err != nil {
+				return err
+			}
+			r.State = payment.Paid
 		}
 		return s.hold(tx, c.Call, int64(r.ID))
 	})
@@ -97,7 +106,7 @@ func (s *Service) promise(tx *db.Tx, a account.Account, c Refund) (payment.Refun
 	}
 	now := a.Now(s.clock.Now())
 	r := payment.Refund{ID: id.New[id.Refund](), Account: a.ID, Payment: p.ID, Invoice: p.Invoice, Amount: money.Amount{Minor: c.Amount, Currency: p.Amount.Currency},
-		State: payment.Pending, Reason: c.Reason, AskedBy: string(c.Actor.Kind) + ":" + c.Actor.Name, AskAt: payment.NextAsk(now, now), CreatedAt: now, Version: 1}
+		State: payment.Pending, Reason: c.Reason, AskedBy: string(c.Actor.Kind) + ":" + c.Actor.Name, Recorded: c.Recorded, AskAt: payment.NextAsk(now, now), CreatedAt: now, Version: 1}
 	if err := payment.InsertRefund(tx, r); err != nil {
 		return r, p, err
 	}
@@ -187,38 +196,44 @@ func (s *Service) settleRefund(ctx context.Context, r payment.Refund, result pay
 		if err != nil {
 			return err
 		}
-		fresh, err := payment.LoadRefund(tx, a.ID, r.ID)
-		if err != nil || fresh.State != payment.Pending {
-			return err
+		when := at
+		if when.IsZero() {
+			when = a.Now(s.clock.Now())
 		}
-		if at.IsZero() {
-			at = a.Now(s.clock.Now())
-		}
-		waited := fresh.Waits
-		fresh.Settle(result, at)
-		if err := payment.SaveRefund(tx, fresh); err != nil {
-			return err
-		}
-		v, err := invoice.Load(tx, a.ID, fresh.Invoice)
-		if err != nil {
-			return err
-		}
-		facts := map[string]any{"payment": fresh.Payment, "amount": fresh.Amount.Minor, "currency": fresh.Amount.Currency}
-		if fresh.Waits == payment.ForPerson && waited != payment.ForPerson {
-			return event.Append(tx, a.ID, event.New(a.ID, at, by, event.RefundUnresolved, int64(fresh.ID), v.Customer, event.Data(facts)))
-		}
-		switch fresh.State {
-		case payment.Paid:
-			return refundDone(tx, a, v, fresh, at, by, facts)
-		case payment.Failed:
-			facts["code"] = fresh.Failure
-			if err := payment.ReturnRefund(tx, a.ID, fresh.Payment, fresh.Amount.Minor); err != nil {
-				return err
-			}
-			return event.Append(tx, a.ID, event.New(a.ID, at, by, event.RefundFailed, int64(fresh.ID), v.Customer, event.Data(facts)))
-		}
-		return nil
+		return settleRefundIn(tx, a, r.ID, result, by, when)
 	})
+}
+
+// settleRefundIn writes the outcome of a refund inside a transaction.
+func settleRefundIn(tx *db.Tx, a account.Account, refund id.Refund, result payment.Result, by event.Actor, at time.Time) error {
+	fresh, err := payment.LoadRefund(tx, a.ID, refund)
+	if err != nil || fresh.State != payment.Pending {
+		return err
+	}
+	waited := fresh.Waits
+	fresh.Settle(result, at)
+	if err := payment.SaveRefund(tx, fresh); err != nil {
+		return err
+	}
+	v, err := invoice.Load(tx, a.ID, fresh.Invoice)
+	if err != nil {
+		return err
+	}
+	facts := map[string]any{"payment": fresh.Payment, "amount": fresh.Amount.Minor, "currency": fresh.Amount.Currency}
+	if fresh.Waits == payment.ForPerson && waited != payment.ForPerson {
+		return event.Append(tx, a.ID, event.New(a.ID, at, by, event.RefundUnresolved, int64(fresh.ID), v.Customer, event.Data(facts)))
+	}
+	switch fresh.State {
+	case payment.Paid:
+		return refundDone(tx, a, v, fresh, at, by, facts)
+	case payment.Failed:
+		facts["code"] = fresh.Failure
+		if err := payment.ReturnRefund(tx, a.ID, fresh.Payment, fresh.Amount.Minor); err != nil {
+			return err
+		}
+		return event.Append(tx, a.ID, event.New(a.ID, at, by, event.RefundFailed, int64(fresh.ID), v.Customer, event.Data(facts)))
+	}
+	return nil
 }
 
 // refundDone writes the credit note of a refund that went through.

@@ -237,6 +237,7 @@ type claiming struct {
 	upTo      time.Time
 	walk      bool
 	preview   bool // nothing is written
+	recorded  bool // the money came in another way: no gateway is asked
 	versions  map[id.Customer]int64
 	products  map[id.Product]catalog.Product
 	prices    map[id.Price]catalog.Price
@@ -528,12 +529,14 @@ func (w *claiming) attempt(c *collection, number int) {
 		c.nothingDue, c.result = true, payment.Result{Outcome: payment.Succeeded}
 		return
 	}
-	if c.method.ID == 0 || c.method.State != payment.Usable {
+	if w.recorded {
+		c.method = recordedMethod()
+	} else if c.method.ID == 0 || c.method.State != payment.Usable {
 		c.result = payment.Result{Outcome: payment.Declined, Code: "no_payment_method"}
 		return
 	}
 	p := payment.Payment{ID: id.New[id.Payment](), Account: w.account.ID, Invoice: c.invoice.ID, Customer: c.invoice.Customer,
-		Method: c.method.ID, Gateway: c.method.Gateway, Attempt: number, State: payment.Pending, Amount: c.invoice.Due(), CreatedAt: c.at}
+		Method: c.method.ID, Gateway: c.method.Gateway, Attempt: number, ByHand: w.recorded, State: payment.Pending, Amount: c.invoice.Due(), CreatedAt: c.at}
 	if c.sub.State == subscription.Canceled { // nobody resumes it: the payment itself is asked for
 		p.AskAt = payment.NextAsk(c.at, c.at)
 	}

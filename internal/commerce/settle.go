@@ -182,7 +182,7 @@ func (s *Service) settlePayments(tx *db.Tx, list []*collection) ([]*collection, 
 		}
 		c.waited = c.payment.Waits
 		c.payment.Settle(c.result, c.at)
-		if c.byHand {
+		if c.byHand || c.payment.Gateway == RecordedGateway && c.payment.State == payment.Paid {
 			c.payment.Trouble = payment.ByHand
 		}
 		tried = append(tried, c.payment)
@@ -380,6 +380,8 @@ func (w *settlement) declined(tx *db.Tx, c *collection) error {
 		w.subs = append(w.subs, c.sub)
 	case c.sub != nil:
 		return w.failed(c, code)
+	case c.invoice.State == invoice.Draft: // of a charge by hand: it comes to nothing
+		w.takeBack(c)
 	}
 	return nil
 }

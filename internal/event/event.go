@@ -110,6 +110,7 @@ const (
 	ExchangeRateSet      Kind = "account.exchange_rate_set"
 	InvoiceIssued        Kind = "invoice.issued"
 	InvoicePaid          Kind = "invoice.paid"
+	InvoiceUpdated       Kind = "invoice.updated" // it will be charged with another payment method
 	InvoiceVoided        Kind = "invoice.voided"
 	PaymentDeclined      Kind = "payment.declined"
 	PaymentUnknown       Kind = "payment.unknown"

@@ -42,6 +42,7 @@ const (
 	Usage   Reason = "usage"   // usage was billed at the end of a subscription, with what waited then
 	Pause   Reason = "pause"   // the fee of a pause
 	Items   Reason = "items"   // amounts waited for an invoice when the subscription ended
+	ByHand  Reason = "by_hand" // somebody billed amounts of their own, without a sale
 )
 
 // Invoice is what a customer owes for a sale or a period.
@@ -73,6 +74,7 @@ type Invoice struct {
 	GivenUpAt    time.Time // when it became uncollectible
 	CreatedAt    time.Time
 	Notes        Notes
+	Method       id.Method // of one without a subscription: to charge it with; 0 for the customer's newest usable one
 	Version      int64
 }
 

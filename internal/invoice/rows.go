@@ -21,10 +21,10 @@ func Numbers(tx *db.Tx, account id.Account, series string, n int) (int64, error)
 var table = db.NewTable("invoice", db.Int("account_id"), db.Int("id"), db.Int("customer_id"), db.NullInt("subscription_id"), db.NullInt("order_id"),
 	db.Text("series"), db.NullInt("number"), db.Text("state"), db.Text("reason"), db.Int("period"), db.Int("part"), db.NullInt("period_from"), db.NullInt("period_to"),
 	db.Text("currency"), db.Int("net"), db.Int("tax"), db.Int("total"), db.Int("credit_used"), db.Int("reduced"), db.Int("credited"), db.Int("refunded"), db.Int("seller_profile"), db.Int("buyer_version"),
-	db.NullInt("issued_at"), db.NullInt("paid_at"), db.NullInt("voided_at"), db.NullInt("uncollectible_at"), db.Int("created_at"), db.Text("notes"), db.Int("version"))
+	db.NullInt("issued_at"), db.NullInt("paid_at"), db.NullInt("voided_at"), db.NullInt("uncollectible_at"), db.Int("created_at"), db.Text("notes"), db.NullInt("method_id"), db.Int("version"))
 
 const columns = `id, customer_id, subscription_id, order_id, series, number, state, reason, period, part, period_from, period_to, currency,
-	net, tax, total, credit_used, reduced, credited, refunded, seller_profile, buyer_version, issued_at, paid_at, voided_at, uncollectible_at, created_at, notes, version`
+	net, tax, total, credit_used, reduced, credited, refunded, seller_profile, buyer_version, issued_at, paid_at, voided_at, uncollectible_at, created_at, notes, method_id, version`
 
 // Insert writes new invoices. A second one for a (subscription, period, reason) is
 // a unique violation.
@@ -60,6 +60,7 @@ func Insert(tx *db.Tx, list []Invoice) error {
 		r.Time(v.GivenUpAt)
 		r.Time(v.CreatedAt)
 		r.Text(v.Notes.text())
+		r.NullInt(int64(v.Method), v.Method != 0)
 		r.Int(1)
 		v.Version = 1
 	})
@@ -111,6 +112,16 @@ func SavePaid(tx *db.Tx, list []*Invoice) ([]int, error) {
 	return conflicts, err
 }
 
+// SaveMethod writes the method that an invoice is charged with, over the version that was
+// loaded.
+func SaveMethod(tx *db.Tx, v Invoice) error {
+	n, err := tx.Exec("update invoice set method_id = $4, version = version + 1 where account_id = $1 and id = $2 and version = $3", v.Account, v.ID, v.Version, v.Method)
+	if err == nil && n == 0 {
+		return db.VersionConflict()
+	}
+	return err
+}
+
 // AddRefunded notes that minor units of a paid invoice went back, over the version
 // that was loaded.
 func AddRefunded(tx *db.Tx, v Invoice, minor int64) error {
@@ -129,7 +140,7 @@ func load(tx *db.Tx, account id.Account, where string, args ...any) ([]Invoice, 
 		err := row(&v.ID, &v.Customer, db.ScanNull(&v.Subscription), db.ScanNull(&v.Order), &v.Series, db.ScanNull(&v.Number), &v.State, &v.Reason,
 			&v.Period, &v.Part, db.ScanTime(&v.Span.From), db.ScanTime(&v.Span.To), &v.Total.Currency, &v.Net.Minor, &v.Tax.Minor, &v.Total.Minor,
 			&v.CreditUsed, &v.Reduced, &v.Credited, &v.Refunded, &v.Seller, &v.Buyer, db.ScanTime(&v.IssuedAt), db.ScanTime(&v.PaidAt), db.ScanTime(&v.VoidedAt),
-			db.ScanTime(&v.GivenUpAt), db.ScanTime(&v.CreatedAt), &notes, &v.Version)
+			db.ScanTime(&v.GivenUpAt), db.ScanTime(&v.CreatedAt), &notes, db.ScanNull(&v.Method), &v.Version)
 		v.Net.Currency, v.Tax.Currency = v.Total.Currency, v.Total.Currency
 		if err == nil && notes != "" {
 			err = json.Unmarshal([]byte(notes), &v.Notes)

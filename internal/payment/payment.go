@@ -235,6 +235,7 @@ type Refund struct {
 	Failure   string  // why the gateway refused
 	Waits     Awaited // while it is pending: ForAnswer, ForBank or ForPerson
 	AskedBy   string  // who asked for it, as daily limits count them
+	Recorded  bool    // it was given in another way: the gateway of the payment is not asked
 	AskAt     time.Time
 	CreatedAt time.Time
 	SettledAt time.Time

@@ -322,13 +322,13 @@ func ReturnRefund(tx *db.Tx, account id.Account, payment id.Payment, amount int6
 	return err
 }
 
-const refundColumns = "id, payment_id, invoice_id, amount, currency, state, reason, gateway_ref, failure, waits, asked_by, ask_at, created_at, settled_at, version"
+const refundColumns = "id, payment_id, invoice_id, amount, currency, state, reason, gateway_ref, failure, waits, asked_by, recorded, ask_at, created_at, settled_at, version"
 
 // InsertRefund writes a new refund.
 func InsertRefund(tx *db.Tx, r Refund) error {
-	_, err := tx.Exec(`insert into refund (account_id, id, payment_id, invoice_id, amount, currency, state, reason, gateway_ref, failure, waits, asked_by, ask_at, created_at, settled_at, version)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, null, 1)`,
-		r.Account, r.ID, r.Payment, r.Invoice, r.Amount.Minor, r.Amount.Currency, r.State, r.Reason, r.Reference, r.Failure, r.Waits, r.AskedBy, db.Time(r.AskAt), clock.Micros(r.CreatedAt))
+	_, err := tx.Exec(`insert into refund (account_id, id, payment_id, invoice_id, amount, currency, state, reason, gateway_ref, failure, waits, asked_by, recorded, ask_at, created_at, settled_at, version)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, null, 1)`,
+		r.Account, r.ID, r.Payment, r.Invoice, r.Amount.Minor, r.Amount.Currency, r.State, r.Reason, r.Reference, r.Failure, r.Waits, r.AskedBy, r.Recorded, db.Time(r.AskAt), clock.Micros(r.CreatedAt))
 	return err
 }
 
@@ -346,7 +346,7 @@ func refunds(tx *db.Tx, account id.Account, where string, args ...any) ([]Refund
 	var list []Refund
 	err := tx.Each(func(row db.Scan) error {
 		r := Refund{Account: account}
-		err := row(&r.ID, &r.Payment, &r.Invoice, &r.Amount.Minor, &r.Amount.Currency, &r.State, &r.Reason, &r.Reference, &r.Failure, &r.Waits, &r.AskedBy,
+		err := row(&r.ID, &r.Payment, &r.Invoice, &r.Amount.Minor, &r.Amount.Currency, &r.State, &r.Reason, &r.Reference, &r.Failure, &r.Waits, &r.AskedBy, &r.Recorded,
 			db.ScanTime(&r.AskAt), db.ScanTime(&r.CreatedAt), db.ScanTime(&r.SettledAt), &r.Version)
 		list = append(list, r)
 		return err

@@ -28,7 +28,7 @@ type Books struct {
 	Differences []string
 	More        int // differences beyond those listed
 
-	byHand map[string]bool // keys of payments that a person settled
+	byHand map[string]bool // keys of payments and refunds that a person settled
 }
 
 // Balanced reports whether nothing was found wrong.
@@ -345,12 +345,13 @@ func (b *Books) keys(tx *db.Tx, acc id.Account, moved map[string]int64, pending 
 		var f id.Refund
 		var p id.Payment
 		var state string
+		var recorded bool
 		var minor int64
-		err := row(&f, &p, &state, &minor)
+		err := row(&f, &p, &state, &recorded, &minor)
 		note(payment.Refund{ID: f}.Key(), state, minor)
-		if b.byHand[payment.Payment{ID: p}.Key()] {
+		if recorded || b.byHand[payment.Payment{ID: p}.Key()] {
 			b.byHand[payment.Refund{ID: f}.Key()] = true
 		}
 		return err
-	}, "select id, payment_id, state, amount from refund where account_id = $1 and state in ('pending', 'succeeded')", acc)
+	}, "select id, payment_id, state, recorded, amount from refund where account_id = $1 and state in ('pending', 'succeeded')", acc)
 }

@@ -338,6 +338,60 @@ func (s *Subscription) Move(to time.Time, forGood bool, now time.Time) error {
 	return nil
 }
 
+// BillNow ends the present period at now, so that the next one falls due at once; those
+// after it come when they would have. A trial ends with it.
+func (s *Subscription) BillNow(now time.Time) error {
+	if err := s.free(now); err != nil {
+		return err
+	}
+	switch {
+	case s.Change != 0:
+		return fault.New(fault.Conflict, "a change of terms is scheduled; undo it first").WithCode("change_scheduled")
+	case s.Extras.Pausing != nil:
+		return fault.New(fault.Conflict, "a pause is scheduled; undo it first").WithCode("pause_scheduled")
+	case len(s.Extras.Dates) > 0:
+		return fault.New(fault.Conflict, "a subscription that is paid on fixed days cannot be billed early").WithCode("fixed_dates")
+	case s.Period < -1:
+		return fault.New(fault.Conflict, "a trial that is paid in parts cannot be billed early").WithCode("subscription_trialing")
+	case !s.CancelAt.IsZero() && !s.CancelAt.After(s.Span.To), s.EndPeriod > 0 && s.Period+1 >= s.EndPeriod:
+		return fault.New(fault.Conflict, "no invoice is to come for this subscription").WithCode("no_upcoming_invoice")
+	case !now.After(s.Span.From):
+		return fault.New(fault.Conflict, "the present period was billed at this very moment").WithCode("billed_just_now")
+	}
+	s.moveEnd(now, s.part())
+	if s.InTrial() {
+		s.TrialTo = now
+		s.AnchorAt, s.Base, s.AnchorDay = now, s.Period+1, 0
+	}
+	s.NextActionAt, s.NoticeAt = now, time.Time{}
+	return nil
+}
+
+// SetPaymentsLeft makes a number of periods be billed after the present one, 0 to
+// MaxPayments; then the subscription ends, or goes on as its price says.
+func (s *Subscription) SetPaymentsLeft(left int) error {
+	switch {
+	case s.State == Canceled:
+		return errEnded()
+	case s.Changing():
+		return ErrChanging()
+	case len(s.Extras.Dates) > 0 || s.Extras.Whole > 0:
+		return fault.New(fault.Conflict, "a subscription that is paid in fixed parts has as many as it was sold with").WithCode("fixed_parts")
+	case left < 0 || left > MaxPayments:
+		return fault.BadField("payments_left", "must be 0 to %d", MaxPayments)
+	case left == 0 && s.InTrial():
+		return fault.BadField("payments_left", "must be at least 1 during a trial")
+	}
+	s.EndPeriod = max(s.Period, -1) + 1 + left
+	if s.Extras.Alone {
+		s.CancelAt = s.boundary(s.EndPeriod)
+	}
+	return nil
+}
+
+// MaxPayments is the largest number of payments that a subscription can still have.
+const MaxPayments = 366
+
 // Skip leaves the next period out: the next charge comes one period later. At most
 // limit periods are left out in the subscription's life.
 func (s *Subscription) Skip(limit int, now time.Time) error {
@@ -426,11 +480,12 @@ func (s *Subscription) Reactivate(next, now time.Time) error {
 // else a new one begins, numbered on, with the terms' own calendar. CarryTrial keeps a
 // trial that is under way.
 func (s *Subscription) Switch(t Terms, keep, carryTrial bool, at time.Time) {
-	was, day, price, end := s.Extras, s.AnchorDay, s.Price, s.EndPeriod
+	was, day, price, end, every := s.Extras, s.AnchorDay, s.Price, s.EndPeriod, s.Interval
 	inTrial := s.InTrial()
 	s.take(t)
 	s.Extras.Moved = was.Moved
 	s.Extras.Items, s.Extras.Gaps, s.Extras.Skipped, s.Extras.Aside, s.Extras.Held, s.Extras.Note, s.Extras.Fields = was.Items, was.Gaps, was.Skipped, was.Aside, was.Held, was.Note, was.Fields
+	s.Extras.Address = was.Address
 	s.Extras.Pausing, s.Extras.Alone, s.Extras.BillUsage = was.Pausing, was.Alone, was.BillUsage
 	s.Change, s.Extras.ChangeAt = 0, time.Time{}
 	switch {
@@ -440,7 +495,12 @@ func (s *Subscription) Switch(t Terms, keep, carryTrial bool, at time.Time) {
 		s.begin(s.TrialTo, t)
 		s.Period = min(s.Period, -1)
 	case keep && !inTrial:
-		s.AnchorDay, s.EndPeriod, s.Extras.Short = day, 0, was.Short
+		s.EndPeriod, s.Extras.Short = 0, was.Short
+		if s.Interval == every {
+			s.AnchorDay = day
+		} else { // the next period is the first of the new length
+			s.reanchor(s.Span.To)
+		}
 		switch {
 		case t.Price == price:
 			s.EndPeriod = end

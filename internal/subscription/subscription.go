@@ -91,6 +91,7 @@ type Terms struct {
 	Quantity   int64
 	Interval   period.Interval
 	TrialDays  int
+	TrialTo    time.Time // instead of TrialDays days after the sale; zero for those
 	Zone       string
 
 	Payments   int           // how many periods are billed; 0 means until it ends otherwise
@@ -111,6 +112,9 @@ func Start(sub id.Subscription, account id.Account, customer id.Customer, method
 		s.Extras.Trial.Days, s.Extras.Trial.Payments = t.TrialDays, parts
 		s.AnchorAt = now
 		s.TrialTo = s.anchor().Boundary(period.Interval{Unit: period.Day, Count: t.TrialDays}, 1)
+		if !t.TrialTo.IsZero() {
+			s.TrialTo = t.TrialTo
+		}
 		s.State, s.Period = Trialing, -parts
 		s.begin(s.TrialTo, t)
 		s.Span = period.Span{From: now, To: s.boundary(s.Period + 1)}

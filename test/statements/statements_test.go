@@ -47,7 +47,7 @@ var allow = dbtest.Allow{
 		"from invoice i left join", "from payment p left join", "from ledger_entry e left join", "from invoice_line l left join",
 		"from invoice i where i.account_id = $1 and i.state = 'paid' and", "from payment p join invoice i",
 		"from ledger_entry where account_id = $1", "from invoice where account_id = $1 group by", "from payment where account_id = $1 and state = 'succeeded' group by",
-		"from refund where account_id = $1 and state = 'succeeded' group by", "select id, state, trouble, amount from payment", "select id, payment_id, state, amount from refund",
+		"from refund where account_id = $1 and state = 'succeeded' group by", "select id, state, trouble, amount from payment", "select id, payment_id, state, recorded, amount from refund",
 		"from dispute where account_id = $1 and booked <> '' group by",
 		"from invoice_series s where s.account_id",
 		"from commission c join invoice i", "from commission where account_id = $1 group by currency", "from payout where account_id = $1 and state = 'paid' group by",

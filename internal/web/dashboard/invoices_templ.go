@@ -9,6 +9,7 @@ import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
 import (
+	"perennial/internal/commerce"
 	"perennial/internal/invoice"
 	"perennial/internal/payment"
 	"perennial/internal/report"
@@ -422,7 +423,11 @@ func (v *visit) paperFormula(l invoice.Line) string {
 
 func paymentNote(v *visit, i report.InvoiceView, p payment.Payment) string {
 	method := i.Methods[p.Method]
-	note := v.dateTime(p.CreatedAt) + " · " + methodLabel(&method)
+	label := methodLabel(&method)
+	if p.Gateway == commerce.RecordedGateway {
+		label = "recorded by hand"
+	}
+	note := v.dateTime(p.CreatedAt) + " · " + label
 	switch p.State {
 	case payment.DeclinedState:
 		note += " · " + payment.Words(p.DeclineCode)

@@ -124,6 +124,9 @@ var tellings = map[event.Kind]telling{
 		if f.text("removed_coupon") != "" {
 			return "A coupon was taken off the subscription"
 		}
+		if _, early := f["billed_early"]; early {
+			return "The next period was billed early"
+		}
 		return "The subscription was changed"
 	}},
 	event.SubscriptionStarted: {"repeat", web.Success, says("The trial ended and the first period was paid")},
@@ -139,6 +142,7 @@ var tellings = map[event.Kind]telling{
 	event.CancelUndone:         {"undo", "", says("The scheduled end was taken back")},
 	event.SubscriptionCanceled: {"stop", web.Failure, tellEnd},
 	event.InvoiceIssued:        {"document", "", named("Invoice %s was issued", "number")},
+	event.InvoiceUpdated:       {"document", "", says("The payment method of the invoice was changed")},
 	event.InvoicePaid:          {"check-circle", web.Success, named("Invoice %s was paid", "number")},
 	event.InvoiceVoided:        {"void", web.Warning, named("Invoice %s was voided", "number")},
 	event.PaymentDeclined:      {"x-circle", web.Failure, func(_ *visit, f facts) string { return "A payment was declined: " + declineWords(f.text("code")) }},

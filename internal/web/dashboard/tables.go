@@ -173,7 +173,7 @@ func invoiceTable(v *visit, list []invoice.Invoice, buyers map[id.Customer]custo
 	return t
 }
 
-var reasonWords = map[invoice.Reason]string{invoice.Renewal: "Renewal", invoice.Changed: "Change of plan", invoice.Usage: "Usage", invoice.Pause: "Fee of a pause", invoice.Items: "Waiting amounts"}
+var reasonWords = map[invoice.Reason]string{invoice.Renewal: "Renewal", invoice.Changed: "Change of plan", invoice.Usage: "Usage", invoice.Pause: "Fee of a pause", invoice.Items: "Waiting amounts", invoice.ByHand: "By hand"}
 
 func reasonWord(r invoice.Reason) string {
 	if word := reasonWords[r]; word != "" {
