@@ -35,17 +35,25 @@ const maxBcryptCost = 12
 
 var bcryptForm = regexp.MustCompile(`^\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}$`)
 
-// NewPassword is the stored form of a password, or of its bcrypt hash, which stays as it is.
-func NewPassword(password string) (Password, error) {
+// CheckPassword refuses what NewPassword would, without its cost.
+func CheckPassword(password string) error {
 	if bcryptForm.MatchString(password) {
 		cost, err := bcrypt.Cost([]byte(password))
 		if err != nil || cost > maxBcryptCost {
-			return "", fault.BadField("password", "is a bcrypt hash of a cost above %d", maxBcryptCost)
+			return fault.BadField("password", "is a bcrypt hash of a cost above %d", maxBcryptCost)
 		}
-		return Password(password), nil
+		return nil
 	}
 	if len(password) < MinPassword || len(password) > MaxPassword {
-		return "", fault.BadField("password", "must have %d to %d bytes", MinPassword, MaxPassword)
+		return fault.BadField("password", "must have %d to %d bytes", MinPassword, MaxPassword)
+	}
+	return nil
+}
+
+// NewPassword is the stored form of a password, or of its bcrypt hash, which stays as it is.
+func NewPassword(password string) (Password, error) {
+	if err := CheckPassword(password); err != nil || bcryptForm.MatchString(password) {
+		return Password(password), err
 	}
 	hashing <- struct{}{}
 	defer func() { <-hashing }()

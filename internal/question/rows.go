@@ -89,9 +89,14 @@ func ByName(tx *db.Tx, account id.Account, name string) (Question, error) {
 	return one(list(tx, account, "and name = $2", name))
 }
 
+// Every is an account's questions, those that are asked no more too, in their order.
+func Every(tx *db.Tx, account id.Account) ([]Question, error) {
+	return list(tx, account, "and id > $2 order by position, id", 0)
+}
+
 // All is an account's questions that are asked, in their order.
 func All(tx *db.Tx, account id.Account) ([]Question, error) {
-	found, err := list(tx, account, "and id > $2 order by position, id", 0)
+	found, err := Every(tx, account)
 	asked := found[:0]
 	for _, q := range found {
 		if !q.Archived {

@@ -15,7 +15,7 @@ type route struct {
 
 // routes is the table of everything that the door answers.
 func (d *Door) routes() []route {
-	return slices.Concat(d.accountRoutes())
+	return slices.Concat(d.accountRoutes(), d.customerRoutes(), d.addressRoutes(), d.questionRoutes(), d.gatewayRoutes())
 }
 
 // segments are the parts of a path between its slashes, still escaped. Empty ones count for
