@@ -129,20 +129,29 @@ func sooner(a, b time.Time) time.Time {
 	return a
 }
 
+// setBack is by how much the machine's clock may have been set back before a start whose
+// Recover still finds all leases; later ones end by themselves.
+const setBack = 24 * time.Hour
+
 // Recover gives back the leases of a process that is known to be dead. It is for
 // a store that only this process can have open; where others may be alive, leases
 // end by themselves.
 func (s *Service) Recover(ctx context.Context) error {
+	now := s.clock.Now()
 	return s.db.Update(ctx, func(tx *db.Tx) error {
 		all, err := account.All(tx)
 		if err != nil {
 			return err
 		}
 		for _, a := range all {
-			if err := subscription.EndLeases(tx, a.ID); err != nil {
+			due := a.Now(now)
+			if a.ClockTarget.After(due) { // it was on its way there
+				due = a.ClockTarget
+			}
+			if err := subscription.EndLeases(tx, a.ID, due.Add(setBack)); err != nil {
 				return err
 			}
-			if err := idempotency.EndLeases(tx, a.ID); err != nil {
+			if err := idempotency.EndLeases(tx, a.ID, now); err != nil {
 				return err
 			}
 			if err := outbox.EndLeases(tx, a.ID); err != nil {

@@ -148,9 +148,10 @@ func Finish(tx *db.Tx, account id.Account, r Request, status int, body string) e
 }
 
 // EndLeases frees the keys of requests that a dead process was working on: whoever
-// repeats one goes on with its work at once.
-func EndLeases(tx *db.Tx, account id.Account) error {
-	_, err := tx.Exec("update idempotency set lease_until = 0 where account_id = $1 and state = 'working' and lease_until > 0", account)
+// repeats one goes on with its work at once. Leases that end before now are left alone.
+func EndLeases(tx *db.Tx, account id.Account, now time.Time) error {
+	_, err := tx.Exec("update idempotency set lease_until = 0 where account_id = $1 and created_at > $2 and state = 'working' and lease_until > 0",
+		account, clock.Micros(now.Add(-Lease)))
 	return err
 }
 

@@ -338,9 +338,12 @@ func CountByState(tx *db.Tx, account id.Account) (map[State]int64, error) {
 	return counts, err
 }
 
-// EndLeases frees every subscription of the account that a dead process held.
-func EndLeases(tx *db.Tx, account id.Account) error {
-	_, err := tx.Exec("update subscription set lease_until = 0 where account_id = $1 and next_action_at is not null and lease_until > 0", account)
+// EndLeases frees every subscription of the account that a dead process held and on which
+// something is due until due, in the account's time. It looks at no others: those that are
+// due one day are nearly all there are.
+func EndLeases(tx *db.Tx, account id.Account, due time.Time) error {
+	_, err := tx.Exec("update subscription set lease_until = 0 where account_id = $1 and next_action_at is not null and next_action_at <= $2 and lease_until > 0",
+		account, clock.Micros(due))
 	return err
 }
 
