@@ -230,6 +230,9 @@ func (w *mailing) choose(tx *db.Tx, e event.Event) (letter, bool, error) {
 		return l, true, w.next(tx, &l, v)
 	case event.PaymentProcessing, event.PaymentNeedsConfirmation, event.PaymentUnresolved, event.PaymentMismatch:
 		w.charge(&l, f)
+		if e.Kind == event.PaymentNeedsConfirmation && w.payments[f.Payment].Waits != payment.ForCustomer {
+			return l, false, nil // it was confirmed, or given up
+		}
 		l.facts.Dashboard = w.path("payments/" + f.Payment.String())
 		l.kind = map[event.Kind]notice.Kind{event.PaymentProcessing: notice.PaymentProcessing, event.PaymentNeedsConfirmation: notice.ConfirmPayment,
 			event.PaymentUnresolved: notice.TeamPaymentUnresolved, event.PaymentMismatch: notice.TeamPaymentUnresolved}[e.Kind]

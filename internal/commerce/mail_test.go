@@ -5,12 +5,17 @@ import (
 	"testing"
 	"time"
 
+	"perennial/internal/account"
 	"perennial/internal/commerce"
+	"perennial/internal/db"
 	"perennial/internal/fault"
+	"perennial/internal/gateway/manual"
 	"perennial/internal/id"
 	"perennial/internal/notice"
 	"perennial/internal/outbox"
+	"perennial/internal/payment"
 	"perennial/internal/report"
+	"perennial/internal/seal"
 	"perennial/internal/subscription"
 )
 
@@ -187,6 +192,96 @@ func TestMailsOfARecovery(t *testing.T) {
 				t.Errorf("%s", text)
 			}
 			last = text
+		}
+	})
+}
+
+// Who pays by bank transfer reads in a mail how to.
+func TestMailOfABankTransfer(t *testing.T) {
+	onBoth(t, func(w *world) {
+		keys, err := seal.Parse(seal.New())
+		w.ok(err)
+		w.s.UseGateways(keys, map[string]commerce.Opener{manual.Kind: manual.Open})
+		_, err = w.s.CreateGateway(w.Context(), commerce.CreateGateway{Call: w.call, Kind: manual.Kind, Name: "Bank", Default: true,
+			Settings: payment.GatewaySettings{Instructions: "Pay to DE02 1203 0000 0000 2020 51.\nName the order."}})
+		w.ok(err)
+		if _, err := w.sell(w.price(monthly), manual.BankTransfer); !fault.Is(err, fault.Pending) {
+			w.Fatal(err)
+		}
+		w.underWay = 1
+		list := w.mails()
+		if got := kindsOf(list); got != "bank_transfer" {
+			t.Fatal(got)
+		}
+		if m := list[0].Message; !strings.Contains(m.Text, "Pay to DE02 1203 0000 0000 2020 51.\nName the order.") || !strings.Contains(m.HTML, "2020 51.<br>Name the order.") {
+			t.Error(m.Text)
+		}
+	})
+}
+
+// Who confirms a payment in the browser gets no mail about it. Who leaves it gets one after
+// ten minutes, with a link to the bank's step.
+func TestMailToConfirmComesLate(t *testing.T) {
+	onBoth(t, func(w *world) {
+		keys, err := seal.Parse(seal.New())
+		w.ok(err)
+		w.s.UseGateways(keys, map[string]commerce.Opener{"outside": func(payment.GatewaySettings, payment.GatewaySecrets) (payment.Gateway, error) { return w.bank, nil }})
+		made, err := w.s.CreateAccount(w.Context(), commerce.CreateAccount{Name: "Live", Email: "live@example.com", Mode: account.Live})
+		w.ok(err)
+		call := commerce.Call{Account: made.Account.ID, Actor: w.call.Actor}
+		_, err = w.s.CreateGateway(w.Context(), commerce.CreateGateway{Call: call, Kind: "outside", Name: "Outside"})
+		w.ok(err)
+		product, err := w.s.CreateProduct(w.Context(), commerce.CreateProduct{Call: call, Name: "Tea"})
+		w.ok(err)
+		price, err := w.s.CreatePrice(w.Context(), commerce.CreatePrice{Call: call, Product: product.ID, Name: "Monthly", Amount: usd(1000), Interval: monthly, MaxQuantity: 1})
+		w.ok(err)
+		var steps []string
+		for _, email := range []string{"stays@example.com", "leaves@example.com"} {
+			c, err := w.s.CreateCustomer(w.Context(), commerce.CreateCustomer{Call: call, Email: email})
+			w.ok(err)
+			sale, err := w.s.Sell(w.Context(), commerce.Sell{Call: call, Customer: c.ID, Price: price.ID, Token: "tok_confirm", Present: true, Source: "test"})
+			if !fault.Is(err, fault.Pending) || sale.Step == nil {
+				w.Fatal(sale, err)
+			}
+			steps = append(steps, sale.Step.Secret)
+		}
+		mails := func() []report.MailView {
+			w.ok(w.s.SettleMails(w.Context(), call.Account))
+			list, err := report.New(w.db, w.clock).Mails(w.Context(), call.Account, report.MailQuery{Limit: 10})
+			w.ok(err)
+			return list
+		}
+		if list := mails(); len(list) != 0 {
+			t.Fatalf("%+v", list)
+		}
+		w.ok(w.bank.AnswerStep(w.Context(), call.Account, steps[0], true))
+		w.clock.Add(9 * time.Minute)
+		if list := mails(); len(list) != 0 {
+			t.Fatalf("%+v", list)
+		}
+		var waiting []payment.Payment
+		w.view(func(tx *db.Tx) (err error) {
+			waiting, err = payment.List(tx, call.Account, 0, 10)
+			return err
+		})
+		for _, p := range waiting {
+			_, err := w.s.AskPayment(w.Context(), commerce.AskPayment{Call: call, Payment: p.ID})
+			w.ok(err)
+		}
+		w.clock.Add(time.Minute)
+		var confirm []report.MailView
+		for _, m := range mails() {
+			if m.Kind == notice.ConfirmPayment {
+				confirm = append(confirm, m)
+			}
+		}
+		if len(confirm) != 1 || confirm[0].Recipient != "leaves@example.com" {
+			t.Fatalf("%+v", confirm)
+		}
+		m, err := report.New(w.db, w.clock).Mail(w.Context(), call.Account, confirm[0].ID)
+		w.ok(err)
+		if !strings.Contains(m.Message.Text, notice.LinkMarker+"lnk_") {
+			t.Error(m.Message.Text)
 		}
 	})
 }

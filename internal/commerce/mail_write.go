@@ -40,6 +40,10 @@ func (s *Service) WriteMails(tx *db.Tx, e outbox.Endpoint, list []outbox.Deliver
 	made := make([]outbox.Rendering, len(list))
 	var log []notice.Entry
 	for i := range list {
+		if until := w.early(list[i]); !until.IsZero() {
+			made[i] = outbox.Rendering{Fate: outbox.Wait, Until: until}
+			continue
+		}
 		m, err := w.write(tx, list[i])
 		switch {
 		case err != nil && !refusedByRule(err) && !fault.Is(err, fault.NotFound):
@@ -87,6 +91,20 @@ type textKey struct {
 	kind     notice.Kind
 	campaign id.Campaign
 	language string
+}
+
+// confirmGrace is how long a customer who is in the browser has to confirm a payment
+// there, before a mail asks them to.
+const confirmGrace = 10 * time.Minute
+
+// early is when to write a mail for which it is too early now, zero for all others. A
+// sandbox's clock may leap over any wait, and nobody is disturbed by its mails.
+func (w *mailing) early(d outbox.Delivery) time.Time {
+	until := d.CreatedAt.Add(confirmGrace)
+	if w.events[d.Event].Kind != event.PaymentNeedsConfirmation || w.account.Mode == account.Sandbox || !until.After(w.service.clock.Now()) {
+		return time.Time{}
+	}
+	return until
 }
 
 // written is what became of one mail.

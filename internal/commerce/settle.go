@@ -16,6 +16,7 @@ import (
 	"perennial/internal/id"
 	"perennial/internal/invoice"
 	"perennial/internal/ledger"
+	"perennial/internal/link"
 	"perennial/internal/money"
 	"perennial/internal/order"
 	"perennial/internal/payment"
@@ -427,6 +428,10 @@ func (w *settlement) waits(c *collection) {
 		kind, facts["ask_at"] = event.PaymentProcessing, p.AskAt
 	case p.Waits == payment.ForCustomer:
 		kind, facts["until"] = event.PaymentNeedsConfirmation, p.AskAt
+		if p.Waits != c.waited { // told now
+			way := link.New(w.keys, w.account.ID, link.ConfirmPayment, c.invoice.Customer, int64(c.invoice.ID), c.at)
+			w.links, facts["link"] = append(w.links, way), way.ID
+		}
 	default:
 		facts = map[string]any{"amount": p.Amount.Minor, "currency": p.Amount.Currency, "ask_at": p.AskAt}
 	}

@@ -15,17 +15,20 @@ var table = db.NewTable("link", db.Text("hash"), db.Int("id"), db.Int("account_i
 // Mint writes new links of one account, made at now. Older ones of the same purpose and
 // subject that were not used are replaced by them.
 func Mint(tx *db.Tx, account id.Account, list []Link, now time.Time) error {
-	subjects := map[Purpose][]int64{}
+	subjects, customers := map[Purpose][]int64{}, map[Purpose][]int64{}
 	for _, l := range list {
 		if l.Subject == 0 {
-			_, err := tx.Exec(`update link set replaced_at = $4 where account_id = $1 and customer_id = $2 and purpose = $3 and subject_id = 0
-				and used_at is null and replaced_at is null`, account, l.Customer, l.Purpose, clock.Micros(now))
-			if err != nil {
-				return err
-			}
-			continue
+			customers[l.Purpose] = append(customers[l.Purpose], int64(l.Customer))
+		} else {
+			subjects[l.Purpose] = append(subjects[l.Purpose], l.Subject)
 		}
-		subjects[l.Purpose] = append(subjects[l.Purpose], l.Subject)
+	}
+	for purpose, ids := range customers {
+		_, err := tx.Exec(`update link set replaced_at = $3 where account_id = $1 and purpose = $2 and subject_id = 0 and `+tx.AnyOf("customer_id", 4)+
+			" and used_at is null and replaced_at is null", account, purpose, clock.Micros(now), tx.List(ids))
+		if err != nil {
+			return err
+		}
 	}
 	for purpose, ids := range subjects {
 		_, err := tx.Exec(`update link set replaced_at = $3 where account_id = $1 and purpose = $2 and `+tx.AnyOf("subject_id", 4)+

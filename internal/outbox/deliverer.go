@@ -62,13 +62,15 @@ const (
 	Keep               // its body is kept where it is: it is done without being sent
 	Drop               // nothing was owed after all; it leaves no trace
 	Refuse             // it cannot be made; it is dead with a reason
+	Wait               // it is too early to say: it is rendered again at Until
 )
 
 // Rendering is what Render made of a delivery.
 type Rendering struct {
 	Fate   Fate
-	Body   string // to Send or Keep
-	Reason string // to Refuse
+	Body   string    // to Send or Keep
+	Reason string    // to Refuse
+	Until  time.Time // to Wait, on the machine's clock
 }
 
 // Deliverer brings due deliveries to their endpoints. Several processes may run
@@ -262,10 +264,15 @@ func (d *Deliverer) render(tx *db.Tx, e Endpoint, due []Delivery, now time.Time)
 			return nil, err
 		}
 		var dropped []int64
+		var early []Delivery
 		for i, c := range fresh {
 			switch made[i].Fate {
 			case Drop:
 				dropped = append(dropped, int64(c.ID))
+				continue
+			case Wait:
+				c.NextAt = made[i].Until
+				early = append(early, c)
 				continue
 			case Refuse:
 				why[c.ID] = made[i].Reason
@@ -275,6 +282,9 @@ func (d *Deliverer) render(tx *db.Tx, e Endpoint, due []Delivery, now time.Time)
 			claimed, fate = append(claimed, c), append(fate, made[i].Fate)
 		}
 		if err := remove(tx, e.Account, dropped); err != nil {
+			return nil, err
+		}
+		if err := postpone(tx, early); err != nil {
 			return nil, err
 		}
 	}

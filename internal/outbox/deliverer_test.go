@@ -429,6 +429,56 @@ func TestKeepAndDrop(t *testing.T) {
 	})
 }
 
+// What it is too early for is rendered again at its instant, without counting a try, and
+// holds up nothing else.
+func TestWait(t *testing.T) {
+	t.Parallel()
+	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+		b := newBench(t, open())
+		e := NewMailEndpoint(b.account, Filter{"invoice.paid"}, start)
+		update(t, b.db, func(tx *db.Tx) error { return InsertEndpoint(tx, e) })
+		events := owe(t, b.db, b.account, "invoice.paid", 2)
+		until := start.Add(10 * time.Minute)
+		b.render = func(_ Endpoint, d Delivery) Rendering {
+			if d.Event == events[0] && b.clock.Now().Before(until) {
+				return Rendering{Fate: Wait, Until: until}
+			}
+			return Rendering{Fate: Keep}
+		}
+		states := func() (list []State) {
+			for _, ev := range events {
+				got, err := ofEvent(t, b.db, b.account, ev)
+				if err != nil || len(got) != 1 {
+					t.Fatal(got, err)
+				}
+				list = append(list, got[0].State)
+				if got[0].State == Waiting && (got[0].Attempts != 0 || !got[0].NextAt.Equal(until)) {
+					t.Errorf("%+v", got[0])
+				}
+			}
+			return list
+		}
+		b.step(t)
+		if got := states(); got[0] != Waiting || got[1] != Delivered {
+			t.Fatal(got)
+		}
+		b.clock.Set(until)
+		b.step(t)
+		if got := states(); got[0] != Delivered {
+			t.Fatal(got)
+		}
+	})
+}
+
+func ofEvent(t *testing.T, d *db.DB, account id.Account, ev id.Event) (list []Delivery, err error) {
+	t.Helper()
+	err = d.View(t.Context(), func(tx *db.Tx) (err error) {
+		list, err = OfEvent(tx, account, ev)
+		return err
+	})
+	return list, err
+}
+
 // What is wrong with one delivery holds up no other, and whom a bounce concerns is
 // told with it. Nothing disables the endpoint for mails.
 func TestOneRecipient(t *testing.T) {

@@ -179,6 +179,18 @@ func remove(tx *db.Tx, account id.Account, ids []int64) error {
 	return err
 }
 
+// postpone makes deliveries that were read to be claimed due at their NextAt. It is no try.
+func postpone(tx *db.Tx, list []Delivery) error {
+	lost, err := tx.Update(table, []string{"next_at"}, len(list), func(i int, r *db.Row) {
+		key(r, &list[i])
+		r.Time(list[i].NextAt)
+	})
+	if err == nil && len(lost) > 0 {
+		err = db.VersionConflict()
+	}
+	return err
+}
+
 // Save writes what became of claimed deliveries. One that meanwhile belongs to
 // somebody else is left alone, and its number told: its lease had ended, or it was
 // replayed.

@@ -122,7 +122,7 @@ func (h *pages) load(w http.ResponseWriter, r *http.Request) (opened, bool) {
 // may have confirmed it just now.
 func (h *pages) ask(w http.ResponseWriter, r *http.Request, o opened) (opened, bool) {
 	p := o.Waiting
-	if o.State != link.Used || p == nil || p.Waits != payment.ForCustomer {
+	if !o.confirming() {
 		return o, true
 	}
 	asked, err := h.commerce.AskPayment(r.Context(), commerce.AskPayment{Call: o.call(), Payment: p.ID})
@@ -317,6 +317,12 @@ func (h *pages) fail(w http.ResponseWriter, r *http.Request, err error) {
 // needsMethod reports whether nothing can be charged without another method.
 func (o opened) needsMethod() bool { return o.Link.Purpose == link.UpdateMethod || o.Method == nil }
 
+// confirming reports whether a payment waits for the customer to confirm it, and this link
+// may be used for it: one that was used to begin it, or one that was sent for it.
+func (o opened) confirming() bool {
+	return o.Waiting != nil && o.Waiting.Waits == payment.ForCustomer && (o.State == link.Used || o.State == link.Good && o.Link.Purpose == link.ConfirmPayment)
+}
+
 // owes reports whether something is to be paid.
 func (o opened) owes() bool { return o.Invoice != nil && o.Invoice.State == invoice.Open }
 
@@ -328,7 +334,7 @@ func (o opened) title() string {
 		return "The payment did not go through"
 	case o.Mailed:
 		return "Another link is on its way"
-	case o.State == link.Used && o.Waiting != nil && o.Waiting.Waits == payment.ForCustomer:
+	case o.confirming():
 		return "Confirm your payment"
 	case o.State == link.Used && o.Waiting != nil:
 		return "Your payment is on its way"
@@ -342,6 +348,8 @@ func (o opened) title() string {
 		return "This link has expired"
 	case o.Invoice != nil && o.Invoice.State == invoice.Paid:
 		return "This is paid already"
+	case o.Invoice != nil && !o.owes():
+		return "There is nothing to pay"
 	case o.Link.Purpose == link.ConfirmPayment:
 		return "Confirm your payment"
 	case o.owes():
@@ -370,6 +378,15 @@ func (o opened) why() string {
 		return ""
 	}
 	return "We could not charge your payment method. " + payment.Words(o.Declined)
+}
+
+// asked are what a payment that has to be confirmed is for.
+func (o opened) asked() []web.Fact {
+	list := []web.Fact{{Term: "Amount", Text: web.MoneyText(o.Waiting.Amount, language.English)}}
+	for _, l := range o.Lines {
+		list = append(list, web.Fact{Term: "For", Text: l.Description})
+	}
+	return list
 }
 
 // facts are what is paid.

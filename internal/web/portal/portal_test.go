@@ -18,10 +18,13 @@ import (
 	"perennial/internal/db"
 	"perennial/internal/event"
 	"perennial/internal/id"
+	"perennial/internal/invoice"
 	"perennial/internal/link"
 	"perennial/internal/money"
+	"perennial/internal/notice"
 	"perennial/internal/period"
 	"perennial/internal/recovery"
+	"perennial/internal/report"
 	"perennial/internal/web/pagetest"
 	"perennial/internal/web/webtest"
 )
@@ -204,6 +207,64 @@ func TestConfirmThroughALink(t *testing.T) {
 	shoot(b, "link-confirmed")
 	if c := d.cases()[0]; c.State != recovery.Recovered || c.RecoveredBy != recovery.ByLink {
 		t.Errorf("the case is %s by %s", c.State, c.RecoveredBy)
+	}
+}
+
+// mailed is the address of the link in the newest mail of a kind to the customer.
+func (d *desk) mailed(kind notice.Kind) string {
+	d.Helper()
+	d.ok(d.Service.SettleMails(d.Context(), d.call.Account))
+	list, err := d.Reader.Mails(d.Context(), d.call.Account, report.MailQuery{Customer: d.customer, Limit: 100})
+	d.ok(err)
+	for _, m := range list {
+		if m.Kind != kind {
+			continue
+		}
+		whole, err := d.Reader.Mail(d.Context(), d.call.Account, m.ID)
+		d.ok(err)
+		_, rest, found := strings.Cut(whole.Message.Text, notice.LinkMarker)
+		if !found {
+			d.Fatalf("the mail %s has no link:\n%s", kind, whole.Message.Text)
+		}
+		of, err := id.Parse[id.Link](strings.Fields(rest)[0])
+		d.ok(err)
+		path, err := d.Service.LinkPath(d.Context(), d.call.Account, of)
+		d.ok(err)
+		return d.URL + path
+	}
+	d.Fatalf("there is no mail %s", kind)
+	return ""
+}
+
+// A renewal that the bank wants confirmed while the customer is away: a mail asks for it,
+// its link leads to the page where the bank is answered, and the invoice is paid.
+func TestConfirmThroughAMail(t *testing.T) {
+	t.Parallel()
+	d := open(t, db.SQLite)
+	_, err := d.Service.AttachMethod(t.Context(), commerce.AttachMethod{Call: d.call, Customer: d.customer, Token: "tok_visa", ForSubscriptions: true})
+	d.ok(err)
+	_, err = d.Service.AttachMethod(t.Context(), commerce.AttachMethod{Call: d.call, Customer: d.customer, Token: "tok_confirm", ForSubscriptions: true})
+	d.ok(err)
+	d.advance(31 * 24 * time.Hour)
+	kase := d.cases()[0]
+	if kase.Class != recovery.Authenticate || !kase.Running() {
+		t.Fatalf("%+v", kase)
+	}
+	b := webtest.Open(t)
+	b.Goto(d.mailed(notice.ConfirmPayment))
+	b.Follow("Confirm €20.00")
+	b.WaitText("Your bank wants you to confirm the payment")
+	// They leave the page. What was begun is found again behind the link of the next mail.
+	address := d.mailed(notice.ConfirmPayment)
+	b.Goto(address)
+	b.WaitText("Confirm your payment")
+	shoot(b, "link-mailed-confirm")
+	b.Follow("Confirm the payment")
+	b.WaitText("This is paid already")
+	v, err := d.Reader.Invoice(t.Context(), d.call.Account, kase.Invoice)
+	d.ok(err)
+	if v.Invoice.State != invoice.Paid || d.cases()[0].State != recovery.Recovered {
+		t.Errorf("the invoice is %s, the case %s", v.Invoice.State, d.cases()[0].State)
 	}
 }
 
