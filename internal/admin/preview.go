@@ -91,6 +91,9 @@ func (d *door) previewInvoice(a asked, in InvoiceOf) (Preview, error) {
 	if !u.Span.From.IsZero() {
 		say("period %s to %s", u.Span.From.Format(time.RFC3339), u.Span.To.Format(time.RFC3339))
 	}
+	if u.Last {
+		say("the subscription ends with it")
+	}
 	for _, l := range u.Lines {
 		sayLine(say, l)
 	}

@@ -46,13 +46,14 @@ type UpcomingInvoice struct {
 	Total        Money         `json:"total"`
 	CreditUsed   Money         `json:"credit_used"`
 	Due          Money         `json:"due"`
+	Last         bool          `json:"last" doc:"The subscription ends with it: it is for what was used and for amounts that wait."`
 	Change       *string       `json:"change" doc:"A scheduled change of terms that comes before or with it and is part of it."`
 }
 
 func upcomingOf(u commerce.Upcoming) UpcomingInvoice {
 	s := u.Subscription
 	return UpcomingInvoice{s.ID.String(), u.At, timeOf(u.Span.From), timeOf(u.Span.To), s.Price.String(), s.Quantity, linesOf(u.Lines), notesOf(u.Notes), moneyOf(u.Net), moneyOf(u.Tax), moneyOf(u.Total),
-		moneyOf(u.Credit), moneyOf(u.Due), textOf(u.Change.String())}
+		moneyOf(u.Credit), moneyOf(u.Due), u.Last, textOf(u.Change.String())}
 }
 
 func (a *API) itemRoutes() {

@@ -269,15 +269,20 @@ func (b *billing) lastLines() ([]invoice.Line, error) {
 	return lines, err
 }
 
-// lastInvoice is the invoice of a subscription that ends in its present period.
-func (b *billing) lastInvoice(sub *subscription.Subscription, lines []invoice.Line, buyer int64, now time.Time) invoice.Invoice {
+// lastInvoice is the invoice of a subscription that ends in its present period; without
+// lines there is none.
+func (b *billing) lastInvoice(sub *subscription.Subscription, buyer int64, now time.Time) (invoice.Invoice, []invoice.Line, error) {
+	lines, err := b.lastLines()
+	if err != nil || len(lines) == 0 {
+		return invoice.Invoice{}, nil, err
+	}
 	v := invoice.Invoice{ID: id.New[id.Invoice](), Account: b.account.ID, Customer: sub.Customer, Subscription: sub.ID, Reason: invoice.Items, Period: sub.Period,
 		Part: sub.Extras.Aside + 1, Span: sub.Span, Seller: b.account.Profile, Buyer: buyer, CreatedAt: now, Notes: invoice.Notes{Text: sub.Extras.Note, Fields: sub.Extras.Fields}}
 	if slices.ContainsFunc(lines, func(l invoice.Line) bool { return l.Kind == invoice.ForUsage }) {
 		v.Reason = invoice.Usage
 	}
 	v.Notes.Tax, v.Notes.Evidence = b.tax.notes()
-	return v
+	return v, lines, v.Fill(lines)
 }
 
 // itemIDs are those of the amounts that wait.

@@ -50,7 +50,7 @@ func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscripti
 			return sub, err
 		}
 		if c.When == subscription.Now {
-			if work, err = s.billLast(tx, a, &sub, c.BillUsage, c.Actor, now); err != nil {
+			if work, err = billLast(tx, a, &sub, c.BillUsage, c.Actor, now); err != nil {
 				return sub, err
 			}
 		}
@@ -132,8 +132,9 @@ func (s *Service) askOpen(ctx context.Context, c Call, sub id.Subscription) erro
 
 // billLast issues the last invoice of a subscription that ends, of the amounts that wait
 // and, if asked for, of what it used and was not billed for, and begins to charge it; nil
-// when there is nothing, or nothing to charge it with: then it stays open.
-func (s *Service) billLast(tx *db.Tx, a account.Account, sub *subscription.Subscription, withUsage bool, by event.Actor, now time.Time) (*collection, error) {
+// when there is nothing, or nothing to charge it with: then it stays open. What is too much
+// for one invoice goes on waiting, and keeps nobody from an end; see notBilled.
+func billLast(tx *db.Tx, a account.Account, sub *subscription.Subscription, withUsage bool, by event.Actor, now time.Time) (*collection, error) {
 	if sub.State == subscription.Canceled {
 		return nil, nil
 	}
@@ -156,7 +157,14 @@ func (s *Service) billLast(tx *db.Tx, a account.Account, sub *subscription.Subsc
 		return nil, err
 	}
 	b.items = waiting[sub.ID]
-	lines, err := b.lastLines()
+	versions, err := customer.Versions(tx, a.ID, []int64{int64(sub.Customer)})
+	if err != nil {
+		return nil, err
+	}
+	v, lines, err := b.lastInvoice(sub, versions[sub.Customer], now)
+	if refusedByRule(err) {
+		return nil, event.Append(tx, a.ID, notBilled(sub, by, now, err))
+	}
 	if err != nil || len(lines) == 0 {
 		return nil, err
 	}
@@ -164,14 +172,6 @@ func (s *Service) billLast(tx *db.Tx, a account.Account, sub *subscription.Subsc
 		if _, err := usage.Close(tx, a.ID, keysOf(b.used.counters), now); err != nil {
 			return nil, err
 		}
-	}
-	versions, err := customer.Versions(tx, a.ID, []int64{int64(sub.Customer)})
-	if err != nil {
-		return nil, err
-	}
-	v := b.lastInvoice(sub, lines, versions[sub.Customer], now)
-	if err := v.Fill(lines); err != nil {
-		return nil, err
 	}
 	sub.Extras.Aside, sub.Extras.Items = v.Part, false
 	if len(b.items) > 0 {
@@ -183,12 +183,19 @@ func (s *Service) billLast(tx *db.Tx, a account.Account, sub *subscription.Subsc
 			return nil, db.VersionConflict()
 		}
 	}
-	return s.issueNow(tx, a, sub, v, lines, by, now)
+	return issueNow(tx, a, sub, v, lines, by, now)
+}
+
+// notBilled tells that what a subscription owed at its end could not be invoiced, once:
+// nothing is due on it any more. Its amounts go on waiting, where they can be seen and taken
+// back, and come with its next invoice when it is brought back.
+func notBilled(sub *subscription.Subscription, by event.Actor, now time.Time, why error) event.Event {
+	return event.New(sub.Account, now, by, event.BillingFailed, int64(sub.ID), sub.Customer, event.Data(map[string]any{"reason": fault.As(why).Message}))
 }
 
 // issueNow issues an invoice beside the periods of a subscription, and writes the pending
 // payment of what is due. Without a method to charge it stays open.
-func (s *Service) issueNow(tx *db.Tx, a account.Account, sub *subscription.Subscription, v invoice.Invoice, lines []invoice.Line, by event.Actor, now time.Time) (*collection, error) {
+func issueNow(tx *db.Tx, a account.Account, sub *subscription.Subscription, v invoice.Invoice, lines []invoice.Line, by event.Actor, now time.Time) (*collection, error) {
 	if err := useCredit(tx, a, &v, now); err != nil {
 		return nil, err
 	}

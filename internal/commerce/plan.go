@@ -147,7 +147,7 @@ func (s *Service) planChange(tx *db.Tx, a account.Account, sub *subscription.Sub
 	if err != nil {
 		return p, err
 	}
-	if err := p.charge(&b, sub, to, next.quantity, &u); err != nil {
+	if err := p.charge(&b, sub, old, to, next.quantity, &u); err != nil {
 		return p, err
 	}
 	if err := p.lastUsage(tx, a, sub, old, next.price, b.tax); err != nil {
@@ -291,11 +291,12 @@ func (p *ChangePlan) next(b *billing, after subscription.Subscription) error {
 
 // charge computes what the new terms cost at once: in a period that goes on, the part of
 // their price that is left of what the old ones were charged for.
-func (p *ChangePlan) charge(b *billing, sub *subscription.Subscription, to NewTerms, quantity int64, u *unspent) error {
+func (p *ChangePlan) charge(b *billing, sub *subscription.Subscription, old priced, to NewTerms, quantity int64, u *unspent) error {
 	after := *sub
 	after.Switch(p.Terms, p.Keep, p.CarryTrial, p.At)
 	p.Period, p.Span = after.Period, after.Span
-	if err := p.next(b, after); err != nil {
+	err := p.next(b, after)
+	if err != nil {
 		return err
 	}
 	kind := invoice.ForPeriod
@@ -304,6 +305,9 @@ func (p *ChangePlan) charge(b *billing, sub *subscription.Subscription, to NewTe
 	}
 	if p.Keep {
 		p.Terms.Extras.Rest = p.rest(sub, u)
+		if p.Terms.Extras.Given, err = givenOf(sub, old); err != nil {
+			return err
+		}
 	}
 	if (p.CarryTrial || p.Keep && p.Mode == subscription.SettleNone) && to.Charge == nil {
 		return nil
@@ -314,6 +318,10 @@ func (p *ChangePlan) charge(b *billing, sub *subscription.Subscription, to NewTe
 	}
 	l.Description, l.Span = p.Name, p.Span
 	if p.Keep && p.Mode != subscription.SettleFull {
+		if g := p.Terms.Extras.Given; g != nil { // that much was given, and is not charged now
+			l.Amount.Minor = max(l.Amount.Minor-*g.Of, 0)
+			l.Details = invoice.Details{} // it tells how the whole came about
+		}
 		l.Details.Share = sharedOf(u.left, l.Amount)
 		if l.Amount, err = u.left.Of(l.Amount); err != nil {
 			return err
@@ -352,6 +360,17 @@ func (p *ChangePlan) charge(b *billing, sub *subscription.Subscription, to NewTe
 	p.Notes = invoice.Notes{Text: sub.Extras.Note, Fields: sub.Extras.Fields}
 	p.Notes.Tax, p.Notes.Evidence = b.tax.notes()
 	return nil
+}
+
+// givenOf is the present period as a change leaves it, when nothing was charged for it: what
+// the terms cost at which it was given stays given, whatever is changed inside it.
+func givenOf(sub *subscription.Subscription, old priced) (*subscription.Given, error) {
+	g := sub.Given()
+	if g == nil || g.Of != nil {
+		return g, nil
+	}
+	whole, err := (&billing{priced: old}).regular(sub.Quantity)
+	return &subscription.Given{Period: g.Period, Of: &whole.Amount.Minor}, err
 }
 
 // rest is what of the present period the new terms are charged for, once the change holds.

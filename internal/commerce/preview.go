@@ -16,7 +16,9 @@ import (
 )
 
 // Upcoming is the next invoice of a subscription as it would be issued, also when it is the
-// fee of a pause or comes after one, computed with what is known now: usage so far, amounts that wait, coupons, tax, credit.
+// fee of a pause, comes after one, or is the last one, of what was used and of amounts that
+// wait at its end. It is computed with what is known now: usage so far, amounts that wait,
+// coupons, tax, credit.
 type Upcoming struct {
 	Subscription subscription.Subscription // as it will be in that period
 	At           time.Time
@@ -28,6 +30,7 @@ type Upcoming struct {
 	Total        money.Amount
 	Credit       money.Amount // of the customer, that will pay for part of it
 	Due          money.Amount
+	Last         bool // the subscription ends with it
 	// Change says that a scheduled change of terms comes before or with it, and is part
 	// of what is shown.
 	Change id.Change
@@ -104,7 +107,7 @@ func (s *Service) upcoming(tx *db.Tx, a account.Account, sub subscription.Subscr
 	}
 	u.At = sub.NextActionAt
 	switch step {
-	case subscription.Bill, subscription.Complete, subscription.PauseFee:
+	case subscription.Bill, subscription.Complete, subscription.PauseFee, subscription.Finish:
 		err := s.upcomingLines(tx, a, &u, &sub, p, step)
 		return u, err
 	}
@@ -124,9 +127,11 @@ func (s *Service) upcomingLines(tx *db.Tx, a account.Account, u *Upcoming, sub *
 	}
 	next := &list[0]
 	switch step {
+	case subscription.Finish:
+		return u.last(w, next, p, next.Extras.BillUsage)
 	case subscription.Complete:
 		if w.prices[next.Price].Terms.NextPrice == 0 || next.Extras.Alone {
-			return errNoneToCome
+			return u.last(w, next, p, true)
 		}
 		if err := w.chain(next); err != nil {
 			return err
@@ -149,6 +154,29 @@ func (s *Service) upcomingLines(tx *db.Tx, a account.Account, u *Upcoming, sub *
 		return err
 	}
 	return u.sum(next, b, w.special.balances[next.Customer][b.currency]+p.Credited.Minor)
+}
+
+// last computes the invoice with which a subscription ends; none when nothing waits, and
+// nothing that was used is billed.
+func (u *Upcoming) last(w *claiming, sub *subscription.Subscription, p ChangePlan, withUsage bool) error {
+	b, err := w.billing(sub, w.prices[sub.Price], w.products[sub.Product], u.At)
+	if err != nil {
+		return err
+	}
+	b.used, b.items = used{}, p.itemsAfter(b.items)
+	if withUsage {
+		over := *sub
+		over.Period++
+		b.used = w.special.measures.before(&over)
+	}
+	if u.Lines, err = b.lastLines(); err != nil {
+		return err
+	}
+	if len(u.Lines) == 0 {
+		return errNoneToCome
+	}
+	u.Span, u.Last = sub.Span, true
+	return u.sum(sub, b, w.special.balances[sub.Customer][b.currency]+p.Credited.Minor)
 }
 
 // sum adds up the invoice of a subscription whose customer has credit.

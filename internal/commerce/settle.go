@@ -70,6 +70,7 @@ type settlement struct {
 	events   []event.Event
 	started  []subscription.Subscription
 	news     []time.Time           // when the sandbox has more to tell
+	replaced []*collection         // last invoices of subscriptions that were replaced, charged after the commit
 	undone   []subscription.Undone // scheduled changes of subscriptions that end
 	recovering
 }
@@ -78,7 +79,7 @@ type settlement struct {
 // own. What somebody else settled meanwhile is left alone.
 func (s *Service) settle(ctx context.Context, acc id.Account, list []*collection) error {
 	tries := 0
-	var work []*collection
+	var work, last []*collection
 	err := s.db.Background(ctx, func(tx *db.Tx) error {
 		tries++
 		a, err := account.Load(tx, acc)
@@ -103,13 +104,19 @@ func (s *Service) settle(ctx context.Context, acc id.Account, list []*collection
 				return err
 			}
 		}
-		return s.settleIn(tx, a, work)
+		last, err = s.settleIn(tx, a, work)
+		return err
 	})
 	if err != nil {
 		return err
 	}
 	for i, c := range work {
 		list[i].lost = c.lost
+	}
+	for _, c := range last {
+		if err := s.finishCharge(ctx, acc, c); err != nil { // what came true stays true; the charge is asked for later
+			s.log.Warn("the last invoice of a replaced subscription is charged later", "invoice", c.invoice.ID, "account", acc, "err", err)
+		}
 	}
 	return nil
 }
@@ -137,15 +144,16 @@ func reload(tx *db.Tx, a account.Account, list []*collection) error {
 	return nil
 }
 
-// settleIn writes the outcome of collections inside a transaction.
-func (s *Service) settleIn(tx *db.Tx, a account.Account, list []*collection) error {
+// settleIn writes the outcome of collections inside a transaction. It returns those that
+// came of it: whoever commits may charge them at once.
+func (s *Service) settleIn(tx *db.Tx, a account.Account, list []*collection) ([]*collection, error) {
 	list, err := s.settlePayments(tx, list)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	w := &settlement{account: a}
 	if w.recovering, err = s.loadRecovering(tx, a, list); err != nil {
-		return err
+		return nil, err
 	}
 	for _, c := range list {
 		switch {
@@ -160,10 +168,10 @@ func (s *Service) settleIn(tx *db.Tx, a account.Account, list []*collection) err
 			err = w.declined(tx, c)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return w.write(tx, list)
+	return w.replaced, w.write(tx, list)
 }
 
 // settlePayments writes the outcomes and leaves out the payments that somebody
@@ -316,7 +324,8 @@ func (w *settlement) complete(tx *db.Tx, c *collection) error {
 	return w.prepaid(tx, c, price)
 }
 
-// endOthers ends the customer's subscriptions to products that the new one replaces.
+// endOthers ends the customer's subscriptions to products that the new one replaces. What
+// waits is billed, and what was used, unless an end was scheduled that gives it up.
 func (w *settlement) endOthers(tx *db.Tx, c *collection, started *subscription.Subscription) error {
 	product, err := catalog.LoadProduct(tx, w.account.ID, started.Product)
 	if err != nil || len(product.Settings.Ends) == 0 {
@@ -332,6 +341,13 @@ func (w *settlement) endOthers(tx *db.Tx, c *collection, started *subscription.S
 			continue
 		}
 		scheduled := old.Scheduled()
+		last, err := billLast(tx, w.account, old, old.CancelAt.IsZero() || old.Extras.BillUsage, c.actor, c.at)
+		if err != nil {
+			return err
+		}
+		if last != nil {
+			w.replaced = append(w.replaced, last)
+		}
 		old.End(c.at, subscription.Replaced)
 		if err := closeCase(tx, w.account.ID, old.Invoice, recovery.Canceled, c.at); err != nil {
 			return err

@@ -330,19 +330,19 @@ func (w *claiming) endBilled(sub *subscription.Subscription, at time.Time, why s
 		return err
 	}
 	b.used = used{meters: w.special.measures.meters, counters: counters}
-	lines, err := b.lastLines()
-	if err != nil {
-		return err
-	}
-	if len(lines) == 0 {
-		w.end(sub, at, why, now)
-		return nil
-	}
-	v := b.lastInvoice(sub, lines, w.versions[sub.Customer], now)
-	if err := v.Fill(lines); err != nil { // before anything is written down: it may be too much
+	v, lines, err := b.lastInvoice(sub, w.versions[sub.Customer], now)
+	if err != nil && !refusedByRule(err) {
 		return err
 	}
 	w.end(sub, at, why, now)
+	if err != nil {
+		w.special.measures.giveUp(sub.ID)
+		w.events = append(w.events, notBilled(sub, event.Clock, now, err))
+		return nil
+	}
+	if len(lines) == 0 {
+		return nil
+	}
 	sub.Extras.Aside, sub.Extras.Items = v.Part, false
 	if len(b.items) > 0 {
 		w.special.billed[v.ID] = b.itemIDs()

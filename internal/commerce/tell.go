@@ -170,6 +170,9 @@ func (s *Service) nextCharge(tx *db.Tx, w *claiming, sub subscription.Subscripti
 	product, price := w.products[sub.Product], w.prices[sub.Price]
 	if sub.EndPeriod > 0 || w.special.of(&sub, price, product) {
 		u, err := s.upcoming(tx, w.account, sub)
+		if u.Last { // no period comes that it could be charged for
+			return u.Total, errNoneToCome
+		}
 		return u.Total, err
 	}
 	amount, err := sub.Amount()

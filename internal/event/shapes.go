@@ -129,7 +129,7 @@ var Shapes = map[Kind]Shape{
 	SubscriptionRenewed:  told("A subscription was paid for its next period.", "period from to invoice?"),
 	SubscriptionPastDue:  told("A payment of a subscription failed; it is tried again.", "invoice code next_try? class? amount? currency? attempt? of:whole? why? access? case:id? charge:bool? ask? link:id? number? words?"),
 	SubscriptionResumed:  told("A subscription whose payment had failed was paid.", "period from to invoice?"),
-	BillingFailed:        told("A subscription could not be billed; that is tried again.", "reason again"),
+	BillingFailed:        told("A subscription could not be billed; that is tried again, unless it has ended.", "reason again?"),
 	CancelScheduled:      told("A subscription will end.", "at words"),
 	CancelUndone:         told("A subscription will go on after all.", ""),
 	SubscriptionCanceled: told("A subscription ended.", "reason words? by? dispute:id? case:id? invoice?"),

@@ -41,6 +41,7 @@ type Extras struct {
 	Short    int       `json:"short,omitempty"`    // number of a short period that a pause or a new billing day made
 	Moved    Moved     `json:"moved,omitzero"`     // of a period whose end was moved
 	Rest     Rest      `json:"rest,omitzero"`      // of a period whose terms changed
+	Given    *Given    `json:"given,omitempty"`    // the period that nothing was charged for
 	Freed    bool      `json:"freed,omitempty"`    // the time up to its first billing day was free, which happens once
 	// CollectAt is when a pause ended that collects what it left out: the periods before
 	// it are charged then.
@@ -83,6 +84,14 @@ type Moved struct {
 	Share  Share `json:"share"`
 }
 
+// Given is a period that nothing was charged for, though its terms cost something: the time
+// up to the next charge of one that was brought back, or up to a billing day that is free.
+// Changes inside it charge what their terms cost beyond what was given.
+type Given struct {
+	Period int    `json:"period"`
+	Of     *int64 `json:"of,omitempty"` // minor units that a whole period cost at the terms at which it was given; nil before the first change
+}
+
 // Rest is what of a period the terms in force were charged for, since a change brought
 // them inside it. The next change of the period reads it: what it gives back is a part of
 // this, and what it charges is the same part of the new price. What was charged before
@@ -110,7 +119,7 @@ type Pausing struct {
 // IsZero reports whether a subscription is as plain as they come.
 func (e Extras) IsZero() bool {
 	return e.Charge == nil && e.Discounts == nil && e.Rate.IsZero() && e.Whole == 0 && e.Parts == 0 && e.Trial == (Trial{}) && e.Dates == nil && e.Grace == 0 && !e.Items &&
-		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.Gaps == 0 && e.CollectAt.IsZero() && e.Held == (Held{}) && e.Short == 0 && e.Moved == (Moved{}) && e.Rest == (Rest{}) && !e.Freed && !e.Uncharged && !e.Alone && !e.Unpaid && !e.BillUsage && e.Aside == 0 && e.Address == 0 && e.Note == "" && e.Fields == nil
+		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.Gaps == 0 && e.CollectAt.IsZero() && e.Held == (Held{}) && e.Short == 0 && e.Moved == (Moved{}) && e.Rest == (Rest{}) && e.Given == nil && !e.Freed && !e.Uncharged && !e.Alone && !e.Unpaid && !e.BillUsage && e.Aside == 0 && e.Address == 0 && e.Note == "" && e.Fields == nil
 }
 
 // text is the extras as they are kept.

@@ -469,6 +469,7 @@ func (s *Subscription) Reactivate(next, now time.Time) error {
 		if s.EndPeriod > 0 {
 			s.EndPeriod++
 		}
+		s.Extras.Given = &Given{Period: s.Period}
 	}
 	s.Span = period.Span{From: now, To: next}
 	s.AnchorAt, s.Base, s.AnchorDay = next, s.Period+1, 0

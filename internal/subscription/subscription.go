@@ -167,7 +167,22 @@ func (s *Subscription) stub(at time.Time, first int, t Terms) {
 		s.Extras.Trial.Payments = 1
 		return
 	}
+	if t.FreeFirst {
+		s.Extras.Given = &Given{Period: first}
+	}
 	s.Base = first + 1
+}
+
+// Given is the present period when nothing was charged for it; nil for all others. So is
+// one that was paid elsewhere, before the subscription was brought here.
+func (s *Subscription) Given() *Given {
+	if g := s.Extras.Given; g != nil && g.Period == s.Period {
+		return g
+	}
+	if !s.InTrial() && s.Span.From.Before(s.CreatedAt) {
+		return &Given{Period: s.Period}
+	}
+	return nil
 }
 
 // beginOnDates leaves out the days that have passed. A first day that is to come is

@@ -138,7 +138,7 @@ func (v *visit) whatIsNext(s report.SubscriptionDetail, next *commerce.Upcoming)
 	case sub.Changing():
 		return []string{"The change of plan is being charged. Until the gateway answers, the old terms hold and nothing else happens."}
 	case sub.Extras.Unpaid:
-		return v.endAndMethod([]string{"Nothing by itself: the last try to collect its invoice failed. It goes on when the invoice is paid, and what passed meanwhile is not charged."}, s)
+		return v.endAndMethod([]string{"Nothing by itself: the last try to collect its invoice failed. It goes on when the invoice is paid, and what passed meanwhile is not charged."}, s, next)
 	case sub.NextActionAt.IsZero() && sub.State != subscription.Paused:
 		return []string{"The gateway has not answered the last charge. It is asked again under the same key; nothing else happens until then."}
 	case sub.State == subscription.Paused:
@@ -158,12 +158,12 @@ func (v *visit) whatIsNext(s report.SubscriptionDetail, next *commerce.Upcoming)
 			until = " until " + v.date(sub.ResumeAt)
 		}
 		list = append(list, v.date(p.From)+": billing pauses"+until+".")
-		return v.endAndMethod(list, s)
+		return v.endAndMethod(list, s, next)
 	}
 	if next != nil && sub.State != subscription.PastDue {
 		list = append(list, v.chargeWords(s, next))
 	}
-	return v.endAndMethod(list, s)
+	return v.endAndMethod(list, s, next)
 }
 
 // nextInPause tells what will happen to a paused subscription.
@@ -182,14 +182,14 @@ func (v *visit) nextInPause(s report.SubscriptionDetail, next *commerce.Upcoming
 	if next != nil {
 		list = append(list, v.chargeWords(s, next))
 	}
-	return v.endAndMethod(list, s)
+	return v.endAndMethod(list, s, next)
 }
 
-func (v *visit) endAndMethod(list []string, s report.SubscriptionDetail) []string {
+func (v *visit) endAndMethod(list []string, s report.SubscriptionDetail, next *commerce.Upcoming) []string {
 	sub := s.Subscription
 	if !sub.CancelAt.IsZero() {
 		text := v.date(sub.CancelAt) + ": the subscription ends."
-		if !sub.CancelAt.After(sub.Span.To) {
+		if next == nil && !sub.CancelAt.After(sub.Span.To) {
 			text += " Nothing more is charged."
 		}
 		list = append(list, text)
@@ -211,6 +211,9 @@ func (v *visit) chargeWords(s report.SubscriptionDetail, next *commerce.Upcoming
 		amount += " (" + v.money(next.Total) + " less " + v.money(next.Credit) + " credit)"
 	case next.Tax.Sign() > 0:
 		amount += " (" + v.money(next.Net) + " + " + v.money(next.Tax) + " " + v.taxName(next.Lines) + ")"
+	}
+	if next.Last {
+		return fmt.Sprintf("%s: charges %s for what was used and for amounts that wait.", v.date(next.At), amount)
 	}
 	if sub.State == subscription.Trialing && sub.Period >= -1 {
 		return fmt.Sprintf("%s: the trial ends and %s is charged%s.", v.date(next.At), amount, thenEvery(next.Subscription))
