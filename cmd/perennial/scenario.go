@@ -68,7 +68,7 @@ func (t *terminal) play(name, postgres string) (scenario.Result, error) {
 	if err != nil {
 		return scenario.Result{}, err
 	}
-	defer d.Close() //nolint:errcheck // nothing of it is kept
+	defer d.Close()                                                         //nolint:errcheck // nothing of it is kept
 	machine := clock.NewManual(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)) // the same whenever it is played
 	reader := report.New(d, machine)
 	if err := onlyAccounts(t.ctx, reader, scenario.AccountName); err != nil {
