@@ -117,7 +117,7 @@ func (s *Service) askOpen(ctx context.Context, c Call, sub id.Subscription) erro
 		tries, err := payment.OfInvoices(tx, a.ID, ids)
 		for _, v := range open {
 			for _, p := range tries[v.ID] {
-				if p.State == payment.Pending {
+				if p.State == payment.Pending && p.Version == 1 { // of others the first call told what became of them
 					pending = append(pending, p)
 				}
 			}

@@ -104,7 +104,7 @@ func (s *Service) settle(ctx context.Context, acc id.Account, list []*collection
 				return err
 			}
 		}
-		last, err = s.settleIn(tx, a, work)
+		last, err = s.settleAll(tx, a, work)
 		return err
 	})
 	if err != nil {
@@ -144,9 +144,16 @@ func reload(tx *db.Tx, a account.Account, list []*collection) error {
 	return nil
 }
 
-// settleIn writes the outcome of collections inside a transaction. It returns those that
+// settleIn writes the outcome of collections inside a transaction of somebody else's. What
+// came of it to be charged is asked for later.
+func (s *Service) settleIn(tx *db.Tx, a account.Account, list []*collection) error {
+	_, err := s.settleAll(tx, a, list)
+	return err
+}
+
+// settleAll writes the outcome of collections inside a transaction. It returns those that
 // came of it: whoever commits may charge them at once.
-func (s *Service) settleIn(tx *db.Tx, a account.Account, list []*collection) ([]*collection, error) {
+func (s *Service) settleAll(tx *db.Tx, a account.Account, list []*collection) ([]*collection, error) {
 	list, err := s.settlePayments(tx, list)
 	if err != nil {
 		return nil, err

@@ -155,7 +155,7 @@ func (s *Service) MarkPayment(ctx context.Context, c MarkPayment) (payment.Payme
 		if when.IsZero() {
 			when = now
 		}
-		if _, err := s.settleIn(tx, a, []*collection{work}); err != nil {
+		if err := s.settleIn(tx, a, []*collection{work}); err != nil {
 			return p, err
 		}
 		if p, err = payment.Load(tx, a.ID, p.ID); err != nil {
