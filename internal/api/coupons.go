@@ -17,24 +17,25 @@ import (
 // CouponWire is a coupon on the wire. It is exported because only then are the fields of
 // forms that hold it described.
 type CouponWire struct {
-	ID             string    `json:"id"`
-	Code           string    `json:"code"`
-	Name           string    `json:"name"`
-	Kind           string    `json:"kind" enum:"percent,amount"`
-	Percent        *string   `json:"percent" example:"12.5"`
-	Amount         *Money    `json:"amount,omitempty"`
-	AppliesTo      string    `json:"applies_to" enum:"first,first_no_split,rebills,split,all_no_split,all"`
-	Cycles         *int      `json:"cycles" doc:"From how many charges it is taken; null: from every one."`
-	StartsOn       *string   `json:"starts_on"`
-	EndsOn         *string   `json:"ends_on"`
-	MaxRedemptions *int64    `json:"max_redemptions" doc:"Null: no limit."`
-	MaxPerCustomer *int64    `json:"max_per_customer" doc:"Null: no limit."`
-	Products       []string  `json:"products" doc:"That it is good for; empty: all."`
-	Stackable      bool      `json:"stackable"`
-	IncludeSetup   bool      `json:"include_setup"`
-	State          string    `json:"state" enum:"active,archived"`
-	Redeemed       int64     `json:"redeemed" doc:"Redemptions so far, without those given back."`
-	CreatedAt      time.Time `json:"created_at"`
+	ID              string    `json:"id"`
+	Code            string    `json:"code"`
+	Name            string    `json:"name"`
+	Kind            string    `json:"kind" enum:"percent,amount"`
+	Percent         *string   `json:"percent" example:"12.5"`
+	Amount          *Money    `json:"amount,omitempty"`
+	AppliesTo       string    `json:"applies_to" enum:"first,first_no_split,rebills,split,all_no_split,all"`
+	Cycles          *int      `json:"cycles" doc:"From how many charges it is taken; null: from every one."`
+	StartsOn        *string   `json:"starts_on"`
+	EndsOn          *string   `json:"ends_on"`
+	MaxRedemptions  *int64    `json:"max_redemptions" doc:"Null: no limit."`
+	MaxPerCustomer  *int64    `json:"max_per_customer" doc:"Null: no limit."`
+	Products        []string  `json:"products" doc:"That it is good for; empty: all."`
+	Stackable       bool      `json:"stackable"`
+	IncludeSetup    bool      `json:"include_setup"`
+	IncludeShipping bool      `json:"include_shipping"`
+	State           string    `json:"state" enum:"active,archived"`
+	Redeemed        int64     `json:"redeemed" doc:"Redemptions so far, without those given back."`
+	CreatedAt       time.Time `json:"created_at"`
 }
 
 func couponOf(c coupon.Coupon) CouponWire {
@@ -46,7 +47,7 @@ func couponOf(c coupon.Coupon) CouponWire {
 	}
 	w := CouponWire{ID: c.ID.String(), Code: c.Code, Name: c.Name, Kind: string(c.Kind), AppliesTo: string(c.AppliesTo), Cycles: countOf(c.Cycles, 0), StartsOn: textOf(c.StartsOn),
 		EndsOn: textOf(c.EndsOn), MaxRedemptions: limit(c.MaxRedemptions), MaxPerCustomer: limit(c.MaxPerCustomer), Products: []string{}, Stackable: c.Stackable,
-		IncludeSetup: c.IncludeSetup, State: string(c.State), Redeemed: c.Redeemed, CreatedAt: c.CreatedAt}
+		IncludeSetup: c.IncludeSetup, IncludeShipping: c.IncludeShipping, State: string(c.State), Redeemed: c.Redeemed, CreatedAt: c.CreatedAt}
 	if c.Kind == coupon.Percent {
 		w.Percent = textOf(c.Percent.Percent())
 	} else {
@@ -77,21 +78,22 @@ func redemptionOf(r coupon.Redemption) Redemption {
 // newCoupon is a coupon as it is made.
 type newCoupon struct {
 	Body struct {
-		Code           string   `json:"code" minLength:"1" maxLength:"64" example:"SPRING-25" doc:"Letters A to Z, digits, dashes and underscores; kept in upper case."`
-		Name           string   `json:"name,omitempty" maxLength:"200"`
-		Kind           string   `json:"kind" enum:"percent,amount"`
-		Percent        string   `json:"percent,omitempty" maxLength:"20" example:"12.5" doc:"Of kind percent."`
-		Amount         int64    `json:"amount,omitempty" minimum:"1" maximum:"10000000000000" doc:"Of kind amount, in minor units."`
-		Currency       string   `json:"currency,omitempty" maxLength:"3" doc:"Of amount."`
-		AppliesTo      string   `json:"applies_to" enum:"first,first_no_split,rebills,split,all_no_split,all" doc:"The charges that it is taken from."`
-		Cycles         int      `json:"cycles,omitempty" minimum:"1" maximum:"1200" doc:"From how many charges; left out: from every one."`
-		StartsOn       string   `json:"starts_on,omitempty" maxLength:"10" example:"2026-01-31" doc:"First day, in the account's zone."`
-		EndsOn         string   `json:"ends_on,omitempty" maxLength:"10" doc:"Last day, in the account's zone."`
-		MaxRedemptions int64    `json:"max_redemptions,omitempty" minimum:"1" maximum:"1000000000"`
-		MaxPerCustomer int64    `json:"max_per_customer,omitempty" minimum:"1" maximum:"1000000000"`
-		Products       []string `json:"products,omitempty" maxItems:"100" doc:"That it is good for; left out: all."`
-		Stackable      bool     `json:"stackable,omitempty" doc:"It can be combined with others that are."`
-		IncludeSetup   bool     `json:"include_setup,omitempty" doc:"It is taken from the setup fee, too."`
+		Code            string   `json:"code" minLength:"1" maxLength:"64" example:"SPRING-25" doc:"Letters A to Z, digits, dashes and underscores; kept in upper case."`
+		Name            string   `json:"name,omitempty" maxLength:"200"`
+		Kind            string   `json:"kind" enum:"percent,amount"`
+		Percent         string   `json:"percent,omitempty" maxLength:"20" example:"12.5" doc:"Of kind percent."`
+		Amount          int64    `json:"amount,omitempty" minimum:"1" maximum:"10000000000000" doc:"Of kind amount, in minor units."`
+		Currency        string   `json:"currency,omitempty" maxLength:"3" doc:"Of amount."`
+		AppliesTo       string   `json:"applies_to" enum:"first,first_no_split,rebills,split,all_no_split,all" doc:"The charges that it is taken from."`
+		Cycles          int      `json:"cycles,omitempty" minimum:"1" maximum:"1200" doc:"From how many charges; left out: from every one."`
+		StartsOn        string   `json:"starts_on,omitempty" maxLength:"10" example:"2026-01-31" doc:"First day, in the account's zone."`
+		EndsOn          string   `json:"ends_on,omitempty" maxLength:"10" doc:"Last day, in the account's zone."`
+		MaxRedemptions  int64    `json:"max_redemptions,omitempty" minimum:"1" maximum:"1000000000"`
+		MaxPerCustomer  int64    `json:"max_per_customer,omitempty" minimum:"1" maximum:"1000000000"`
+		Products        []string `json:"products,omitempty" maxItems:"100" doc:"That it is good for; left out: all."`
+		Stackable       bool     `json:"stackable,omitempty" doc:"It can be combined with others that are."`
+		IncludeSetup    bool     `json:"include_setup,omitempty" doc:"It is taken from the setup fee, too."`
+		IncludeShipping bool     `json:"include_shipping,omitempty" doc:"It is taken from the cost of shipping, too."`
 	}
 }
 
@@ -99,7 +101,7 @@ func (n newCoupon) read() (coupon.Coupon, error) {
 	b := n.Body
 	var f fault.Fields
 	c := coupon.Coupon{Code: b.Code, Name: b.Name, Kind: coupon.Kind(b.Kind), AppliesTo: coupon.Scope(b.AppliesTo), Cycles: b.Cycles, StartsOn: b.StartsOn, EndsOn: b.EndsOn,
-		MaxRedemptions: b.MaxRedemptions, MaxPerCustomer: b.MaxPerCustomer, Stackable: b.Stackable, IncludeSetup: b.IncludeSetup}
+		MaxRedemptions: b.MaxRedemptions, MaxPerCustomer: b.MaxPerCustomer, Stackable: b.Stackable, IncludeSetup: b.IncludeSetup, IncludeShipping: b.IncludeShipping}
 	if b.Percent != "" {
 		rate, err := money.ParsePercent(b.Percent)
 		f.Add("percent", err)

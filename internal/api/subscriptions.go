@@ -90,13 +90,14 @@ type ScheduledChange struct {
 
 // Discount is a coupon as a subscription keeps it.
 type Discount struct {
-	Coupon       string  `json:"coupon"`
-	Code         string  `json:"code"`
-	Percent      *string `json:"percent" example:"12.5" doc:"Of a coupon in per cent."`
-	Amount       *Money  `json:"amount,omitempty" doc:"Of a coupon of a fixed amount."`
-	AppliesTo    string  `json:"applies_to" enum:"first,first_no_split,rebills,split,all_no_split,all"`
-	CyclesLeft   *int    `json:"cycles_left" doc:"From how many charges it will still be taken; null: without end."`
-	IncludeSetup bool    `json:"include_setup"`
+	Coupon          string  `json:"coupon"`
+	Code            string  `json:"code"`
+	Percent         *string `json:"percent" example:"12.5" doc:"Of a coupon in per cent."`
+	Amount          *Money  `json:"amount,omitempty" doc:"Of a coupon of a fixed amount."`
+	AppliesTo       string  `json:"applies_to" enum:"first,first_no_split,rebills,split,all_no_split,all"`
+	CyclesLeft      *int    `json:"cycles_left" doc:"From how many charges it will still be taken; null: without end."`
+	IncludeSetup    bool    `json:"include_setup"`
+	IncludeShipping bool    `json:"include_shipping"`
 }
 
 func subscriptionOf(s subscription.Subscription) Subscription {
@@ -150,7 +151,7 @@ func discountsOf(s subscription.Subscription) []Discount {
 		return out
 	}
 	for _, d := range list {
-		w := Discount{Coupon: d.Coupon.String(), Code: d.Code, AppliesTo: string(d.AppliesTo), CyclesLeft: countOf(d.Left, coupon.Forever), IncludeSetup: d.IncludeSetup}
+		w := Discount{Coupon: d.Coupon.String(), Code: d.Code, AppliesTo: string(d.AppliesTo), CyclesLeft: countOf(d.Left, coupon.Forever), IncludeSetup: d.IncludeSetup, IncludeShipping: d.IncludeShipping}
 		if d.Kind == coupon.Percent {
 			w.Percent = textOf(d.Percent.Percent())
 		} else {

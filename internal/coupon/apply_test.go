@@ -34,6 +34,8 @@ func TestApply(t *testing.T) {
 	t.Parallel()
 	setup := share(1, "50")
 	setup.IncludeSetup = true
+	whole := fixed(4, 300)
+	whole.IncludeShipping = true
 	spent := fixed(2, 100)
 	spent.Left = 0
 	for _, c := range []struct {
@@ -57,6 +59,8 @@ func TestApply(t *testing.T) {
 			[]coupon.Off{{1, 1, usd(100)}}, []bool{true}},
 		{"the setup fee is included", []coupon.Discount{setup}, []coupon.Eligible{line(1000, coupon.SetupLine), line(200, coupon.PeriodLine)},
 			[]coupon.Off{{0, 1, usd(500)}, {1, 1, usd(100)}}, []bool{true}},
+		{"shipping is included", []coupon.Discount{whole}, []coupon.Eligible{line(1000, coupon.PeriodLine), line(500, coupon.ShippingLine), line(500, coupon.OverageLine)},
+			[]coupon.Off{{0, 4, usd(200)}, {1, 4, usd(100)}}, []bool{true}},
 		{"never on extras", []coupon.Discount{share(1, "100")}, []coupon.Eligible{line(1, coupon.OverageLine), line(1, coupon.ShippingLine), line(1, coupon.BumpLine)},
 			nil, []bool{false}},
 		{"a free trial uses no cycle, a paid one does", []coupon.Discount{share(1, "100")}, []coupon.Eligible{line(0, coupon.TrialLine)}, nil, []bool{false}},

@@ -65,7 +65,7 @@ const (
 type Coupon struct {
 	ID             id.Coupon
 	Account        id.Account
-	Code           string // as ParseCode gives it; unique in the account
+	Code           string // as ParseCode gives it; unique among the active ones of the account
 	Name           string // for people; may be empty
 	Kind           Kind
 	Percent        money.Rate   // of a Percent coupon: above 0, at most 1
@@ -80,10 +80,12 @@ type Coupon struct {
 	Affiliate      id.Affiliate // whose the sales are that redeem it; 0 for nobody's
 	Stackable      bool         // can be combined with others that are
 	IncludeSetup   bool         // is taken from the setup fee too
-	State          State
-	Redeemed       int64 // redemptions so far, without those given back
-	CreatedAt      time.Time
-	Version        int64
+	// IncludeShipping takes it from the cost of shipping too.
+	IncludeShipping bool
+	State           State
+	Redeemed        int64 // redemptions so far, without those given back
+	CreatedAt       time.Time
+	Version         int64
 }
 
 // ParseCode reads a code that somebody typed: 1 to MaxCode letters A to Z, digits,
@@ -206,7 +208,7 @@ func usedUp() error {
 // coupon's currency: Convert it for a sale in another.
 func (c Coupon) Discount() Discount {
 	d := Discount{Coupon: c.ID, Code: c.Code, Kind: c.Kind, Percent: c.Percent, Amount: c.Amount.Minor, AppliesTo: c.AppliesTo, Left: c.Cycles,
-		IncludeSetup: c.IncludeSetup, Stackable: c.Stackable}
+		IncludeSetup: c.IncludeSetup, IncludeShipping: c.IncludeShipping, Stackable: c.Stackable}
 	switch {
 	case c.AppliesTo.once():
 		d.Left = 1

@@ -24,7 +24,9 @@ type Discount struct {
 	AppliesTo    Scope      `json:"applies_to"`
 	Left         int        `json:"left"` // charges that it will still be taken from; Forever for no end
 	IncludeSetup bool       `json:"include_setup,omitempty"`
-	Stackable    bool       `json:"stackable,omitempty"`
+	// IncludeShipping takes it from the cost of shipping too.
+	IncludeShipping bool `json:"include_shipping,omitempty"`
+	Stackable       bool `json:"stackable,omitempty"`
 }
 
 // CheckStack refuses, with fault.Conflict, discounts that cannot be combined: the codes
@@ -88,6 +90,10 @@ func (d Discount) covers(l Eligible) bool {
 	case PeriodLine, ProductLine, TrialLine, SplitLine:
 	case SetupLine:
 		if !d.IncludeSetup {
+			return false
+		}
+	case ShippingLine:
+		if !d.IncludeShipping {
 			return false
 		}
 	default:

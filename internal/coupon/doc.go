@@ -19,8 +19,8 @@
 // # What a discount is taken from
 //
 // Lines of a period, a one-time product, a split payment and a paid trial are
-// discounted. The setup fee is only where the coupon includes it. Overage, shipping
-// and bumps never are. A free trial has nothing to take off. Lines below zero, such as
+// discounted. The setup fee is only where the coupon includes it, and so is shipping.
+// Overage and bumps never are. A free trial has nothing to take off. Lines below zero, such as
 // the credit of a change, are left alone.
 //
 //	applies to      the first charge             later charges

@@ -10,7 +10,7 @@ import (
 )
 
 const columns = `id, code, name, kind, percent, amount, currency, applies_to, cycles, starts_on, ends_on, max_redemptions, max_per_customer,
-	products, stackable, include_setup, state, redeemed, created_at, version, affiliate_id`
+	products, stackable, include_setup, state, redeemed, created_at, version, affiliate_id, include_shipping`
 
 func codeTaken(code string) error {
 	return fault.New(fault.Conflict, "there is a coupon with the code %s already", code).WithCode("coupon_code_taken")
@@ -19,7 +19,7 @@ func codeTaken(code string) error {
 var table = db.NewTable("coupon", db.Int("account_id"), db.Int("id"), db.Text("code"), db.Text("name"), db.Text("kind"), db.Text("percent"),
 	db.Int("amount"), db.Text("currency"), db.Text("applies_to"), db.Int("cycles"), db.Text("starts_on"), db.Text("ends_on"),
 	db.Int("max_redemptions"), db.Int("max_per_customer"), db.Text("products"), db.Bool("stackable"), db.Bool("include_setup"), db.Text("state"),
-	db.Int("redeemed"), db.Int("created_at"), db.Int("version"), db.Int("affiliate_id"))
+	db.Int("redeemed"), db.Int("created_at"), db.Int("version"), db.Int("affiliate_id"), db.Bool("include_shipping"))
 
 // productList is the stored form of the products: "" for all of them.
 func productList(list []id.Product) (string, error) {
@@ -30,8 +30,8 @@ func productList(list []id.Product) (string, error) {
 	return string(b), err
 }
 
-// Insert writes a new coupon that nobody redeemed. A code that another coupon of the
-// account has is refused with fault.Conflict and the code coupon_code_taken.
+// Insert writes a new coupon that nobody redeemed. A code that another active coupon of
+// the account has is refused with fault.Conflict and the code coupon_code_taken.
 func Insert(tx *db.Tx, c Coupon) error {
 	products, err := productList(c.Products)
 	if err != nil {
@@ -60,6 +60,7 @@ func Insert(tx *db.Tx, c Coupon) error {
 		r.Time(c.CreatedAt)
 		r.Int(1)
 		r.Int(int64(c.Affiliate))
+		r.Bool(c.IncludeShipping)
 	})
 	if err == nil && len(inserted) == 0 {
 		return codeTaken(c.Code)
@@ -77,9 +78,9 @@ func Save(tx *db.Tx, c Coupon) error {
 	}
 	n, err := tx.Exec(`update coupon set code = $4, name = $5, kind = $6, percent = $7, amount = $8, currency = $9, applies_to = $10, cycles = $11,
 			starts_on = $12, ends_on = $13, max_redemptions = $14, max_per_customer = $15, products = $16, stackable = $17, include_setup = $18,
-			state = $19, affiliate_id = $20, version = version + 1
+			state = $19, affiliate_id = $20, include_shipping = $21, version = version + 1
 		where account_id = $1 and id = $2 and version = $3`, c.Account, c.ID, c.Version, c.Code, c.Name, c.Kind, c.Percent.String(), c.Amount.Minor,
-		c.Amount.Currency, c.AppliesTo, c.Cycles, c.StartsOn, c.EndsOn, c.MaxRedemptions, c.MaxPerCustomer, products, c.Stackable, c.IncludeSetup, c.State, c.Affiliate)
+		c.Amount.Currency, c.AppliesTo, c.Cycles, c.StartsOn, c.EndsOn, c.MaxRedemptions, c.MaxPerCustomer, products, c.Stackable, c.IncludeSetup, c.State, c.Affiliate, c.IncludeShipping)
 	switch {
 	case db.IsUnique(err):
 		return codeTaken(c.Code)
@@ -97,7 +98,7 @@ func load(tx *db.Tx, account id.Account, where string, args ...any) ([]Coupon, e
 		c := Coupon{Account: account}
 		var percent, products string
 		err := row(&c.ID, &c.Code, &c.Name, &c.Kind, &percent, &c.Amount.Minor, &c.Amount.Currency, &c.AppliesTo, &c.Cycles, &c.StartsOn, &c.EndsOn,
-			&c.MaxRedemptions, &c.MaxPerCustomer, &products, &c.Stackable, &c.IncludeSetup, &c.State, &c.Redeemed, db.ScanTime(&c.CreatedAt), &c.Version, &c.Affiliate)
+			&c.MaxRedemptions, &c.MaxPerCustomer, &products, &c.Stackable, &c.IncludeSetup, &c.State, &c.Redeemed, db.ScanTime(&c.CreatedAt), &c.Version, &c.Affiliate, &c.IncludeShipping)
 		if err != nil {
 			return err
 		}
@@ -146,7 +147,7 @@ func ByCodes(tx *db.Tx, account id.Account, typed []string) ([]Coupon, error) {
 		}
 		codes[i] = code
 	}
-	found, err := load(tx, account, "and "+tx.AnyOf("code", 2), tx.ListText(codes))
+	found, err := load(tx, account, "and "+tx.AnyOf("code", 2)+" order by state, id desc", tx.ListText(codes)) // of one code, the active one first
 	if err != nil {
 		return nil, err
 	}

@@ -160,6 +160,31 @@ func TestFound(t *testing.T) {
 	})
 }
 
+// TestCodeOfAnArchivedCoupon proves that a code can be given again once its coupon is
+// archived, and names the one that can be redeemed.
+func TestCodeOfAnArchivedCoupon(t *testing.T) {
+	t.Parallel()
+	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+		h := newHouse(t, open)
+		old := h.coupon("SPRING", 0, 0)
+		old.State = coupon.Archived
+		h.update(func(tx *db.Tx) error { return coupon.Save(tx, old) })
+		fresh := h.coupon("SPRING", 0, 0)
+		h.view(func(tx *db.Tx) error {
+			found, err := coupon.ByCode(tx, h.account, "spring")
+			if found.ID != fresh.ID {
+				t.Errorf("the code names %v, want %v", found.ID, fresh.ID)
+			}
+			return err
+		})
+		back := h.load(old)
+		back.State = coupon.Active
+		if err := h.db.Update(t.Context(), func(tx *db.Tx) error { return coupon.Save(tx, back) }); codeOf(err) != "coupon_code_taken" {
+			t.Errorf("two active coupons with one code: %v", err)
+		}
+	})
+}
+
 func TestLimitsAndReturns(t *testing.T) {
 	t.Parallel()
 	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {

@@ -39,6 +39,9 @@ func pageOf(v *params.Values) page {
 	return p
 }
 
+// maxUnpaged is how many rows a list has that is not paged.
+const maxUnpaged = 5_000
+
 // scanned is how many rows are looked at at once for a page whose rows are picked.
 const scanned = 200
 

@@ -66,6 +66,9 @@ func couponSentence(c coupon.Coupon) string {
 	if c.IncludeSetup {
 		text += ", off the setup fee too"
 	}
+	if c.IncludeShipping {
+		text += ", off the cost of shipping too"
+	}
 	if c.Stackable {
 		text += ", also together with others"
 	}
@@ -141,7 +144,7 @@ func couponOf(f filled) (coupon.Coupon, error) {
 	var err error
 	c := coupon.Coupon{Code: f.text("code"), Name: f.text("name"), Kind: coupon.Kind(f.Get("kind")), AppliesTo: coupon.Scope(f.Get("applies_to")), Cycles: int(f.whole("cycles", &bad)),
 		StartsOn: f.text("starts_on"), EndsOn: f.text("ends_on"), MaxRedemptions: f.whole("max_redemptions", &bad), MaxPerCustomer: f.whole("max_per_customer", &bad),
-		Stackable: f.on("stackable"), IncludeSetup: f.on("include_setup"), State: coupon.Active}
+		Stackable: f.on("stackable"), IncludeSetup: f.on("include_setup"), IncludeShipping: f.on("include_shipping"), State: coupon.Active}
 	if c.Kind == coupon.Fixed {
 		if c.Amount.Currency, err = money.ParseCurrency(f.Get("currency")); err != nil {
 			bad.Add("currency", err)

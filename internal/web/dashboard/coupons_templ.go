@@ -137,6 +137,10 @@ func newCouponPage(v *visit, p web.Page, list []catalog.Product, f filled) templ
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
+					templ_7745c5c3_Err = web.Checkbox(web.Input{Name: "include_shipping", Label: "Take it off the cost of shipping too"}, f.on("include_shipping")).Render(ctx, templ_7745c5c3_Buffer)
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
 					templ_7745c5c3_Err = web.Checkbox(web.Input{Name: "stackable", Label: "It can be combined with other coupons that can", Problem: f.problem("stackable")}, f.on("stackable")).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -149,7 +153,7 @@ func newCouponPage(v *visit, p web.Page, list []catalog.Product, f filled) templ
 						var templ_7745c5c3_Var5 string
 						templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(web.FieldID("products"))
 						if templ_7745c5c3_Err != nil {
-							return templ.Error{Err: templ_7745c5c3_Err, FileName: `dashboard/coupons.templ`, Line: 33, Col: 58}
+							return templ.Error{Err: templ_7745c5c3_Err, FileName: `dashboard/coupons.templ`, Line: 34, Col: 58}
 						}
 						_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 						if templ_7745c5c3_Err != nil {
@@ -176,7 +180,7 @@ func newCouponPage(v *visit, p web.Page, list []catalog.Product, f filled) templ
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = web.Disclosure("Days, limits, products and more", f.Get("starts_on")+f.Get("ends_on")+f.Get("max_redemptions")+f.Get("max_per_customer")+f.Get("name")+f.Get("stackable")+f.Get("include_setup") != "" || len(f.Values["products"]) > 0 || len(f.problems) > 0).Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = web.Disclosure("Days, limits, products and more", f.Get("starts_on")+f.Get("ends_on")+f.Get("max_redemptions")+f.Get("max_per_customer")+f.Get("name")+f.Get("stackable")+f.Get("include_setup")+f.Get("include_shipping") != "" || len(f.Values["products"]) > 0 || len(f.problems) > 0).Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
