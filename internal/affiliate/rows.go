@@ -2,7 +2,6 @@ package affiliate
 
 import (
 	"encoding/json"
-	"time"
 
 	"perennial/internal/clock"
 	"perennial/internal/db"
@@ -299,11 +298,4 @@ func Clicks(tx *db.Tx, account id.Account, ids []int64) ([]Click, error) {
 		return err
 	}, "select id, campaign_id, affiliate_id, tracking_id, landing, ip, source, at from affiliate_click where account_id = $1 and "+tx.AnyOf("id", 2), account, tx.List(ids))
 	return list, err
-}
-
-// ForgetClicks deletes up to limit clicks of the account that are older than an instant,
-// and reports how many.
-func ForgetClicks(tx *db.Tx, account id.Account, before time.Time, limit int) (int64, error) {
-	return tx.Exec("delete from affiliate_click where account_id = $1 and id in (select id from affiliate_click where account_id = $1 and at < $2 order by id limit $3)",
-		account, clock.Micros(before), limit)
 }

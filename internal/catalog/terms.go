@@ -119,6 +119,8 @@ type Settings struct {
 	// Align gives a new subscription the billing day of an earlier one of the same
 	// customer and interval.
 	Align bool `json:"align,omitempty"`
+	// Licenses is how licences are issued. The package license reads it.
+	Licenses json.RawMessage `json:"licenses,omitempty"`
 	// Recovery is the policy for failed payments; 0 means the campaign's.
 	Recovery id.RecoveryPolicy `json:"recovery,omitempty"`
 }

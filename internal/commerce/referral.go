@@ -13,6 +13,7 @@ import (
 	"perennial/internal/event"
 	"perennial/internal/fault"
 	"perennial/internal/id"
+	"perennial/internal/lead"
 	"perennial/internal/order"
 )
 
@@ -85,20 +86,15 @@ func claimsTo(tx *db.Tx, a account.Account, c Sell, p affiliate.Program, coupons
 			claims = append(claims, affiliate.Claim{Affiliate: k.Affiliate, Evidence: affiliate.ByCoupon})
 		}
 	}
-	if ids := c.Referred.Clicks; len(ids) > 0 {
-		list := make([]int64, 0, maxClicks)
-		for _, click := range ids[:min(len(ids), maxClicks)] {
-			list = append(list, int64(click))
-		}
-		clicks, err := affiliate.Clicks(tx, a.ID, list)
-		if err != nil {
-			return nil, err
-		}
-		for _, k := range clicks {
-			if k.Campaign == p.Campaign || p.Terms.Mode == affiliate.Lifetime {
-				claims = append(claims, affiliate.Claim{Affiliate: k.Affiliate, Evidence: affiliate.ByClick, TrackingID: k.TrackingID, At: k.At})
-			}
-		}
+	clicked, err := clickClaims(tx, a, p, c.Referred.Clicks)
+	if err != nil {
+		return nil, err
+	}
+	claims = append(claims, clicked...)
+	if l, err := lead.LatestOf(tx, a.ID, buyer.Email); err == nil && l.Affiliate != 0 && (l.Campaign == p.Campaign || p.Terms.Mode == affiliate.Lifetime) {
+		claims = append(claims, affiliate.Claim{Affiliate: l.Affiliate, Evidence: affiliate.ByLead, TrackingID: l.TrackingID, At: l.StartedAt})
+	} else if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
 	}
 	if p.Terms.Mode == affiliate.Lifetime {
 		before, err := affiliate.LatestReferral(tx, a.ID, buyer.ID)
@@ -109,6 +105,25 @@ func claimsTo(tx *db.Tx, a account.Account, c Sell, p affiliate.Program, coupons
 		}
 	}
 	return claims, nil
+}
+
+// clickClaims are the claims of those by whose links a browser came.
+func clickClaims(tx *db.Tx, a account.Account, p affiliate.Program, ids []id.Click) ([]affiliate.Claim, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	list := make([]int64, 0, maxClicks)
+	for _, click := range ids[:min(len(ids), maxClicks)] {
+		list = append(list, int64(click))
+	}
+	clicks, err := affiliate.Clicks(tx, a.ID, list)
+	var claims []affiliate.Claim
+	for _, k := range clicks {
+		if k.Campaign == p.Campaign || p.Terms.Mode == affiliate.Lifetime {
+			claims = append(claims, affiliate.Claim{Affiliate: k.Affiliate, Evidence: affiliate.ByClick, TrackingID: k.TrackingID, At: k.At})
+		}
+	}
+	return claims, err
 }
 
 // writeReferral writes that an affiliate brought a sale, with what they are promised.

@@ -310,6 +310,10 @@ func (w *settlement) complete(tx *db.Tx, c *collection) error {
 	if err != nil {
 		return err
 	}
+	product, err := catalog.LoadProduct(tx, w.account.ID, price.Product)
+	if err != nil {
+		return err
+	}
 	if o.Subscription != 0 {
 		var t subscription.Terms
 		if err := json.Unmarshal([]byte(o.Terms), &t); err != nil {
@@ -320,7 +324,7 @@ func (w *settlement) complete(tx *db.Tx, c *collection) error {
 			return err
 		}
 		w.started = append(w.started, sub)
-		if err := w.endOthers(tx, c, &sub); err != nil {
+		if err := w.endOthers(tx, c, product, &sub); err != nil {
 			return err
 		}
 		w.events = append(w.events, event.New(w.account.ID, c.at, c.actor, event.SubscriptionCreated, int64(sub.ID), o.Customer,
@@ -328,15 +332,20 @@ func (w *settlement) complete(tx *db.Tx, c *collection) error {
 	}
 	w.events = append(w.events, event.New(w.account.ID, c.at, c.actor, event.OrderCompleted, int64(o.ID), o.Customer,
 		event.Data(map[string]any{"source": o.Source, "price": o.Price, "quantity": o.Quantity})))
+	if err := leadBought(tx, w.account, *o, product.Campaign, c.actor, c.at); err != nil {
+		return err
+	}
+	if err := issueLicenses(tx, w.account, *o, product, c.actor, c.at); err != nil {
+		return err
+	}
 	return w.prepaid(tx, c, price)
 }
 
 // endOthers ends the customer's subscriptions to products that the new one replaces. What
 // waits is billed, and what was used, unless an end was scheduled that gives it up.
-func (w *settlement) endOthers(tx *db.Tx, c *collection, started *subscription.Subscription) error {
-	product, err := catalog.LoadProduct(tx, w.account.ID, started.Product)
-	if err != nil || len(product.Settings.Ends) == 0 {
-		return err
+func (w *settlement) endOthers(tx *db.Tx, c *collection, product catalog.Product, started *subscription.Subscription) error {
+	if len(product.Settings.Ends) == 0 {
+		return nil
 	}
 	list, err := subscription.List(tx, w.account.ID, subscription.Filter{Customer: started.Customer, Limit: 200})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"perennial/internal/event"
 	"perennial/internal/fault"
 	"perennial/internal/id"
+	"perennial/internal/license"
 	"perennial/internal/money"
 	"perennial/internal/payment"
 	"perennial/internal/period"
@@ -200,8 +201,16 @@ func (s *Service) UpdateProduct(ctx context.Context, c UpdateProduct) (catalog.P
 	})
 }
 
-// settingsRefer refuses settings that name a product that is not there.
+// settingsRefer refuses settings that name a product that is not there, or how licences are
+// issued that cannot be.
 func settingsRefer(tx *db.Tx, a account.Account, s catalog.Settings) error {
+	terms, err := license.ReadTerms(s.Licenses)
+	if err == nil {
+		err = terms.Check()
+	}
+	if err != nil {
+		return fault.BadField("licenses", "%s", fault.As(err).Message)
+	}
 	for _, p := range s.Ends {
 		if _, err := catalog.LoadProduct(tx, a.ID, p); err != nil {
 			return refersTo(err, "ends")

@@ -61,7 +61,8 @@ func (s *Service) walk(ctx context.Context, acc id.Account, to time.Time, progre
 			progress(done)
 		}
 		if last || reach.Equal(to) {
-			return done, nil
+			_, err := s.AbandonLeads(ctx, acc)
+			return done, err
 		}
 	}
 }

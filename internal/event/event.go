@@ -186,6 +186,18 @@ const (
 	PayoutCreated       Kind = "payout.created"
 	PayoutPaid          Kind = "payout.paid"
 	PayoutUndone        Kind = "payout.undone"
+
+	LicenseIssued    Kind = "license.issued"
+	LicenseActivated Kind = "license.activated"
+	LicenseCleared   Kind = "license.cleared"
+	LicenseEnabled   Kind = "license.enabled"
+	LicenseDisabled  Kind = "license.disabled"
+	LicensesUploaded Kind = "product.licenses_uploaded"
+	LicensesRanOut   Kind = "product.licenses_ran_out" // fewer keys were left than were sold
+	LeadCreated      Kind = "lead.created"
+	LeadConfirmed    Kind = "lead.confirmed"
+	LeadBought       Kind = "lead.bought"
+	LeadAbandoned    Kind = "lead.abandoned"
 )
 
 // Event is one thing that happened.
@@ -266,6 +278,10 @@ func (e Event) SubjectID() string {
 		return id.Commission(e.Subject).String()
 	case "payout":
 		return id.Payout(e.Subject).String()
+	case "license":
+		return id.License(e.Subject).String()
+	case "lead":
+		return id.Lead(e.Subject).String()
 	}
 	return ""
 }
