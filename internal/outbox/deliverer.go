@@ -145,11 +145,10 @@ func (d *Deliverer) replays(ctx context.Context) {
 // and finds a free slot. Without all it leaves out those that fail.
 func (d *Deliverer) look(ctx context.Context, all bool) error {
 	var last Endpoint
-	for {
+	for more := true; more; {
 		var found []Endpoint
-		err := d.db.Read(ctx, func(tx *db.Tx) error {
-			var err error
-			found, err = Due(tx, d.clock.Now(), last.Account, last.ID, page)
+		err := d.db.Read(ctx, func(tx *db.Tx) (err error) {
+			found, last, more, err = Due(tx, d.clock.Now(), last.Account, last.ID, page)
 			return err
 		})
 		if err != nil {
@@ -160,11 +159,8 @@ func (d *Deliverer) look(ctx context.Context, all bool) error {
 				d.begin(ctx, e)
 			}
 		}
-		if len(found) < page {
-			return nil
-		}
-		last = found[page-1]
 	}
+	return nil
 }
 
 func (d *Deliverer) begin(ctx context.Context, e Endpoint) {

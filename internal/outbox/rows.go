@@ -106,17 +106,43 @@ func scanWithBody(account id.Account, list *[]Delivery) func(db.Scan) error {
 	return func(row db.Scan) error { return scan(row, account, list, "body") }
 }
 
-// Due is the enabled endpoints that have a delivery due at now, in the order of
-// account and id, at most limit, beginning after one account's endpoint. It is
-// the only statement that looks over all merchants: it probes the index once for
-// each endpoint, however much is owed to it.
-func Due(tx *db.Tx, now time.Time, afterAccount id.Account, after id.Endpoint, limit int) ([]Endpoint, error) {
-	var list []Endpoint
-	err := tx.Each(func(row db.Scan) error { return scanEndpoint(row, &list) }, "select "+endpointColumns+` from endpoint e
-		where e.state = 'enabled' and (e.account_id, e.id) > ($1, $2)
-		and (select min(o.next_at) from outbox o where o.account_id = e.account_id and o.endpoint_id = e.id and o.state = 'waiting') <= $3
-		order by e.account_id, e.id limit $4`, afterAccount, after, clock.Micros(now), limit)
-	return list, err
+// owing is the next endpoint after ($1, $2) that has a delivery waiting, in two parts: the
+// index of what waits is entered twice for each of them, and not for any other endpoint.
+func owing(column, account, endpoint string) string {
+	return "(select o." + column + " from outbox o where o.state = 'waiting' and (o.account_id, o.endpoint_id) > (" + account + ", " + endpoint +
+		") order by o.account_id, o.endpoint_id limit 1)"
+}
+
+var dueStatement = "with recursive owed(account_id, endpoint_id, n) as (select " + owing("account_id", "$1", "$2") + ", " + owing("endpoint_id", "$1", "$2") +
+	", 1 union all select " + owing("account_id", "w.account_id", "w.endpoint_id") + ", " + owing("endpoint_id", "w.account_id", "w.endpoint_id") +
+	`, w.n + 1 from owed w where w.account_id is not null and w.n < $4) select w.account_id, w.endpoint_id,
+	(select e.failing_since from endpoint e where e.account_id = w.account_id and e.id = w.endpoint_id),
+	case when (select e.state from endpoint e where e.account_id = w.account_id and e.id = w.endpoint_id) = 'enabled' and
+	(select min(o.next_at) from outbox o where o.account_id = w.account_id and o.endpoint_id = w.endpoint_id and o.state = 'waiting') <= $3 then 1 else 0 end
+	from owed w where w.account_id is not null order by w.account_id, w.endpoint_id`
+
+// Due looks at up to limit endpoints, of all accounts, to which something is owed, in the
+// order of account and id and beginning after one account's endpoint. It tells those that
+// are enabled and have a delivery due at now, of which it reads nothing but account, id and
+// since when they fail; the last that it looked at; and whether there may be more. It is the
+// only statement that looks over all merchants: it probes the index of what waits a few
+// times for each endpoint that is owed something, however much that is, and costs nothing
+// for the others.
+func Due(tx *db.Tx, now time.Time, afterAccount id.Account, after id.Endpoint, limit int) (list []Endpoint, last Endpoint, more bool, err error) {
+	n := 0
+	err = tx.Each(func(row db.Scan) error {
+		var isDue int
+		var e Endpoint
+		if err := row(&e.Account, &e.ID, db.ScanTime(&e.FailingSince), &isDue); err != nil {
+			return err
+		}
+		n, last = n+1, e
+		if isDue == 1 {
+			list = append(list, e)
+		}
+		return nil
+	}, dueStatement, afterAccount, after, clock.Micros(now), limit)
+	return list, last, n == limit, err
 }
 
 // dueFor reads up to limit deliveries that are due at now for one endpoint, the longest due

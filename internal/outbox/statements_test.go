@@ -30,7 +30,7 @@ func TestStatements(t *testing.T) {
 			made := slices.Clone(seen) // the checks ask d too
 			mu.Unlock()
 			allow := dbtest.Allow{
-				Statements: []string{"from endpoint e where e.state = 'enabled'", "from replay where state = 'running'"}, // find who has work, over all merchants
+				Statements: []string{"with recursive owed", "from replay where state = 'running'"}, // find who has work, over all merchants
 				// The index holds what runs and nothing else; an account has few endpoints, and these want all of them.
 				Plans: []string{"from replay where state = 'running'", "select count(*) from endpoint where account_id = $1 and kind = 'webhook'", "from endpoint where account_id = $1 and state = 'enabled' order by id",
 					"from endpoint where account_id = $1 and kind", "endpoint_id in (select id from endpoint where account_id = $1)", "from endpoint where account_id = $1 and kind = 'webhook' order by id"},
