@@ -217,6 +217,19 @@ func PaidCounts(tx *db.Tx, account id.Account, subscriptions []int64) (map[id.Su
 	return found, err
 }
 
+// OfPeriod is the invoice of a sale or a renewal that was made for a period of a
+// subscription, or NotFound.
+func OfPeriod(tx *db.Tx, account id.Account, sub id.Subscription, period int) (Invoice, error) {
+	list, err := load(tx, account, "and subscription_id = $2 and subscription_id is not null and period = $3 and reason in ('sale', 'renewal') and part = 0", sub, period)
+	if err == nil && len(list) == 0 {
+		err = fault.New(fault.NotFound, "there is no invoice of that period")
+	}
+	if err != nil {
+		return Invoice{}, err
+	}
+	return list[0], nil
+}
+
 // After is up to limit invoices that came after one, oldest first.
 func After(tx *db.Tx, account id.Account, after id.Invoice, limit int) ([]Invoice, error) {
 	return load(tx, account, "and id > $2 order by id limit $3", after, limit)
