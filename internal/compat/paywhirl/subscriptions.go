@@ -260,6 +260,13 @@ func (d *Door) subscribersWire(ctx context.Context, c *caller, list []alias.Numb
 		first, last := running[i].Customer.Names()
 		rows[i] = subscriberWire{w.ID, w.CustomerID, w.PlanID, w.UserID, running[i].Customer.Email, first, last, w.Quantity, w.CurrentPeriodStart, w.CurrentPeriodEnd,
 			w.InstallmentPlan, w.InstallmentsLeft, []answer{}, w.CreatedAt, w.UpdatedAt}
+		said, err := d.answersOf(ctx, c, running[i].Customer.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range said {
+			rows[i].Profile = append(rows[i].Profile, answer{a.Name, a.Label, a.Answer})
+		}
 	}
 	return rows, err
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"perennial/internal/account"
+	"perennial/internal/alias"
 	"perennial/internal/clock"
 	"perennial/internal/commerce"
 	"perennial/internal/compat/paywhirl"
@@ -252,4 +253,9 @@ func (t *transcript) golden(name string) {
 	if diff := cmp.Diff(string(want), t.b.String()); diff != "" {
 		t.w.Errorf("%s (go test ./internal/compat/paywhirl -update writes it anew) -want +got:\n%s", path, diff)
 	}
+}
+
+// space is the numbers of a kind of the account's things.
+func (w *world) space(kind string) alias.Space {
+	return alias.Space{Account: w.acc.ID, Dialect: string(account.PayWhirl), Kind: kind}
 }
