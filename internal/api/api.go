@@ -82,7 +82,7 @@ func New(s *commerce.Service, r *report.Reader, o Options) *API {
 	a.huma = humachi.New(a.mux, a.config())
 	a.huma.UseMiddleware(a.guard)
 	a.huma.OpenAPI().Components.Responses = refusalResponses(a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[problem](), true, "Problem"))
-	for _, routes := range []func(){a.accountRoutes, a.catalogRoutes, a.customerRoutes, a.creditRoutes, a.saleRoutes, a.changeRoutes, a.breakRoutes, a.itemRoutes, a.couponRoutes, a.invoiceRoutes, a.byHandRoutes, a.creditNoteRoutes, a.taxRoutes, a.moneyRoutes, a.recoveryRoutes, a.gatewayRoutes, a.eventRoutes, a.clockRoutes, a.endpointRoutes, a.hookRoutes, a.schemaRoutes, a.usageRoutes, a.mailRoutes} {
+	for _, routes := range []func(){a.accountRoutes, a.doorKeyRoutes, a.catalogRoutes, a.customerRoutes, a.addressRoutes, a.questionRoutes, a.creditRoutes, a.saleRoutes, a.changeRoutes, a.breakRoutes, a.itemRoutes, a.couponRoutes, a.invoiceRoutes, a.byHandRoutes, a.creditNoteRoutes, a.taxRoutes, a.moneyRoutes, a.recoveryRoutes, a.gatewayRoutes, a.eventRoutes, a.clockRoutes, a.endpointRoutes, a.hookRoutes, a.schemaRoutes, a.usageRoutes, a.mailRoutes} {
 		routes()
 	}
 	a.describe()
@@ -198,8 +198,9 @@ type operation struct {
 	// kept spells what is kept for a repeated request instead of the answer, for
 	// answers that hold a secret. Nil keeps the answer itself.
 	kept func(result any) any
-	// changesNothing says that a POST only computes: no idempotency key is kept for it.
-	changesNothing bool
+	// unkept says that no idempotency key is kept for a POST: it only computes, or nothing
+	// of its body may stay, not even a digest.
+	unkept bool
 }
 
 type pendingAnswer struct {
@@ -227,7 +228,7 @@ func read[I, W any](a *API, o operation, run func(ctx context.Context, c caller,
 // ask registers a route that computes something from a body and changes nothing. It
 // keeps no idempotency key: asked again, it computes again.
 func ask[I, W any](a *API, o operation, run func(ctx context.Context, c caller, in *I) (W, error)) {
-	o.method, o.status, o.changesNothing = http.MethodPost, http.StatusOK, true
+	o.method, o.status, o.unkept = http.MethodPost, http.StatusOK, true
 	huma.Register(a.huma, a.describeOp(o, reflect.TypeFor[W]()), func(ctx context.Context, in *I) (*answer, error) {
 		out, err := run(ctx, callerOf(ctx), in)
 		if err != nil {
@@ -249,7 +250,7 @@ func write[I, R, W any](a *API, o operation, run func(ctx context.Context, c com
 	huma.Register(a.huma, a.describeOp(o, reflect.TypeFor[W]()), func(ctx context.Context, in *I) (*answer, error) {
 		who := callerOf(ctx)
 		call := who.call()
-		if who.once != nil {
+		if who.once != nil && !o.unkept {
 			call.Once = &commerce.Once{Request: *who.once, Answer: func(result any, refusal error) (int, string) {
 				switch {
 				case refusal != nil:

@@ -108,6 +108,9 @@ func (a *API) productRoutes() {
 			Campaign    string `json:"campaign,omitempty" maxLength:"40" doc:"The account's first when it is left out."`
 			Name        string `json:"name" minLength:"1" maxLength:"200"`
 			Description string `json:"description,omitempty" maxLength:"5000"`
+			SKU         string `json:"sku,omitempty" maxLength:"80" doc:"The merchant's own number of it."`
+			Image       string `json:"image,omitempty" maxLength:"500" example:"https://shop.example/tea.jpg" doc:"Address of a picture, https."`
+			Metadata    string `json:"metadata,omitempty" maxLength:"5000" doc:"The merchant's own notes."`
 
 			Settings ProductSettings `json:"settings,omitzero"`
 		}
@@ -120,7 +123,8 @@ func (a *API) productRoutes() {
 			if err := f.Err(); err != nil {
 				return catalog.Product{}, err
 			}
-			p, err := a.s.CreateProduct(ctx, commerce.CreateProduct{Call: call, Campaign: campaign, Name: in.Body.Name, Description: in.Body.Description, Settings: settings})
+			p, err := a.s.CreateProduct(ctx, commerce.CreateProduct{Call: call, Campaign: campaign, Name: in.Body.Name, Description: in.Body.Description,
+				SKU: in.Body.SKU, Image: in.Body.Image, Metadata: in.Body.Metadata, Settings: settings})
 			return p, inSettings(err)
 		}, productOf)
 	type productChange struct {
@@ -128,6 +132,9 @@ func (a *API) productRoutes() {
 		Body struct {
 			Name        *string `json:"name,omitempty" maxLength:"200"`
 			Description *string `json:"description,omitempty" maxLength:"5000"`
+			SKU         *string `json:"sku,omitempty" maxLength:"80"`
+			Image       *string `json:"image,omitempty" maxLength:"500"`
+			Metadata    *string `json:"metadata,omitempty" maxLength:"5000"`
 			State       *string `json:"state,omitempty" enum:"active,archived"`
 
 			Settings *ProductSettings `json:"settings,omitempty" doc:"Replaces all of them."`
@@ -139,7 +146,8 @@ func (a *API) productRoutes() {
 			if err != nil {
 				return catalog.Product{}, err
 			}
-			u := commerce.UpdateProduct{Call: call, Product: v, Name: in.Body.Name, Description: in.Body.Description, State: (*catalog.State)(in.Body.State)}
+			u := commerce.UpdateProduct{Call: call, Product: v, Name: in.Body.Name, Description: in.Body.Description, SKU: in.Body.SKU, Image: in.Body.Image,
+				Metadata: in.Body.Metadata, State: (*catalog.State)(in.Body.State)}
 			if in.Body.Settings != nil {
 				var f fault.Fields
 				settings := in.Body.Settings.read(&f)
@@ -201,7 +209,7 @@ func (a *API) priceRoutes() {
 			PriceTerms
 		}
 	}
-	write(a, operation{id: "create-price", path: "/v1/prices", tag: "Catalog", summary: "Make a price", text: "Once made, its amount, interval and terms stay: make a new price and archive this one to change them."},
+	write(a, operation{id: "create-price", path: "/v1/prices", tag: "Catalog", summary: "Make a price", text: "Once made, its amount, interval and terms stay: to change them, replace it."},
 		func(ctx context.Context, call commerce.Call, in *newPrice) (catalog.Price, error) {
 			b := in.Body
 			var f fault.Fields
@@ -238,4 +246,74 @@ func (a *API) priceRoutes() {
 			}
 			return a.s.UpdatePrice(ctx, commerce.UpdatePrice{Call: call, Price: v, Name: in.Body.Name, MaxQuantity: in.Body.MaxQuantity, State: (*catalog.State)(in.Body.State)})
 		}, priceOf)
+	a.replacePrice()
+}
+
+func (a *API) replacePrice() {
+	type otherPrice struct {
+		ByID
+		Body struct {
+			Name        *string     `json:"name,omitempty" maxLength:"200"`
+			Amount      *int64      `json:"amount,omitempty" minimum:"0" maximum:"10000000000000" doc:"Minor units; given with currency."`
+			Currency    *string     `json:"currency,omitempty" minLength:"3" maxLength:"3"`
+			Interval    *string     `json:"interval,omitempty" maxLength:"20" example:"month" doc:"Empty: it is paid once."`
+			TrialDays   *int        `json:"trial_days,omitempty" minimum:"0" maximum:"730"`
+			SetupFee    *int64      `json:"setup_fee,omitempty" minimum:"0" maximum:"10000000000000"`
+			MaxQuantity *int64      `json:"max_quantity,omitempty" minimum:"1" maximum:"1000000"`
+			Terms       *PriceTerms `json:"terms,omitempty" doc:"Replaces all of them."`
+			State       *string     `json:"state,omitempty" enum:"active,archived"`
+		}
+	}
+	write(a, operation{id: "replace-price", path: "/v1/prices/{id}/replace", status: http.StatusOK, tag: "Catalog", summary: "Sell a plan at another price from now on",
+		text: "A new price takes the place of the one of the same plan that is sold today, which is archived. What is left out stays. Who subscribed keeps the price that they were sold. When only name, max_quantity or state differ, the price itself changes."},
+		func(ctx context.Context, call commerce.Call, in *otherPrice) (catalog.Price, error) {
+			b := in.Body
+			v, err := id.Parse[id.Price](in.ID)
+			if err != nil {
+				return catalog.Price{}, err
+			}
+			c := commerce.ReplacePrice{Call: call, Price: v, Name: b.Name, TrialDays: b.TrialDays, SetupFee: b.SetupFee, MaxQuantity: b.MaxQuantity, State: (*catalog.State)(b.State)}
+			var f fault.Fields
+			f.Check(b.Amount == nil || b.Currency != nil, "currency", "must be given with the amount")
+			f.Check(b.Currency == nil || b.Amount != nil, "amount", "must be given with the currency")
+			if b.Currency != nil {
+				currency, err := money.ParseCurrency(*b.Currency)
+				f.Add("currency", err)
+				if b.Amount != nil {
+					c.Amount = &money.Amount{Minor: *b.Amount, Currency: currency}
+				}
+			}
+			if b.Interval != nil {
+				every := interval(&f, "interval", *b.Interval)
+				c.Interval = &every
+			}
+			if b.Terms != nil {
+				var inner fault.Fields
+				terms := b.Terms.read(&inner)
+				f.Add("", below("terms", inner.Err()))
+				c.Terms = &terms
+			}
+			if err := f.Err(); err != nil {
+				return catalog.Price{}, err
+			}
+			p, err := a.s.ReplacePrice(ctx, c)
+			return p, inTerms(err)
+		}, priceOf)
+}
+
+// inTerms names the fields of a refusal about terms as the body does.
+func inTerms(err error) error {
+	if !fault.Is(err, fault.Invalid) {
+		return err
+	}
+	var f fault.Fields
+	for _, field := range fault.As(err).Fields {
+		switch field.Name {
+		case "name", "amount", "currency", "interval", "trial_days", "setup_fee", "max_quantity", "state":
+			f.Bad(field.Name, "%s", field.Message)
+		default:
+			f.Bad("terms."+field.Name, "%s", field.Message)
+		}
+	}
+	return f.Err()
 }

@@ -19,6 +19,7 @@ type buyerBody struct {
 	Name     string            `json:"name,omitempty" maxLength:"200"`
 	Company  string            `json:"company,omitempty" maxLength:"200"`
 	Address  string            `json:"address,omitempty" maxLength:"500" doc:"Lines separated by a line feed."`
+	City     string            `json:"city,omitempty" maxLength:"100" doc:"Where the address does not name it."`
 	Country  string            `json:"country,omitempty" maxLength:"2" doc:"ISO 3166-1 alpha-2."`
 	TaxID    string            `json:"tax_id,omitempty" maxLength:"40"`
 	Language string            `json:"language,omitempty" maxLength:"35"`
@@ -29,6 +30,33 @@ type buyerBody struct {
 	Shipping   *ShippingAddress `json:"shipping,omitempty" doc:"Where goods go; left out: the billing address."`
 	IPCountry  string           `json:"ip_country,omitempty" maxLength:"2" doc:"The country that the buyer's address on the network lay in, as evidence for tax."`
 	TaxExempt  string           `json:"tax_exempt,omitempty" maxLength:"200" doc:"Why no tax is charged, as printed; left out when it is."`
+
+	FirstName string  `json:"first_name,omitempty" maxLength:"200" doc:"With last_name, instead of name, which is made of both."`
+	LastName  string  `json:"last_name,omitempty" maxLength:"200"`
+	Phone     string  `json:"phone,omitempty" maxLength:"40"`
+	Source    *Source `json:"source,omitempty" doc:"Where they came from."`
+}
+
+// Source is where a customer came from, as the links said that they followed.
+type Source struct {
+	Source   string `json:"source,omitempty" maxLength:"200" example:"newsletter"`
+	Medium   string `json:"medium,omitempty" maxLength:"200" example:"email"`
+	Campaign string `json:"campaign,omitempty" maxLength:"200"`
+	Term     string `json:"term,omitempty" maxLength:"200"`
+	Content  string `json:"content,omitempty" maxLength:"200"`
+	Group    string `json:"group,omitempty" maxLength:"200"`
+}
+
+func (s *Source) read() customer.Source {
+	if s == nil {
+		return customer.Source{}
+	}
+	return customer.Source(*s)
+}
+
+// oneName refuses a name beside the names that it is made of.
+func oneName(f *fault.Fields, field string, name, first, last bool) {
+	f.Check(!name || !first && !last, field, "must be left out with first_name and last_name, of which it is made")
 }
 
 // ShippingAddress is where something is sent to.
@@ -49,7 +77,8 @@ func (s *ShippingAddress) read() customer.Address {
 
 func (b buyerBody) create(call commerce.Call) commerce.CreateCustomer {
 	return commerce.CreateCustomer{Call: call, Email: b.Email, Language: b.Language, Metadata: b.Metadata,
-		Buyer:  customer.Buyer{Name: b.Name, Company: b.Company, Address: b.Address, Country: b.Country, TaxID: b.TaxID, Region: b.Region, PostalCode: b.PostalCode},
+		Buyer:   customer.Buyer{Name: b.Name, Company: b.Company, Address: b.Address, City: b.City, Country: b.Country, TaxID: b.TaxID, Region: b.Region, PostalCode: b.PostalCode},
+		Contact: customer.Contact{FirstName: b.FirstName, LastName: b.LastName, Phone: b.Phone}, Source: b.Source.read(),
 		Taxing: customer.Taxing{Shipping: b.Shipping.read(), IPCountry: b.IPCountry, Exempt: b.TaxExempt}}
 }
 
@@ -61,8 +90,9 @@ func (b buyerBody) check(f *fault.Fields, prefix string) {
 		f.Bad(prefix+"email", "%s", fault.As(err).Message)
 		email = "?" // refused already; the other checks go on
 	}
+	oneName(f, prefix+"name", b.Name != "", b.FirstName != "", b.LastName != "")
 	c := b.create(commerce.Call{})
-	err = customer.Customer{Email: email, Buyer: c.Buyer, Taxing: c.Taxing, Language: c.Language, Metadata: c.Metadata}.Check()
+	err = customer.Customer{Email: email, Buyer: c.Buyer, Contact: c.Contact, Taxing: c.Taxing, Source: c.Source, Language: c.Language, Metadata: c.Metadata}.Check()
 	if err == nil {
 		return
 	}
@@ -96,6 +126,11 @@ func (a *API) customerRoutes() {
 		})
 	write(a, operation{id: "create-customer", path: "/v1/customers", tag: "Customers", summary: "Make a customer"},
 		func(ctx context.Context, call commerce.Call, in *struct{ Body buyerBody }) (customer.Customer, error) {
+			var f fault.Fields
+			oneName(&f, "name", in.Body.Name != "", in.Body.FirstName != "", in.Body.LastName != "")
+			if err := f.Err(); err != nil {
+				return customer.Customer{}, err
+			}
 			return a.s.CreateCustomer(ctx, in.Body.create(call))
 		}, customerOf)
 	type customerChange struct {
@@ -105,6 +140,7 @@ func (a *API) customerRoutes() {
 			Name     *string           `json:"name,omitempty" maxLength:"200"`
 			Company  *string           `json:"company,omitempty" maxLength:"200"`
 			Address  *string           `json:"address,omitempty" maxLength:"500"`
+			City     *string           `json:"city,omitempty" maxLength:"100"`
 			Country  *string           `json:"country,omitempty" maxLength:"2"`
 			TaxID    *string           `json:"tax_id,omitempty" maxLength:"40"`
 			Language *string           `json:"language,omitempty" maxLength:"35"`
@@ -115,6 +151,11 @@ func (a *API) customerRoutes() {
 			Shipping   *ShippingAddress `json:"shipping,omitempty" doc:"Replaces all of it; empty goes back to the billing address."`
 			IPCountry  *string          `json:"ip_country,omitempty" maxLength:"2"`
 			TaxExempt  *string          `json:"tax_exempt,omitempty" maxLength:"200"`
+
+			FirstName *string `json:"first_name,omitempty" maxLength:"200" doc:"With last_name, name is made of both."`
+			LastName  *string `json:"last_name,omitempty" maxLength:"200"`
+			Phone     *string `json:"phone,omitempty" maxLength:"40"`
+			Source    *Source `json:"source,omitempty" doc:"Replaces all of it; empty takes it away."`
 		}
 	}
 	write(a, operation{id: "update-customer", method: http.MethodPatch, status: http.StatusOK, path: "/v1/customers/{id}", tag: "Customers", summary: "Change a customer",
@@ -125,15 +166,62 @@ func (a *API) customerRoutes() {
 				return customer.Customer{}, err
 			}
 			b := in.Body
-			u := commerce.UpdateCustomer{Call: call, Customer: v, Email: b.Email, Name: b.Name, Company: b.Company, Address: b.Address, Country: b.Country, TaxID: b.TaxID,
+			var f fault.Fields
+			oneName(&f, "name", b.Name != nil, b.FirstName != nil, b.LastName != nil)
+			if err := f.Err(); err != nil {
+				return customer.Customer{}, err
+			}
+			u := commerce.UpdateCustomer{Call: call, Customer: v, Email: b.Email, Name: b.Name, FirstName: b.FirstName, LastName: b.LastName, Phone: b.Phone,
+				Company: b.Company, Address: b.Address, City: b.City, Country: b.Country, TaxID: b.TaxID,
 				Region: b.Region, PostalCode: b.PostalCode, IPCountry: b.IPCountry, TaxExempt: b.TaxExempt, Language: b.Language, Metadata: b.Metadata}
 			if b.Shipping != nil {
 				shipping := b.Shipping.read()
 				u.Shipping = &shipping
 			}
+			if b.Source != nil {
+				source := b.Source.read()
+				u.Source = &source
+			}
 			return a.s.UpdateCustomer(ctx, u)
 		}, customerOf)
+	a.leavingRoutes()
 	a.methodRoutes()
+}
+
+// leavingRoutes are what a customer's going and coming needs: the end, and a password.
+func (a *API) leavingRoutes() {
+	type leaving struct {
+		ByID
+		Forget bool `query:"forget" doc:"Also wipe out names, addresses, answers and all else that tells who they are. That cannot be taken back."`
+	}
+	write(a, operation{id: "delete-customer", method: http.MethodDelete, status: http.StatusOK, path: "/v1/customers/{id}", tag: "Customers", summary: "Delete a customer",
+		text: "Their subscriptions end now, their payment methods become unusable, and lists show them no more. Invoices, payments and the books keep what the law asks to be kept. Repeated, it changes nothing more."},
+		func(ctx context.Context, call commerce.Call, in *leaving) (customer.Customer, error) {
+			v, err := id.Parse[id.Customer](in.ID)
+			if err != nil {
+				return customer.Customer{}, err
+			}
+			return a.s.DeleteCustomer(ctx, commerce.DeleteCustomer{Call: call, Customer: v, Forget: in.Forget})
+		}, customerOf)
+	type newPassword struct {
+		ByID
+		Body struct {
+			Password string `json:"password" minLength:"6" maxLength:"72" doc:"Or the bcrypt hash of one that they have elsewhere, of a cost of at most 12."`
+		}
+	}
+	type passwordSet struct {
+		ID  string `json:"id"`
+		Set bool   `json:"password_set"`
+	}
+	write(a, operation{id: "set-password", path: "/v1/customers/{id}/password", status: http.StatusOK, tag: "Customers", summary: "Give a customer a password", unkept: true,
+		text: "In the place of an earlier one. It is never answered, and can be sent again without harm."},
+		func(ctx context.Context, call commerce.Call, in *newPassword) (passwordSet, error) {
+			v, err := id.Parse[id.Customer](in.ID)
+			if err != nil {
+				return passwordSet{}, err
+			}
+			return passwordSet{in.ID, true}, a.s.SetPassword(ctx, commerce.SetPassword{Call: call, Customer: v, Password: in.Body.Password})
+		}, func(p passwordSet) passwordSet { return p })
 }
 
 func (a *API) methodRoutes() {

@@ -81,7 +81,7 @@ func (a *API) describeOp(o operation, out reflect.Type) huma.Operation {
 	if o.pending != nil {
 		op.Responses["202"] = &huma.Response{Description: "The payment gateway has not answered yet. It is asked again; do not repeat the request under another key.", Content: content(o.pending.wire)}
 	}
-	if o.method == http.MethodPost && !o.changesNothing {
+	if o.method == http.MethodPost && !o.unkept {
 		longest := idempotency.MaxKey
 		op.Parameters = []*huma.Param{{Name: "Idempotency-Key", In: "header", Description: "Makes the request repeatable for 30 days: the same request gets the first answer again, marked by Idempotency-Replayed. At most 255 printable characters.",
 			Schema: &huma.Schema{Type: "string", MaxLength: &longest, Examples: []any{"order-1042"}}}}

@@ -20,6 +20,15 @@ import (
 var bases = map[string]string{
 	"update-account":          `{"name":"Acme"}`,
 	"create-api-key":          `{"name":"shop"}`,
+	"create-door-key":         `{"dialect":"paywhirl","name":"shop","key":"pwpk_00000000000000000000","secret":"pwpsk_0000000000000000000"}`,
+	"set-password":            `{"password":"correct horse"}`,
+	"create-address":          `{"city":"Berlin"}`,
+	"update-address":          `{"city":"Berlin"}`,
+	"create-question":         `{"name":"shoe_size","label":"Your shoe size","kind":"text"}`,
+	"update-question":         `{"label":"Your shoe size"}`,
+	"put-answer":              `{"question":"{que}","answer":"42"}`,
+	"put-address-answer":      `{"question":"{que}","answer":"42"}`,
+	"replace-price":           `{"amount":1,"currency":"USD"}`,
 	"create-campaign":         `{"name":"Spring"}`,
 	"update-campaign":         `{"name":"Summer"}`,
 	"create-product":          `{"name":"Tea","campaign":"{cam}"}`,
@@ -94,7 +103,7 @@ const handBase = `{"customer":"{cus}","currency":"USD","items":[{"description":"
 
 // instead are the fields that exclude one another.
 var instead = map[string]string{"customer": "buyer", "buyer": "customer", "payment_method": "token", "token": "payment_method", "to": "by", "by": "to",
-	"align_to": "to", "lines": "amount", "reset": "keep_period", "keep_period": "reset"}
+	"align_to": "to", "lines": "amount", "reset": "keep_period", "keep_period": "reset", "first_name": "name", "last_name": "name"}
 
 // field is one place in the body of one operation.
 type field struct {

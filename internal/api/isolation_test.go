@@ -21,7 +21,8 @@ import (
 var pathKind = map[string]string{"api-keys": "key", "campaigns": "cam", "products": "prd", "prices": "prc", "customers": "cus", "payment-methods": "pm",
 	"orders": "ord", "subscriptions": "sub", "invoices": "inv", "payments": "pay", "refunds": "ref", "events": "evt", "webhook-endpoints": "end", "deliveries": "dlv", "replays": "rpl", "hooks": "end",
 	"coupons": "cpn", "tax-profiles": "txp", "shipping-rules": "shp", "credit-notes": "crn", "invoice-items": "itm", "meters": "mtr",
-	"gateways": "gw", "gateway-notices": "gwn", "disputes": "dsp", "recovery-policies": "rpo", "recovery-cases": "rec", "mails": "mail", "suppressions": "sup"}
+	"gateways": "gw", "gateway-notices": "gwn", "disputes": "dsp", "recovery-policies": "rpo", "recovery-cases": "rec", "mails": "mail", "suppressions": "sup",
+	"addresses": "adr", "questions": "que", "door-keys": "dky"}
 
 // idOf puts ids into a path: one of the kind of its collection, and a coupon.
 func idOf(path string, of func(kind string) string) string {
@@ -65,6 +66,14 @@ var pathBody = map[string]string{
 	"PATCH /v1/products/{id}":                         `{"name":"Taken over","state":"archived"}`,
 	"PATCH /v1/prices/{id}":                           `{"name":"Taken over","state":"archived"}`,
 	"PATCH /v1/customers/{id}":                        `{"name":"Taken over"}`,
+	"DELETE /v1/customers/{id}":                       "",
+	"POST /v1/customers/{id}/password":                `{"password":"taken over"}`,
+	"POST /v1/customers/{id}/addresses":               `{"city":"Taken over"}`,
+	"PATCH /v1/addresses/{id}":                        `{"city":"Taken over"}`,
+	"POST /v1/customers/{id}/answers":                 `{"question":"{B:que}","answer":"taken over"}`,
+	"POST /v1/addresses/{id}/answers":                 `{"question":"{B:que}","answer":"taken over"}`,
+	"PATCH /v1/questions/{id}":                        `{"label":"Taken over"}`,
+	"POST /v1/prices/{id}/replace":                    `{"amount":1,"currency":"USD"}`,
 	"POST /v1/customers/{id}/payment-methods":         `{"token":"tok_visa","for_subscriptions":true}`,
 	"PATCH /v1/subscriptions/{id}":                    `{"payment_method":"{B:pm}"}`,
 	"POST /v1/subscriptions/{id}/cancel":              `{"when":"now"}`,
@@ -130,6 +139,13 @@ var probes = map[string][]probe{
 	"GET /v1/recovery-cases":                  {{field: "customer", kind: "cus", query: "customer={A}"}},
 	"GET /v1/recovery-results":                nil,
 	"POST /v1/customers/{id}/links":           {{field: "invoice", kind: "inv2", body: `{"purpose":"pay_invoice","invoice":"{A}"}`}},
+	"GET /v1/questions":                       nil,
+	"POST /v1/questions":                      nil,
+	"POST /v1/customers/{id}/answers":         {{field: "question", kind: "que", body: `{"question":"{A}","answer":"x"}`}},
+	"POST /v1/addresses/{id}/answers":         {{field: "question", kind: "que", body: `{"question":"{A}","answer":"x"}`}},
+	"POST /v1/prices/{id}/replace":            {{field: "next_price", kind: "prc", body: `{"terms":{"payments":2,"next_price":"{A}"}}`}, {field: "meter", kind: "mtr", body: `{"terms":{"usage":[{"meter":"{A}","overage":{"model":"per_unit","unit":"1"}}]}}`}},
+	"GET /v1/door-keys":                       nil,
+	"POST /v1/door-keys":                      nil,
 	"GET /v1/api-keys":                        nil,
 	"POST /v1/api-keys":                       nil,
 	"GET /v1/campaigns":                       nil,
@@ -227,7 +243,7 @@ var open = []string{"GET /v1/openapi.json", "GET /v1/docs", "GET /v1/docs.css"}
 // idFields are the names under which ids of things are given.
 var idFields = map[string]bool{"campaign": true, "product": true, "price": true, "customer": true, "payment_method": true, "subscription": true,
 	"invoice": true, "payment": true, "refund": true, "order": true, "event": true, "endpoint": true, "delivery": true, "account": true, "api_key": true,
-	"coupon": true, "tax_profile": true, "next_price": true, "align_to": true, "credit_note": true, "change": true, "products": true, "ends": true, "meter": true, "recovery_policy": true, "gateway": true}
+	"coupon": true, "tax_profile": true, "next_price": true, "align_to": true, "credit_note": true, "change": true, "products": true, "ends": true, "meter": true, "recovery_policy": true, "gateway": true, "question": true}
 
 // routes are the routes of the API, from the router itself.
 func routes(t testing.TB, w *world) []string {
@@ -307,6 +323,11 @@ func (w *world) everything(key, prefix string) map[string]string {
 	all := map[string]string{"prd": s.product, "prc": s.monthly, "cus": s.customer, "pm": s.card}
 	all["cam"] = w.callAs(key, 200, "GET", "/v1/campaigns", "").data()[0]["id"].(string)
 	all["key"] = w.callAs(key, 201, "POST", "/v1/api-keys", `{"name":"`+prefix+`second"}`).text("id")
+	all["dky"] = w.callAs(key, 201, "POST", "/v1/door-keys", `{"dialect":"paywhirl","name":"`+prefix+`shop"}`).text("id")
+	all["que"] = w.callAs(key, 201, "POST", "/v1/questions", `{"name":"size","label":"`+prefix+`","kind":"text"}`).text("id")
+	all["adr"] = w.callAs(key, 201, "POST", "/v1/customers/"+s.customer+"/addresses", `{"city":"`+prefix+`"}`).text("id")
+	w.callAs(key, 200, "POST", "/v1/customers/"+s.customer+"/answers", `{"question":"`+all["que"]+`","answer":"`+prefix+`"}`)
+	w.callAs(key, 200, "POST", "/v1/addresses/"+all["adr"]+"/answers", `{"question":"`+all["que"]+`","answer":"`+prefix+`"}`)
 	all["end"] = w.callAs(key, 201, "POST", "/v1/webhook-endpoints", `{"address":"https://example.com/`+prefix+`"}`).text("id")
 	sold := w.callAs(key, 201, "POST", "/v1/orders", `{"customer":"`+s.customer+`","price":"`+s.monthly+`","payment_method":"`+s.card+`"}`)
 	all["ord"], all["sub"], all["inv"] = sold.text("id"), sold.text("subscription"), sold.text("invoice")

@@ -81,6 +81,127 @@ func TestCustomers(t *testing.T) {
 	})
 }
 
+func TestPeople(t *testing.T) {
+	onBoth(t, func(w *world) {
+		p := w.shop(w.key, "")
+		s := newTranscript(w)
+		c := s.send("with all that is known", "POST", "/v1/customers", `{"email":"eva@example.com","first_name":"Eva Maria","last_name":"Novak","phone":"+420 601 000 000","address":"Dlouha 1","city":"Praha","country":"CZ","source":{"source":"newsletter","medium":"email"}}`).text("id")
+		s.send("named twice", "POST", "/v1/customers", `{"name":"Eva","last_name":"Novak"}`)
+		s.send("another last name, and no source any more", "PATCH", "/v1/customers/"+c, `{"last_name":"Dvorak","source":{}}`)
+		s.send("named as a whole", "PATCH", "/v1/customers/"+c, `{"name":"Eva Dvorak"}`)
+		s.send("named twice", "PATCH", "/v1/customers/"+c, `{"name":"Eva","first_name":""}`)
+
+		s.send("a password", "POST", "/v1/customers/"+c+"/password", `{"password":"correct horse"}`)
+		s.send("too costly a hash", "POST", "/v1/customers/"+c+"/password", `{"password":"$2b$14$abcdefghijklmnopqrstuvabcdefghijklmnopqrstuvabcdefghi"}`)
+		w.keptNoDigest(c)
+
+		home := s.send("a further address", "POST", "/v1/customers/"+c+"/addresses", `{"first_name":"Jan","address":"Kratka 2","city":"Brno","country":"CZ","metadata":"ring twice"}`).text("id")
+		s.send("change it", "PATCH", "/v1/addresses/"+home, `{"postal_code":"602 00","metadata":""}`)
+		s.send("no country", "PATCH", "/v1/addresses/"+home, `{"country":"cz"}`)
+		s.send("read it", "GET", "/v1/addresses/"+home, "")
+
+		size := s.send("ask", "POST", "/v1/questions", `{"name":"size","label":"Your size","kind":"choice","options":["S","M"],"position":2}`).text("id")
+		s.send("name taken", "POST", "/v1/questions", `{"name":"size","label":"Your size","kind":"text"}`)
+		s.send("of no use", "POST", "/v1/questions", `{"name":"Size","label":"Size","kind":"text","options":["S"]}`)
+		day := s.send("ask first", "POST", "/v1/questions", `{"name":"birthday","label":"Your birthday","kind":"date","required":true,"position":1}`).text("id")
+		s.send("one more size", "PATCH", "/v1/questions/"+size, `{"options":["S","M","L"]}`)
+		s.send("answer", "POST", "/v1/customers/"+c+"/answers", `{"question":"`+size+`","answer":"L"}`)
+		s.send("for the other address", "POST", "/v1/addresses/"+home+"/answers", `{"question":"`+size+`","answer":"S"}`)
+		s.send("not a day", "POST", "/v1/customers/"+c+"/answers", `{"question":"`+day+`","answer":"tomorrow"}`)
+		s.send("a required one is not taken back", "POST", "/v1/customers/"+c+"/answers", `{"question":"`+day+`"}`)
+		s.send("answers", "GET", "/v1/customers/"+c+"/answers", "")
+		s.send("answers of the address", "GET", "/v1/addresses/"+home+"/answers", "")
+		s.send("take back", "POST", "/v1/customers/"+c+"/answers", `{"question":"`+size+`"}`)
+		s.send("ask no more", "PATCH", "/v1/questions/"+size, `{"state":"archived"}`)
+		s.send("too late", "POST", "/v1/customers/"+c+"/answers", `{"question":"`+size+`","answer":"L"}`)
+		s.send("questions", "GET", "/v1/questions", "")
+		s.send("one", "GET", "/v1/questions/"+day, "")
+
+		s.send("take the address away", "DELETE", "/v1/addresses/"+home, "")
+		s.send("once is enough", "DELETE", "/v1/addresses/"+home, "")
+		s.send("it stays as it was", "PATCH", "/v1/addresses/"+home, `{"city":"Ostrava"}`)
+		s.send("nor is it answered for", "POST", "/v1/addresses/"+home+"/answers", `{"question":"`+day+`","answer":"2026-01-31"}`)
+		s.send("none left", "GET", "/v1/customers/"+c+"/addresses", "")
+
+		w.call(201, "POST", "/v1/customers/"+c+"/addresses", `{"first_name":"Jan"}`)
+		sub := w.call(201, "POST", "/v1/subscriptions", `{"customer":"`+c+`","price":"`+p.monthly+`","token":"tok_visa"}`).text("id")
+		s.send("delete", "DELETE", "/v1/customers/"+c, "")
+		s.send("their subscription ended", "GET", "/v1/subscriptions/"+sub, "")
+		s.send("they stay as they were", "PATCH", "/v1/customers/"+c, `{"phone":"1"}`)
+		s.send("forget", "DELETE", "/v1/customers/"+c+"?forget=true", "")
+		s.send("all of it", "GET", "/v1/customers/"+c+"/addresses", "")
+		s.send("also what was taken away before", "GET", "/v1/addresses/"+home, "")
+		s.send("forget what?", "DELETE", "/v1/customers/"+c+"?forget=perhaps", "")
+		s.send("they are in no list", "GET", "/v1/customers?email=eva", "")
+		golden(w, "people.golden", s.b.String())
+	})
+}
+
+// keptNoDigest proves that of a password not even a digest of its request is kept, with
+// which it could be guessed.
+func (w *world) keptNoDigest(customer string) {
+	w.Helper()
+	before := w.rows()["idempotency_key"]
+	for range 2 {
+		got := w.call(200, "POST", "/v1/customers/"+customer+"/password", `{"password":"correct horse"}`, withKey("a password"))
+		if got.header.Get("Idempotency-Replayed") != "" {
+			w.Error("the answer was kept")
+		}
+	}
+	if after := w.rows()["idempotency_key"]; after != before {
+		w.Errorf("%d idempotency keys, before %d", after, before)
+	}
+}
+
+func TestReplacedPrice(t *testing.T) {
+	onBoth(t, func(w *world) {
+		p := w.shop(w.key, "")
+		s := newTranscript(w)
+		sub := w.call(201, "POST", "/v1/subscriptions", `{"customer":"`+p.customer+`","price":"`+p.monthly+`","payment_method":"`+p.card+`"}`).text("id")
+		next := s.send("dearer", "POST", "/v1/prices/"+p.monthly+"/replace", `{"amount":2499,"currency":"USD"}`).text("id")
+		if got := w.call(200, "GET", "/v1/subscriptions/"+sub, "").text("price"); got != p.monthly || next == p.monthly {
+			w.Errorf("the subscription is at %s", got)
+		}
+		s.send("the old one", "GET", "/v1/prices/"+p.monthly, "")
+		s.send("named by the old one, its name only", "POST", "/v1/prices/"+p.monthly+"/replace", `{"name":"Each month"}`)
+		s.send("in twelve parts", "POST", "/v1/prices/"+next+"/replace", `{"terms":{"payments":12}}`)
+		s.send("wrong", "POST", "/v1/prices/"+next+"/replace", `{"amount":5,"interval":"fortnight","terms":{"next_price":"prc_0000000000001"}}`)
+		s.send("wrong terms", "POST", "/v1/prices/"+next+"/replace", `{"trial_days":0,"terms":{"trial_amount":5}}`)
+		s.send("no such currency", "POST", "/v1/prices/"+next+"/replace", `{"amount":5,"currency":"XXX"}`)
+		s.send("unknown", "POST", "/v1/prices/prc_0000000000001/replace", `{}`)
+		w.call(201, "POST", "/v1/products", `{"name":"Pot"}`)
+		s.send("a product with a number and a picture", "POST", "/v1/products", `{"name":"Cup","sku":"C-1","image":"https://shop.example/cup.jpg","metadata":"{\"shelf\":7}"}`)
+		s.send("a picture that is none", "POST", "/v1/products", `{"name":"Cup","image":"http://shop.example/cup.jpg"}`)
+		golden(w, "replaced.golden", s.b.String())
+	})
+}
+
+func TestDoorKeys(t *testing.T) {
+	onBoth(t, func(w *world) {
+		s := newTranscript(w)
+		made := s.send("new ones", "POST", "/v1/door-keys", `{"dialect":"paywhirl","name":"the old shop"}`, withKey("k1"))
+		s.send("repeated, nothing is told again", "POST", "/v1/door-keys", `{"dialect":"paywhirl","name":"the old shop"}`, withKey("k1"))
+		s.send("those that the clients hold", "POST", "/v1/door-keys", `{"dialect":"paywhirl","name":"brought along","key":"pwpk_0123456789abcdefghij","secret":"pwpsk_0123456789abcdefghij"}`)
+		s.send("in use", "POST", "/v1/door-keys", `{"dialect":"paywhirl","name":"again","key":"pwpk_0123456789abcdefghij"}`)
+		s.send("wrong", "POST", "/v1/door-keys", `{"dialect":"profitwell","name":"x","key":"with a blank in the middle","secret":"pwpsk_0123456789abcdefghij"}`)
+		s.send("no such system", "POST", "/v1/door-keys", `{"dialect":"own","name":"x"}`)
+		open := func(key, secret string) bool {
+			_, acc, err := w.s.OpenDoor(w.Context(), account.PayWhirl, key, secret)
+			return err == nil && acc.ID == w.acc.ID
+		}
+		if key := made.text("key"); !open(key, made.text("secret")) || open(key, "pwpsk_0123456789abcdefghij") || !open("pwpk_0123456789abcdefghij", "pwpsk_0123456789abcdefghij") {
+			w.Error("the keys do not open what they should, or more")
+		}
+		s.send("list", "GET", "/v1/door-keys", "")
+		s.send("revoke", "POST", "/v1/door-keys/"+made.text("id")+"/revoke", "")
+		s.send("revoked already", "POST", "/v1/door-keys/"+made.text("id")+"/revoke", "")
+		if open(made.text("key"), made.text("secret")) {
+			w.Error("a revoked key still opens")
+		}
+		golden(w, "doorkeys.golden", s.b.String())
+	})
+}
+
 func TestSales(t *testing.T) {
 	onBoth(t, func(w *world) {
 		p := w.shop(w.key, "")

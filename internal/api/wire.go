@@ -106,13 +106,16 @@ type ProductWire struct {
 	Campaign    string          `json:"campaign"`
 	Name        string          `json:"name"`
 	Description string          `json:"description"`
+	SKU         string          `json:"sku"`
+	Image       string          `json:"image" doc:"Address of a picture, or empty."`
+	Metadata    string          `json:"metadata"`
 	State       string          `json:"state" enum:"active,archived"`
 	Settings    ProductSettings `json:"settings"`
 	CreatedAt   time.Time       `json:"created_at"`
 }
 
 func productOf(p catalog.Product) ProductWire {
-	return ProductWire{p.ID.String(), p.Campaign.String(), p.Name, p.Description, string(p.State), settingsOf(p.Settings), p.CreatedAt}
+	return ProductWire{p.ID.String(), p.Campaign.String(), p.Name, p.Description, p.SKU, p.Image, p.Metadata, string(p.State), settingsOf(p.Settings), p.CreatedAt}
 }
 
 // ProductDetail is a product with its prices and checkout addresses.
@@ -137,6 +140,7 @@ func productDetailOf(v report.ProductView) ProductDetail {
 type Price struct {
 	ID          string  `json:"id"`
 	Product     string  `json:"product"`
+	Plan        string  `json:"plan" doc:"The first price of its line: a price and those that replaced it share it."`
 	Name        string  `json:"name"`
 	Amount      Money   `json:"amount" doc:"For one piece and one interval, without tax."`
 	Interval    *string `json:"interval" example:"month" doc:"day, week, month, year, 3 months …; null when it is paid once."`
@@ -149,7 +153,7 @@ type Price struct {
 }
 
 func priceOf(p catalog.Price) Price {
-	return Price{p.ID.String(), p.Product.String(), p.Name, moneyOf(p.Amount), textOf(p.Interval.String()), p.TrialDays, moneyOf(p.SetupFee), p.MaxQuantity, termsOf(p.Terms), string(p.State), p.CreatedAt}
+	return Price{p.ID.String(), p.Product.String(), p.Plan().String(), p.Name, moneyOf(p.Amount), textOf(p.Interval.String()), p.TrialDays, moneyOf(p.SetupFee), p.MaxQuantity, termsOf(p.Terms), string(p.State), p.CreatedAt}
 }
 
 // Customer is a customer.
@@ -157,8 +161,12 @@ type Customer struct {
 	ID             string            `json:"id"`
 	Email          *string           `json:"email"`
 	Name           string            `json:"name"`
+	FirstName      string            `json:"first_name" doc:"Empty when nobody told the names apart."`
+	LastName       string            `json:"last_name"`
+	Phone          string            `json:"phone"`
 	Company        string            `json:"company"`
 	Address        string            `json:"address"`
+	City           string            `json:"city" doc:"Empty when the address names it."`
 	Country        string            `json:"country"`
 	TaxID          string            `json:"tax_id"`
 	TaxIDState     *string           `json:"tax_id_state" enum:"unchecked,valid,invalid,unavailable" doc:"What the register said of tax_id; null when it was never asked. unchecked: no register has such numbers; unavailable: it could not be asked."`
@@ -170,7 +178,10 @@ type Customer struct {
 	TaxExempt      string            `json:"tax_exempt" doc:"Why no tax is charged; empty when it is."`
 	Language       string            `json:"language"`
 	Metadata       map[string]string `json:"metadata"`
+	Source         *Source           `json:"source,omitempty" doc:"Where they came from; left out when it is not known."`
 	CreatedAt      time.Time         `json:"created_at"`
+	UpdatedAt      time.Time         `json:"updated_at"`
+	DeletedAt      *time.Time        `json:"deleted_at"`
 }
 
 func customerOf(c customer.Customer) Customer {
@@ -178,9 +189,14 @@ func customerOf(c customer.Customer) Customer {
 	if m == nil {
 		m = map[string]string{}
 	}
-	out := Customer{ID: c.ID.String(), Email: textOf(c.Email), Name: c.Buyer.Name, Company: c.Buyer.Company, Address: c.Buyer.Address, Country: c.Buyer.Country, TaxID: c.Buyer.TaxID,
+	out := Customer{ID: c.ID.String(), Email: textOf(c.Email), Name: c.Buyer.Name, FirstName: c.Contact.FirstName, LastName: c.Contact.LastName,
+		Phone: c.Contact.Phone, Company: c.Buyer.Company, Address: c.Buyer.Address, City: c.Buyer.City, Country: c.Buyer.Country, TaxID: c.Buyer.TaxID,
 		TaxIDState: textOf(c.Taxing.IDState), TaxIDCheckedAt: timeOf(c.Taxing.CheckedAt), Region: c.Buyer.Region, PostalCode: c.Buyer.PostalCode, IPCountry: c.Taxing.IPCountry,
-		TaxExempt: c.Taxing.Exempt, Language: c.Language, Metadata: m, CreatedAt: c.CreatedAt}
+		TaxExempt: c.Taxing.Exempt, Language: c.Language, Metadata: m, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, DeletedAt: timeOf(c.DeletedAt)}
+	if c.Source != (customer.Source{}) {
+		source := Source(c.Source)
+		out.Source = &source
+	}
 	if s := c.Taxing.Shipping; s != (customer.Address{}) {
 		out.Shipping = &ShippingAddress{s.Name, s.Lines, s.Country, s.Region, s.PostalCode}
 	}

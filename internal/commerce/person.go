@@ -90,12 +90,15 @@ func forgetRest(tx *db.Tx, a account.Account, of id.Customer, forget bool, now t
 	if err := customer.RemovePassword(tx, a.ID, of); err != nil || !forget {
 		return err
 	}
-	places, err := customer.Places(tx, a.ID, of)
+	places, err := customer.EveryPlace(tx, a.ID, of) // those that were taken away say as much
 	if err != nil {
 		return err
 	}
 	for _, p := range places {
-		p.Facts, p.UpdatedAt, p.DeletedAt = customer.PlaceFacts{Country: p.Facts.Country}, now, now
+		if p.DeletedAt.IsZero() {
+			p.DeletedAt = now
+		}
+		p.Facts, p.UpdatedAt = customer.PlaceFacts{Country: p.Facts.Country}, now
 		if err := customer.SavePlace(tx, p); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"perennial/internal/customer"
 	"perennial/internal/db"
 	"perennial/internal/event"
+	"perennial/internal/fault"
 	"perennial/internal/id"
 )
 
@@ -39,11 +40,12 @@ func (s *Service) AddPlace(ctx context.Context, c AddPlace) (customer.Place, err
 type UpdatePlace struct {
 	Call
 	Place  id.Place
-	Facts  *customer.PlaceFacts // nil leaves them
+	Edit   func(*customer.PlaceFacts) // may be called more than once; nil leaves them
 	Remove bool
 }
 
-// UpdatePlace changes a further address of a customer, or takes it away.
+// UpdatePlace changes a further address of a customer, or takes it away. One that was taken
+// away stays as it is.
 func (s *Service) UpdatePlace(ctx context.Context, c UpdatePlace) (customer.Place, error) {
 	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (customer.Place, error) {
 		p, err := customer.LoadPlace(tx, a.ID, c.Place)
@@ -53,7 +55,15 @@ func (s *Service) UpdatePlace(ctx context.Context, c UpdatePlace) (customer.Plac
 		if c.Remove && !p.DeletedAt.IsZero() {
 			return p, nil
 		}
-		set(&p.Facts, c.Facts)
+		if !p.DeletedAt.IsZero() {
+			return p, fault.New(fault.NotFound, "there is no address with that id any more")
+		}
+		if _, err := present(tx, a, p.Customer); err != nil {
+			return p, err
+		}
+		if c.Edit != nil {
+			c.Edit(&p.Facts)
+		}
 		if err := p.Facts.Check(); err != nil {
 			return p, err
 		}

@@ -113,6 +113,12 @@ func LoadPlace(tx *db.Tx, account id.Account, place id.Place) (Place, error) {
 	return list[0], nil
 }
 
+// EveryPlace is what a customer ever had of further addresses, those that were taken away
+// too, oldest first.
+func EveryPlace(tx *db.Tx, account id.Account, customer id.Customer) ([]Place, error) {
+	return places(tx, account, "and customer_id = $2 order by id", customer)
+}
+
 // Places are a customer's further addresses that are there, oldest first.
 func Places(tx *db.Tx, account id.Account, customer id.Customer) ([]Place, error) {
 	return places(tx, account, "and customer_id = $2 and deleted_at is null order by id", customer)

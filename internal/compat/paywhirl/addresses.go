@@ -136,11 +136,10 @@ func (d *Door) updateAddress(ctx context.Context, c *caller, v *params.Values) (
 	if err != nil {
 		return nil, err
 	}
-	facts := placeOf(v, p.Facts)
-	if v.Err() != nil {
+	if placeOf(v, p.Facts); v.Err() != nil {
 		return nil, v.Err()
 	}
-	p, err = d.s.UpdatePlace(ctx, commerce.UpdatePlace{Call: c.call(), Place: p.ID, Facts: &facts})
+	p, err = d.s.UpdatePlace(ctx, commerce.UpdatePlace{Call: c.call(), Place: p.ID, Edit: func(f *customer.PlaceFacts) { *f = placeOf(v, *f) }})
 	if err != nil {
 		return nil, renamed(err, asSent)
 	}

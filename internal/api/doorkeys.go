@@ -1,0 +1,67 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"perennial/internal/account"
+	"perennial/internal/commerce"
+	"perennial/internal/id"
+)
+
+// DoorKeyWire is credentials of clients of another system on the wire, without what they
+// are opened with. It is exported because only then are the fields of forms that hold it
+// described.
+type DoorKeyWire struct {
+	ID        string     `json:"id"`
+	Dialect   string     `json:"dialect" enum:"paywhirl,paykickstart,profitwell" doc:"The system whose clients come in with it."`
+	Name      string     `json:"name"`
+	Hint      string     `json:"hint" doc:"The beginning of the key, to recognise it by."`
+	CreatedAt time.Time  `json:"created_at"`
+	RevokedAt *time.Time `json:"revoked_at"`
+}
+
+func doorKeyOf(k account.DoorKey) DoorKeyWire {
+	return DoorKeyWire{k.ID.String(), string(k.Dialect), k.Name, k.Hint, k.CreatedAt, timeOf(k.RevokedAt)}
+}
+
+func (a *API) doorKeyRoutes() {
+	read(a, operation{id: "list-door-keys", path: "/v1/door-keys", tag: "Account", summary: "The credentials of clients of other systems, without their secrets"},
+		func(ctx context.Context, c caller, _ *none) (list[DoorKeyWire], error) {
+			keys, err := a.r.DoorKeys(ctx, c.account.ID)
+			return paged(Page{Limit: len(keys)}, "dky", keys, nil, doorKeyOf), err
+		})
+	type newDoorKey struct {
+		Body struct {
+			Dialect string `json:"dialect" enum:"paywhirl,paykickstart,profitwell" doc:"The system that the clients were written for."`
+			Name    string `json:"name" minLength:"1" maxLength:"80"`
+			Key     string `json:"key,omitempty" minLength:"20" maxLength:"128" doc:"The key that the clients hold already; left out, one is made. Letters, digits and any of _ . -"`
+			Secret  string `json:"secret,omitempty" minLength:"20" maxLength:"128" doc:"The same for the secret, of paywhirl only."`
+		}
+	}
+	type createdDoorKey struct {
+		DoorKeyWire
+		Key    *string `json:"key" doc:"Shown only now; null in a repeated answer."`
+		Secret *string `json:"secret" doc:"The same; null, too, where the system knows no secrets."`
+	}
+	write(a, operation{id: "create-door-key", path: "/v1/door-keys", tag: "Account", summary: "Let clients of another system in",
+		text: "They come in with a key, and a secret where their system has one. Both are in this answer and nowhere else: repeated with its Idempotency-Key, the request is answered with null for them.",
+		kept: func(result any) any {
+			return createdDoorKey{doorKeyOf(result.(commerce.CreatedDoorKey).DoorKey), nil, nil}
+		}},
+		func(ctx context.Context, call commerce.Call, in *newDoorKey) (commerce.CreatedDoorKey, error) {
+			b := in.Body
+			return a.s.CreateDoorKey(ctx, commerce.CreateDoorKey{Call: call, Dialect: account.Dialect(b.Dialect), Name: b.Name, Key: b.Key, Secret: b.Secret})
+		}, func(k commerce.CreatedDoorKey) createdDoorKey {
+			return createdDoorKey{doorKeyOf(k.DoorKey), &k.Key, textOf(k.Secret)}
+		})
+	write(a, operation{id: "revoke-door-key", path: "/v1/door-keys/{id}/revoke", status: http.StatusOK, tag: "Account", summary: "Shut clients of another system out", text: "From the next request on."},
+		func(ctx context.Context, call commerce.Call, in *ByID) (revoked, error) {
+			key, err := id.Parse[id.DoorKey](in.ID)
+			if err != nil {
+				return revoked{}, err
+			}
+			return revoked{in.ID, true}, a.s.RevokeDoorKey(ctx, commerce.RevokeDoorKey{Call: withoutAnswer(call, revoked{in.ID, true}), DoorKey: key})
+		}, func(r revoked) revoked { return r })
+}
