@@ -90,4 +90,12 @@ var Tables = []TableKind{
 	{Name: "gateway_notice", Kind: Merchant},
 	{Name: "gateway_news", Kind: Merchant},
 	{Name: "dispute", Kind: Merchant},
+	{Name: "metric_state", Kind: Merchant},
+	{Name: "metric_terms", Kind: Merchant},
+	{Name: "metric_fact", Kind: Merchant},
+	{Name: "metric_customer", Kind: Merchant},
+	{Name: "metric_rollup", Kind: Merchant},
+	{Name: "metric_plan", Kind: Merchant},
+	{Name: "metric_user", Kind: Merchant},
+	{Name: "metric_subscription", Kind: Merchant},
 }

@@ -69,6 +69,11 @@ type (
 	lead           struct{}
 	license        struct{}
 	material       struct{}
+	metricUser     struct{}
+	metricSub      struct{}
+	metricPlan     struct{}
+	metricTerms    struct{}
+	fact           struct{}
 )
 
 func (account) prefix() string        { return "acc" }
@@ -116,6 +121,11 @@ func (payout) prefix() string         { return "pyo" }
 func (lead) prefix() string           { return "led" }
 func (license) prefix() string        { return "lic" }
 func (material) prefix() string       { return "mat" }
+func (metricUser) prefix() string     { return "mus" }
+func (metricSub) prefix() string      { return "msb" }
+func (metricPlan) prefix() string     { return "mpl" }
+func (metricTerms) prefix() string    { return "mtm" }
+func (fact) prefix() string           { return "fct" }
 
 // The kinds of identifiers.
 type (
@@ -164,6 +174,12 @@ type (
 	Lead           = ID[lead]   // somebody who began to buy
 	License        = ID[license]
 	Material       = ID[material] // what affiliates promote with
+
+	MetricUser         = ID[metricUser]  // who is measured without being a customer here
+	MetricSubscription = ID[metricSub]   // what is measured without being billed here
+	MetricPlan         = ID[metricPlan]  // what such a one is subscribed to
+	MetricTerms        = ID[metricTerms] // a combination of plan, interval, currency and coupon that is measured
+	Fact               = ID[fact]        // of the metrics
 )
 
 // Crockford's alphabet in lower case: no i, l, o, u.
@@ -251,7 +267,8 @@ var names = map[string]string{"acc": "account", "mem": "team member", "key": "AP
 	"rpo": "recovery policy", "rec": "recovery case", "lnk": "link",
 	"gw": "gateway account", "gwn": "notice of a gateway", "dsp": "dispute",
 	"adr": "address", "que": "question", "dky": "door key",
-	"aff": "affiliate", "clk": "click", "rfl": "referral", "com": "commission", "pyo": "payout", "led": "lead", "lic": "licence", "mat": "promo material"}
+	"aff": "affiliate", "clk": "click", "rfl": "referral", "com": "commission", "pyo": "payout", "led": "lead", "lic": "licence", "mat": "promo material",
+	"mus": "measured user", "msb": "measured subscription", "mpl": "measured plan", "mtm": "measured terms", "fct": "fact"}
 
 // Name is the word for people: Name[id.Customer]() is "customer".
 func Name[I Identifier]() string { return names[Prefix[I]()] }
