@@ -29,7 +29,7 @@ var rings = []ring{
 	}},
 	{name: "nouns", packages: []string{
 		"account", "catalog", "customer", "payment", "subscription", "invoice", "order", "ledger",
-		"tax", "coupon", "credit", "usage", "recovery", "link", "notice", "question", "affiliate", "license", "lead",
+		"tax", "coupon", "credit", "usage", "recovery", "link", "notice", "question", "affiliate", "license", "lead", "metrics",
 	}},
 	{name: "verbs", packages: []string{"commerce", "report"}},
 	{name: "doors", packages: []string{

@@ -119,6 +119,16 @@ func (w *world) balanced() {
 		w.Errorf("books: %d outcomes are unknown, want %d", books.UnderWay, w.underWay)
 	}
 	w.numbered()
+	w.measured()
+}
+
+// measured proves that the metrics are what the facts come to, and the facts what the
+// subscriptions are.
+func (w *world) measured() {
+	checked, err := w.s.RebuildMetrics(context.Background(), w.acc, true)
+	if err != nil || len(checked.Different) > 0 || len(checked.Strayed) > 0 {
+		w.Errorf("metrics: %v, different %+v, strayed %v", err, checked.Different, checked.Strayed)
+	}
 }
 
 // numbered proves that the events of each thing are numbered without a gap, and have the

@@ -353,7 +353,7 @@ func (p *ChangePlan) charge(b *billing, sub *subscription.Subscription, old pric
 		return err
 	}
 	if !p.Keep {
-		keepDiscounts(&p.Terms.Extras, left)
+		spendDiscounts(&p.Terms.Extras, b.discounts, left)
 	}
 	p.Terms.Extras.Uncharged = p.Terms.Extras.Uncharged && len(lines) == 0
 	p.Lines = lines

@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"perennial/internal/account"
@@ -362,6 +363,23 @@ func keepDiscounts(e *subscription.Extras, list []coupon.Discount) {
 	e.Discounts = nil
 	if len(list) > 0 {
 		e.Discounts, _ = json.Marshal(list) // numbers and text always marshal
+	}
+}
+
+// spendDiscounts is keepDiscounts after a charge, which some of those before it were used
+// for. Those that this was the last charge of stay known until the next one: they reduce
+// what the subscription brings in its present period.
+func spendDiscounts(e *subscription.Extras, before, left []coupon.Discount) {
+	var spent []coupon.Discount
+	for _, d := range before {
+		if d.Left != 0 && !slices.ContainsFunc(left, func(l coupon.Discount) bool { return l.Coupon == d.Coupon }) {
+			spent = append(spent, d)
+		}
+	}
+	keepDiscounts(e, left)
+	e.Spent = nil
+	if len(spent) > 0 {
+		e.Spent, _ = json.Marshal(spent) // numbers and text always marshal
 	}
 }
 

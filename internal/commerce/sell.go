@@ -250,7 +250,7 @@ func (c *chosen) due(tx *db.Tx, a account.Account, o order.Order, buyer id.Custo
 		return d, err
 	}
 	if d.sub != nil {
-		keepDiscounts(&c.terms.Extras, left)
+		spendDiscounts(&c.terms.Extras, c.discounts, left)
 		c.terms.Extras.Uncharged = d.sub.InTrial() && !slices.ContainsFunc(d.lines, func(l invoice.Line) bool { return l.Kind == invoice.ForPeriod || l.Kind == invoice.ForTrial })
 		if err := b.payable(c.quantity); err != nil {
 			return d, err

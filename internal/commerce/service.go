@@ -47,6 +47,7 @@ type Service struct {
 // methods are kept; faults may be nil.
 func New(d *db.DB, c clock.Clock, gateways map[string]payment.Gateway, faults *db.Faults, log *slog.Logger) *Service {
 	s := &Service{db: d, clock: c, gateways: gateways, faults: faults, log: log, seals: seal.Fresh()}
+	d.BeforeCommit(s.record)
 	s.mails = outbox.NewDeliverer(d, c, log, outbox.Work{Render: s.WriteMails})
 	return s
 }

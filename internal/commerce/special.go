@@ -216,9 +216,9 @@ func (w *claiming) billSpecial(sub *subscription.Subscription, price catalog.Pri
 	}
 	extras := sub.Extras
 	charged := sub.Extras.Uncharged && len(lines) > 0
-	keepDiscounts(&sub.Extras, left)
+	spendDiscounts(&sub.Extras, b.discounts, left)
 	sub.Extras.Uncharged, sub.Extras.Items = sub.Extras.Uncharged && !charged, false
-	moved := charged || len(b.items) > 0 || !bytes.Equal(extras.Discounts, sub.Extras.Discounts)
+	moved := charged || len(b.items) > 0 || !bytes.Equal(extras.Discounts, sub.Extras.Discounts) || !bytes.Equal(extras.Spent, sub.Extras.Spent)
 	if err := v.Fill(lines); err != nil && len(lines) > 0 {
 		sub.Extras = extras
 		return err

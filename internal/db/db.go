@@ -45,6 +45,7 @@ type DB struct {
 	store store
 	txs   atomic.Int64
 	shut  func() error
+	last  atomic.Pointer[func(tx *Tx) error] // see BeforeCommit
 }
 
 // store is an engine: SQLite or PostgreSQL.
@@ -139,6 +140,25 @@ func (d *DB) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	return d.update(ctx, fn, false)
 }
 
+// BeforeCommit sets what every Update does at its end, when its closure succeeded and left
+// notes: what follows from several of them together, such as sums. It is part of the
+// transaction, and like the closure runs again after a conflict.
+func (d *DB) BeforeCommit(fn func(tx *Tx) error) { d.last.Store(&fn) }
+
+// whole is a closure and what is done at its end.
+func (d *DB) whole(fn func(*Tx) error) func(*Tx) error {
+	last := d.last.Load()
+	if last == nil {
+		return fn
+	}
+	return func(tx *Tx) error {
+		if err := fn(tx); err != nil || len(tx.notes) == 0 {
+			return err
+		}
+		return (*last)(tx)
+	}
+}
+
 // Background is Update for work that nobody waits for: on SQLite it lets the
 // closures of Update go first. Keep such a closure to about 100 rows.
 func (d *DB) Background(ctx context.Context, fn func(tx *Tx) error) error {
@@ -149,6 +169,7 @@ func (d *DB) update(ctx context.Context, fn func(tx *Tx) error, background bool)
 	if err := outermost(ctx); err != nil {
 		return err
 	}
+	fn = d.whole(fn)
 	wait := firstWait
 	for try := 1; ; try++ {
 		if ctx.Err() != nil {

@@ -45,7 +45,14 @@ type Tx struct {
 	err     error // the first failure of a statement
 	fatal   bool  // that failure undid the neighbours too
 	binds   []any
+	notes   []any
 }
+
+// Note keeps a value with the transaction, for what BeforeCommit set. A View forgets it.
+func (t *Tx) Note(v any) { t.notes = append(t.notes, v) }
+
+// Notes are what was noted so far, in order.
+func (t *Tx) Notes() []any { return t.notes }
 
 // Context is the context of the closure. An Update that is begun with it is
 // refused, because it would wait for itself.

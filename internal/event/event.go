@@ -305,6 +305,9 @@ func New(account id.Account, at time.Time, by Actor, kind Kind, subject int64, c
 var table = db.NewTable("event", db.Int("account_id"), db.Int("id"), db.Int("at"), db.Text("kind"), db.Int("subject_id"),
 	db.NullInt("customer_id"), db.Text("actor_kind"), db.Text("actor"), db.Text("data"), db.Int("sequence"), db.Bool("inward"))
 
+// Appended is what Append notes on its transaction: the events that it wrote.
+type Appended []Event
+
 // Append writes events of one account, in order, and what is owed to the account's
 // endpoints because of them. Each gets the next number of its subject.
 func Append(tx *db.Tx, account id.Account, events ...Event) error {
@@ -314,6 +317,7 @@ func Append(tx *db.Tx, account id.Account, events ...Event) error {
 	if err := insert(tx, account, events); err != nil {
 		return err
 	}
+	tx.Note(Appended(events))
 	if slices.ContainsFunc(events, func(e Event) bool { return e.Inward }) {
 		events = slices.DeleteFunc(slices.Clone(events), func(e Event) bool { return e.Inward })
 	}
@@ -402,4 +406,22 @@ func Load(tx *db.Tx, account id.Account, event id.Event) (Event, error) {
 		return Event{}, fault.New(fault.NotFound, "there is no event with that id")
 	}
 	return list[0], nil
+}
+
+// OfSubjects is what happened to subjects that belong to customers, of each oldest first.
+func OfSubjects(tx *db.Tx, account id.Account, customers, subjects []int64) (map[int64][]Event, error) {
+	wanted := make(map[int64]bool, len(subjects))
+	for _, s := range subjects {
+		wanted[s] = true
+	}
+	var list []Event
+	err := tx.Each(func(row db.Scan) error { return scan(row, account, &list) },
+		"select "+columns+" from event where account_id = $1 and "+tx.AnyOf("customer_id", 2)+" order by customer_id, id", account, tx.List(customers))
+	found := map[int64][]Event{}
+	for _, e := range list {
+		if wanted[e.Subject] {
+			found[e.Subject] = append(found[e.Subject], e)
+		}
+	}
+	return found, err
 }

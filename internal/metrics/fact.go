@@ -113,3 +113,9 @@ func Monthly(a money.Amount, every period.Interval) (money.Amount, error) {
 	months, of := every.Months()
 	return a.MulRatio(of, months, money.HalfUp)
 }
+
+// The categories of attributes that are always the same; pushed traits have their own.
+const (
+	Country = "country" // ISO 3166-1 alpha-2
+	Source  = "source"  // where the customer came from
+)

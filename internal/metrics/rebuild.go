@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"perennial/internal/db"
@@ -56,22 +57,19 @@ func Sum(ctx context.Context, view Viewer, s State, book Book) (Cells, error) {
 	return cells, err
 }
 
-// Since brings cells that were summed at a state to the present one, which it returns.
-func Since(tx *db.Tx, s State, book Book, cells Cells) (State, error) {
-	now, err := LoadState(tx, s.Account, s.Zone, s.Currency)
-	if err != nil || now.Seq == s.Seq {
-		return now, err
-	}
+// Since is what was written after a state adds to cells that were summed at it.
+func Since(tx *db.Tx, s State, book Book) (Cells, error) {
+	cells := Cells{}
 	changed, err := ChangedSince(tx, s)
-	if err != nil {
-		return now, err
+	if err != nil || len(changed) == 0 {
+		return cells, err
 	}
 	all, err := FactsOf(tx, s.Account, changed)
 	if err != nil {
-		return now, err
+		return nil, err
 	}
 	if err := book.load(tx, s.Account, missing(book, all)); err != nil {
-		return now, err
+		return nil, err
 	}
 	d := NewDeriver(ProfitWell, s.Location(), book.Length)
 	for _, c := range changed {
@@ -79,7 +77,20 @@ func Since(tx *db.Tx, s State, book Book, cells Cells) (State, error) {
 		cells.Add(d.Lines(then), book.Plan, -1)
 		cells.Add(d.Lines(all[c]), book.Plan, 1)
 	}
-	return now, nil
+	return cells, nil
+}
+
+// with are the cells and those that others add to them.
+func (c Cells) with(others Cells) Cells {
+	sum := maps.Clone(c)
+	for k, o := range others {
+		cell := *o
+		if before := c[k]; before != nil {
+			cell.Add(before, 1)
+		}
+		sum[k] = &cell
+	}
+	return sum
 }
 
 // ChangedSince are the customers whom writes after a state changed, in order.
@@ -101,8 +112,17 @@ type Difference struct {
 	Stored, Real Cell
 }
 
-// Compare are the cells of an account that differ from those that are given.
-func (c Cells) Compare(tx *db.Tx, acc id.Account) ([]Difference, error) {
+// Compare are the roll-ups of an account that differ from cells that were summed at a
+// state and what was written since.
+func (c Cells) Compare(tx *db.Tx, s State, book Book) ([]Difference, error) {
+	since, err := Since(tx, s, book)
+	if err != nil {
+		return nil, err
+	}
+	return c.with(since).compare(tx, s.Account)
+}
+
+func (c Cells) compare(tx *db.Tx, acc id.Account) ([]Difference, error) {
 	var list []Difference
 	seen := make(map[Key]bool, len(c))
 	for _, g := range [...]Grain{ByMonth, ByDay} {
@@ -144,10 +164,7 @@ func Mend(tx *db.Tx, s State, book Book, cells Cells) ([]Difference, error) {
 			return nil, err
 		}
 	}
-	if _, err := Since(tx, s, book, cells); err != nil {
-		return nil, err
-	}
-	found, err := cells.Compare(tx, s.Account)
+	found, err := cells.Compare(tx, s, book)
 	if err != nil {
 		return nil, err
 	}

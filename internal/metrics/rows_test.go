@@ -71,10 +71,7 @@ func (h *house) differences() (list []metrics.Difference, s metrics.State) {
 		h.Fatal(err)
 	}
 	h.view(func(tx *db.Tx) (err error) {
-		if _, err := metrics.Since(tx, s, book, cells); err != nil {
-			return err
-		}
-		list, err = cells.Compare(tx, h.account)
+		list, err = cells.Compare(tx, s, book)
 		return err
 	})
 	return list, s

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"perennial/internal/commerce"
 	"perennial/internal/id"
 	"perennial/internal/invoice"
 	"perennial/internal/period"
@@ -131,7 +132,21 @@ func (w *world) checkAll(ctx context.Context) error {
 		return fmt.Errorf("%d payments went through, events tell of %d", books.Payments, len(w.paid))
 	}
 	w.result.Charges = int(books.Charges)
-	return nil
+	return w.checkMetrics(ctx)
+}
+
+// checkMetrics proves that the metrics are what the facts come to, and the facts what the
+// subscriptions are.
+func (w *world) checkMetrics(ctx context.Context) error {
+	var found commerce.RebuiltMetrics
+	err := w.survive(ctx, func(s *commerce.Service) (err error) {
+		found, err = s.RebuildMetrics(ctx, w.acc, true)
+		return err
+	})
+	if err == nil && len(found.Different)+len(found.Strayed) > 0 {
+		err = fmt.Errorf("the metrics are wrong: %+v, subscriptions %v", found.Different, found.Strayed)
+	}
+	return err
 }
 
 // invoicePage is how many invoices are read at once.

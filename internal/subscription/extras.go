@@ -17,6 +17,8 @@ type Extras struct {
 	Charge json.RawMessage `json:"charge,omitempty"`
 	// Discounts are the coupons that apply. The package coupon reads them.
 	Discounts json.RawMessage `json:"discounts,omitempty"`
+	// Spent are those whose last use was the charge of the present period.
+	Spent json.RawMessage `json:"spent,omitempty"`
 	// Rate is what one unit of the price's currency was worth in the subscription's
 	// when it was sold; none when the price names an amount in that currency.
 	Rate money.Decimal `json:"rate,omitzero"`
@@ -118,7 +120,7 @@ type Pausing struct {
 
 // IsZero reports whether a subscription is as plain as they come.
 func (e Extras) IsZero() bool {
-	return e.Charge == nil && e.Discounts == nil && e.Rate.IsZero() && e.Whole == 0 && e.Parts == 0 && e.Trial == (Trial{}) && e.Dates == nil && e.Grace == 0 && !e.Items &&
+	return e.Charge == nil && e.Discounts == nil && e.Spent == nil && e.Rate.IsZero() && e.Whole == 0 && e.Parts == 0 && e.Trial == (Trial{}) && e.Dates == nil && e.Grace == 0 && !e.Items &&
 		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.Gaps == 0 && e.CollectAt.IsZero() && e.Held == (Held{}) && e.Short == 0 && e.Moved == (Moved{}) && e.Rest == (Rest{}) && e.Given == nil && !e.Freed && !e.Uncharged && !e.Alone && !e.Unpaid && !e.BillUsage && e.Aside == 0 && e.Address == 0 && e.Note == "" && e.Fields == nil
 }
 

@@ -26,7 +26,7 @@ const columns = `id, customer_id, product_id, price_id, method_id, state, curren
 
 // Insert writes new subscriptions.
 func Insert(tx *db.Tx, list []Subscription) error {
-	return tx.Insert(table, len(list), func(i int, r *db.Row) {
+	err := tx.Insert(table, len(list), func(i int, r *db.Row) {
 		s := &list[i]
 		r.Int(int64(s.Account))
 		r.Int(int64(s.ID))
@@ -67,6 +67,12 @@ func Insert(tx *db.Tx, list []Subscription) error {
 		r.Int(1)
 		s.Version = 1
 	})
+	if err == nil {
+		for i := range list {
+			list[i].note(tx)
+		}
+	}
+	return err
 }
 
 // What a story may change of a subscription.
@@ -218,6 +224,11 @@ func save(tx *db.Tx, set []string, list []*Subscription, fill func(r *db.Row, s 
 	for _, s := range list {
 		s.Version++ // of those that conflicted the caller loads anew
 	}
+	if err == nil {
+		for _, s := range list {
+			s.note(tx)
+		}
+	}
 	return conflicts, err
 }
 
@@ -250,6 +261,7 @@ func load(tx *db.Tx, account id.Account, where string, args ...any) ([]Subscript
 			}
 		}
 		err = s.Interval.Unit.UnmarshalText([]byte(unit))
+		s.loaded = s.Worth()
 		list = append(list, s)
 		return err
 	}, "select "+columns+" from subscription where account_id = $1 "+where, append([]any{account}, args...)...)

@@ -81,6 +81,8 @@ type Subscription struct {
 
 	CreatedAt time.Time
 	Version   int64
+
+	loaded Worth // as it is stored
 }
 
 // Terms is what a new subscription is sold as.
