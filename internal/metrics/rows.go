@@ -354,3 +354,17 @@ func RollupsOf(tx *db.Tx, acc id.Account, g Grain, s Scope, do func(k Key, c *Ce
 		return err
 	}, "select "+rollupKey+cellList+" from metric_rollup where account_id = $1 and grain = $2 and scope = $3 order by of_id, period", acc, int64(g), int64(s))
 }
+
+// FirstMonth is the first month of which an account has figures, 0 when it has none.
+func FirstMonth(tx *db.Tx, acc id.Account) (Month, error) {
+	var m Month
+	err := tx.Each(func(row db.Scan) error { return row(&m) },
+		"select period from metric_rollup where account_id = $1 and grain = $2 and scope = $3 and of_id = $4 order by period limit 1", acc, int64(ByMonth), int64(Company), int64(0))
+	return m, err
+}
+
+// TermsNamed are the terms that facts name.
+func TermsNamed(tx *db.Tx, acc id.Account, facts []Fact) (Book, error) {
+	book := Book{}
+	return book, book.load(tx, acc, missing(book, map[int64][]Fact{0: facts}))
+}

@@ -25,8 +25,9 @@ import (
 
 // Reader answers reads. It is safe for concurrent use.
 type Reader struct {
-	db    *db.DB
-	clock clock.Clock
+	db     *db.DB
+	clock  clock.Clock
+	copies copies
 }
 
 // New makes a reader.

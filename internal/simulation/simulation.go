@@ -197,7 +197,10 @@ func (w *world) close(ctx context.Context) error {
 		return err
 	}
 	w.ended = true
-	return w.checkAll(ctx)
+	if err := w.checkAll(ctx); err != nil {
+		return err
+	}
+	return w.checkMetrics(ctx)
 }
 
 // note adds a line to the history.

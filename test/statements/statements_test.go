@@ -63,6 +63,11 @@ var allow = dbtest.Allow{
 		"from api_key where account_id = $1 order by id", "from membership where account_id = $1 order by member_id",
 		"from endpoint where account_id = $1", "from campaign where account_id = $1", "from account order by id",
 		"from exchange_rate where account_id = $1 order by", "from gateway_account where account_id = $1",
+		// The one row that an account has.
+		"from metric_state where account_id = $1", "update metric_state set",
+		// A rebuild of the metrics, and its check, read an account whole, in parts.
+		"from metric_fact where account_id = $1 and (customer_id, at, id) >", "from metric_terms where account_id = $1 order by id",
+		"from metric_customer where account_id = $1 and attributes <> ''",
 		// The first of a list in the order of its key.
 		"select at from gateway_news where account_id = $1 order by at limit 1",
 		// What a merchant said about mails is read together, once for each batch of them.
