@@ -92,6 +92,7 @@ func (f Fact) Time() time.Time { return clock.Time(f.At) }
 type Terms struct {
 	ID       int64
 	Plan     int64 // id.Price, the first of its line, or id.MetricPlan
+	Pushed   bool  // the plan is an id.MetricPlan
 	Campaign int64 // id.Campaign; 0 for none
 	Coupon   int64 // id.Coupon that reduces it, the first of several; 0 for none
 	Interval period.Interval

@@ -154,6 +154,9 @@ func part(n, of, scale int64) Value {
 	return Value{a.Minor, err == nil}
 }
 
+// Part is how much of a whole something is, in hundredths of a percent.
+func Part(n, of int64) Value { return part(n, of, percent) }
+
 const (
 	percent = 10_000 // hundredths of a percent in one
 	ratio   = 100

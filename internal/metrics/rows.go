@@ -121,13 +121,13 @@ func eachBatch(tx *db.Tx, acc id.Account, after Fact, do func(f *Fact) error) (n
 	return n, err
 }
 
-var termsTable = db.NewTable("metric_terms", db.Int("account_id"), db.Int("id"), db.Int("plan_id"), db.Int("campaign_id"), db.Int("coupon_id"), db.Text("every"),
+var termsTable = db.NewTable("metric_terms", db.Int("account_id"), db.Int("id"), db.Int("plan_id"), db.Bool("pushed"), db.Int("campaign_id"), db.Int("coupon_id"), db.Text("every"),
 	db.Text("currency"))
 
 func scanTerms(row db.Scan) (Terms, error) {
 	var t Terms
 	var every string
-	if err := row(&t.ID, &t.Plan, &t.Campaign, &t.Coupon, &every, &t.Currency); err != nil {
+	if err := row(&t.ID, &t.Plan, &t.Pushed, &t.Campaign, &t.Coupon, &every, &t.Currency); err != nil {
 		return t, err
 	}
 	err := t.Interval.UnmarshalText([]byte(every))
@@ -141,7 +141,7 @@ func AllTerms(tx *db.Tx, acc id.Account) (Book, error) {
 		t, err := scanTerms(row)
 		book[t.ID] = t
 		return err
-	}, "select id, plan_id, campaign_id, coupon_id, every, currency from metric_terms where account_id = $1 order by id", acc)
+	}, "select id, plan_id, pushed, campaign_id, coupon_id, every, currency from metric_terms where account_id = $1 order by id", acc)
 	return book, err
 }
 
@@ -154,7 +154,7 @@ func (b Book) load(tx *db.Tx, acc id.Account, ids []int64) error {
 		t, err := scanTerms(row)
 		b[t.ID] = t
 		return err
-	}, "select id, plan_id, campaign_id, coupon_id, every, currency from metric_terms where account_id = $1 and "+tx.AnyOf("id", 2), acc, tx.List(ids))
+	}, "select id, plan_id, pushed, campaign_id, coupon_id, every, currency from metric_terms where account_id = $1 and "+tx.AnyOf("id", 2), acc, tx.List(ids))
 }
 
 // Book is the terms of an account, by their id.
@@ -170,7 +170,7 @@ func (b Book) Plan(terms int64) int64 { return b[terms].Plan }
 func (b Book) resolve(tx *db.Tx, acc id.Account, wanted []Terms) (map[Terms]int64, error) {
 	ids := map[Terms]int64{}
 	err := tx.Match(termsTable, int64(acc), []string{"plan_id", "campaign_id", "coupon_id", "every", "currency"},
-		"t.id, t.plan_id, t.campaign_id, t.coupon_id, t.every, t.currency", len(wanted), func(i int, r *db.Row) {
+		"t.id, t.plan_id, t.pushed, t.campaign_id, t.coupon_id, t.every, t.currency", len(wanted), func(i int, r *db.Row) {
 			t := &wanted[i]
 			r.Int(t.Plan)
 			r.Int(t.Campaign)
@@ -198,6 +198,7 @@ func (b Book) resolve(tx *db.Tx, acc id.Account, wanted []Terms) (map[Terms]int6
 		r.Int(int64(acc))
 		r.Int(t.ID)
 		r.Int(t.Plan)
+		r.Bool(t.Pushed)
 		r.Int(t.Campaign)
 		r.Int(t.Coupon)
 		r.Text(t.Interval.String())
@@ -330,7 +331,7 @@ func Rollups(tx *db.Tx, acc id.Account, g Grain, s Scope, of int64, upTo int32, 
 		do(sc.key.Period, &sc.cell)
 		return err
 	}, "select "+rollupKey+cellList+" from metric_rollup where account_id = $1 and grain = $2 and scope = $3 and of_id = $4 and period <= $5 order by period",
-		acc, int64(g), int64(s), of, upTo)
+		acc, int64(g), int64(s), of, int64(upTo))
 }
 
 // RollupsOfDays reads the cells of the days from one on up to another.

@@ -37,8 +37,9 @@ type Input struct {
 // ShareOf is what one customer adds to a figure.
 type ShareOf struct {
 	metrics.Share
-	Email string
-	Name  string
+	Email  string
+	Name   string
+	Pushed bool // the customer is an id.MetricUser
 }
 
 // OtherSet is the same figure by the definitions of another set.
@@ -162,22 +163,22 @@ func whose(tx *db.Tx, acc id.Account, list []metrics.Share) ([]ShareOf, error) {
 		if c, ours := buyers[id.Customer(out[i].Customer)]; ours {
 			out[i].Email, out[i].Name = c.Email, c.Buyer.Name
 		} else if u, pushed := users[id.MetricUser(out[i].Customer)]; pushed {
-			out[i].Email, out[i].Name = u.Email, u.Name
+			out[i].Email, out[i].Name, out[i].Pushed = u.Email, u.Name, true
 		}
 	}
 	return out, err
 }
 
-// planNames are what plans are called, by their ids.
-func planNames(tx *db.Tx, acc id.Account, list []PlanFigures) (map[int64]string, error) {
-	names := map[int64]string{}
+// planNames adds what plans are called.
+func planNames(tx *db.Tx, acc id.Account, list []PlanFigures) error {
+	names, pushed := map[int64]string{}, map[int64]bool{}
 	var ids []int64
 	for _, p := range list {
 		ids = append(ids, p.Plan)
 	}
 	prices, err := catalog.PricesByID(tx, acc, ids)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var products []int64
 	for _, p := range prices {
@@ -185,7 +186,7 @@ func planNames(tx *db.Tx, acc id.Account, list []PlanFigures) (map[int64]string,
 	}
 	sold, err := catalog.ProductsByID(tx, acc, products)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, p := range prices {
 		names[int64(p.ID)] = sold[p.Product].Name
@@ -195,9 +196,12 @@ func planNames(tx *db.Tx, acc id.Account, list []PlanFigures) (map[int64]string,
 	}
 	plans, err := metrics.PlansByID(tx, acc, ids)
 	for _, p := range plans {
-		names[int64(p.ID)] = p.Name
+		names[int64(p.ID)], pushed[int64(p.ID)] = p.Name, true
 	}
-	return names, err
+	for i := range list {
+		list[i].Name, list[i].Pushed = names[list[i].Plan], pushed[list[i].Plan]
+	}
+	return err
 }
 
 // MeasuredHistory is all that is known of what one customer brings, and what a set makes

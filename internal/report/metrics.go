@@ -308,7 +308,8 @@ func (r *Reader) streamed(ctx context.Context, s metrics.State, set metrics.Set,
 
 // PlanFigures is what a plan brings now.
 type PlanFigures struct {
-	Plan      int64 // id.Price or id.MetricPlan
+	Plan      int64 // id.Price, or id.MetricPlan when Pushed
+	Pushed    bool
 	Name      string
 	Revenue   int64 // recurring, minor units
 	Customers int64
@@ -352,11 +353,7 @@ func (r *Reader) MeasuredPlans(ctx context.Context, acc id.Account, limit int) (
 			return cmp.Or(cmp.Compare(b.Revenue, a.Revenue), cmp.Compare(a.Plan, b.Plan))
 		})
 		list = list[:min(len(list), limit)]
-		names, err := planNames(tx, acc, list)
-		for i := range list {
-			list[i].Name = names[list[i].Plan]
-		}
-		return err
+		return planNames(tx, acc, list)
 	})
 	return list, err
 }

@@ -17,6 +17,7 @@ create table metric_terms (
   account_id {int} not null,
   id {int} not null,
   plan_id {int} not null,
+  pushed {bool} not null,
   campaign_id {int} not null,
   coupon_id {int} not null,
   every text not null,
