@@ -109,9 +109,13 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 	if err := present.Share(t.ctx); err != nil {
 		return err
 	}
-	worker := server.NewWorker(h.service, h.reader, h.clock, h.log, alone)
+	var space *server.Space // a database elsewhere has a disk of its own
+	if h.db.Engine() == db.SQLite {
+		space = server.NewSpace(p.Data, h.log)
+	}
+	worker := server.NewWorker(h.service, h.reader, h.clock, h.log, alone, space)
 	compat.Door = h.payWhirl(worker.Wake)
-	s := server.New(server.Options{Public: public, Compat: []server.Compat{compat}, Operator: socket, Doors: h.doors(t.ctx, secure, keys, nets, post, mails != nil, worker.Wake), Admin: h.admin(address, worker), DB: h.db,
+	s := server.New(server.Options{Public: public, Compat: []server.Compat{compat}, Operator: socket, Doors: h.doors(t.ctx, secure, keys, nets, post, mails != nil, worker.Wake), Admin: h.admin(address, worker), DB: h.db, Space: space,
 		Clock: h.clock, Log: h.log, Worker: worker, Outbox: h.deliverer(keys, nets, post), Secure: secure})
 	if err := h.announce(t, address); err != nil {
 		return err

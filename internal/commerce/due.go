@@ -67,6 +67,30 @@ func (s *Service) RunAccount(ctx context.Context, acc id.Account) (Run, error) {
 	return done, err
 }
 
+// SettleAccount finishes what was begun on one account and begins nothing: unknown outcomes
+// are asked for, and what gateways told is worked off. It is for a machine that is about to
+// have no room for more.
+func (s *Service) SettleAccount(ctx context.Context, acc id.Account) error {
+	end, free := s.turns.try(acc)
+	if !free {
+		return nil
+	}
+	defer end()
+	var a account.Account
+	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
+		a, err = account.Load(tx, acc)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.gatewayWork(ctx, acc); err != nil || !a.ClockTarget.IsZero() {
+		return err
+	}
+	_, err = s.askDue(ctx, acc, a.Now(s.clock.Now()))
+	return err
+}
+
 // Work is the accounts on which something is due now, or whose sandbox clock is
 // under way.
 func (s *Service) Work(ctx context.Context) ([]id.Account, error) {

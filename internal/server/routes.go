@@ -46,7 +46,9 @@ func hostOf(r *http.Request) string {
 
 // foreign is a door for clients of another system with what every door has around it. Paths
 // go through as they are: its clients double slashes and follow no redirect.
-func (s *Server) foreign(door http.Handler) http.Handler { return s.traced(s.guarded(s.awake(door))) }
+func (s *Server) foreign(door http.Handler) http.Handler {
+	return s.traced(s.guarded(s.awake(s.roomy(door))))
+}
 
 // product is our own pages and programs' addresses.
 func (s *Server) product() http.Handler {
@@ -61,11 +63,15 @@ func (s *Server) product() http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(s.awake)
 
+		// For payment gateways. Authenticated by the signature of what they send. What they
+		// tell is taken as long as there is any room.
+		mount(r, s.o.Doors.Hooks, "/hooks/*")
+	})
+	r.Group(func(r chi.Router) {
+		r.Use(s.awake, s.roomy)
+
 		// For programs. Authenticated by key, never by cookie.
 		mount(r, s.o.Doors.API, "/v1", "/v1/*")
-
-		// For payment gateways. Authenticated by the signature of what they send.
-		mount(r, s.o.Doors.Hooks, "/hooks/*")
 
 		// For people, in a browser. Forms are taken from our own pages only.
 		r.Group(func(r chi.Router) {

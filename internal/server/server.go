@@ -58,6 +58,7 @@ type Options struct {
 	Compat   []Compat
 	Admin    http.Handler // served on Operator
 	DB       *db.DB       // whose health /healthz tells
+	Space    *Space       // of the disk that holds an embedded store; nil for none
 	Clock    clock.Clock
 	Log      *slog.Logger
 	Worker   *Worker           // nil for none

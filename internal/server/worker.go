@@ -35,6 +35,7 @@ type Worker struct {
 	clock   clock.Clock
 	log     *slog.Logger
 	alone   bool
+	space   *Space
 
 	wake  chan struct{}
 	slots chan struct{}
@@ -66,9 +67,10 @@ type walk struct {
 
 // NewWorker makes a Worker that does nothing until Run. Alone says that no other
 // process can work on the database: what was under way when Run begins has been
-// abandoned, and is continued at once.
-func NewWorker(s *commerce.Service, r *report.Reader, c clock.Clock, log *slog.Logger, alone bool) *Worker {
-	return &Worker{service: s, reader: r, clock: c, log: log, alone: alone, wake: make(chan struct{}, 1), slots: make(chan struct{}, atOnce),
+// abandoned, and is continued at once. While space is scarce only what was begun is
+// finished.
+func NewWorker(s *commerce.Service, r *report.Reader, c clock.Clock, log *slog.Logger, alone bool, space *Space) *Worker {
+	return &Worker{service: s, reader: r, clock: c, log: log, alone: alone, space: space, wake: make(chan struct{}, 1), slots: make(chan struct{}, atOnce),
 		busy: map[id.Account]bool{}, failed: map[id.Account]failure{}, walks: map[id.Account]walk{}}
 }
 
@@ -156,6 +158,7 @@ func (w *Worker) passed(now time.Duration, wall time.Time) {
 
 // look begins to work on accounts that have something due.
 func (w *Worker) look(ctx context.Context, first bool) {
+	w.space.Look()
 	w.tidy(ctx)
 	work, err := w.service.Work(ctx)
 	if err != nil {
@@ -258,6 +261,9 @@ func (w *Worker) work(ctx context.Context, acc id.Account) (err error) {
 			w.log.Error("due work broke the program", "account", acc, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		}
 	}()
+	if w.space.Scarce() {
+		return w.service.SettleAccount(ctx, acc)
+	}
 	run, err := w.service.RunAccount(ctx, acc)
 	if run.Due > 0 {
 		w.log.Info("due work", "account", acc, "due", run.Due, "collected", run.Collected, "declined", run.Declined, "unknown", run.Unknown, "ended", run.Ended)

@@ -81,7 +81,7 @@ func (s *shop) subscription(sub id.Subscription) subscription.Subscription {
 
 // work runs a Worker until the test ends.
 func (s *shop) work(alone bool) *Worker {
-	w := NewWorker(s.service, s.reader, s.clock, NewLog(io.Discard), alone)
+	w := NewWorker(s.service, s.reader, s.clock, NewLog(io.Discard), alone, nil)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -136,7 +136,7 @@ func TestWorkerContinuesAWalk(t *testing.T) {
 	if err == nil {
 		t.Fatal("the walk was not interrupted")
 	}
-	other := NewWorker(s.service, s.reader, s.clock, NewLog(io.Discard), false)
+	other := NewWorker(s.service, s.reader, s.clock, NewLog(io.Discard), false, nil)
 	other.look(t.Context(), true)
 	other.runs.Wait()
 	if got := s.subscription(sub).Period; got != 1 {
@@ -154,7 +154,7 @@ func TestWorkerContinuesAWalk(t *testing.T) {
 
 func TestWalksThatAreLeft(t *testing.T) {
 	t.Parallel()
-	w := NewWorker(nil, nil, clock.NewManual(time.Time{}), NewLog(io.Discard), false)
+	w := NewWorker(nil, nil, clock.NewManual(time.Time{}), NewLog(io.Discard), false, nil)
 	a := account.Account{ID: 1, ClockOffset: time.Hour}
 	if w.left(a) {
 		t.Error("left when first seen")
@@ -184,7 +184,7 @@ func TestWorkerHoldsLiveAccountsAfterAJump(t *testing.T) {
 	t.Parallel()
 	s := open(t, dbtest.New(t, db.SQLite), account.Live, 0)
 	sub := s.sell("")
-	w := NewWorker(s.service, s.reader, s.clock, NewLog(io.Discard), true)
+	w := NewWorker(s.service, s.reader, s.clock, NewLog(io.Discard), true, nil)
 	look := func() int {
 		w.look(t.Context(), false)
 		w.runs.Wait()
