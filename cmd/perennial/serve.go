@@ -200,6 +200,7 @@ func (h *house) deliverer(keys *seal.Keys, nets []netip.Prefix, mails *mail.Send
 			return sender.Deliver(ctx, e, d)
 		},
 		Disabled: commerce.EndpointGaveUp,
+		Outage:   commerce.EndpointOutage,
 		Bounced:  commerce.MailBounced,
 		Replays:  h.service.ContinueReplays,
 	})

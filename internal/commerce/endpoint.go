@@ -200,6 +200,20 @@ func EndpointGaveUp(tx *db.Tx, e outbox.Endpoint, machine time.Time) error {
 	return event.Append(tx, a.ID, event.New(a.ID, a.Now(machine), event.Clock, kind, int64(e.ID), 0, event.Data(facts)))
 }
 
+// EndpointOutage notes, in the transaction in which the outbox found it, that an endpoint
+// has failed for a while, or that it works again.
+func EndpointOutage(tx *db.Tx, e outbox.Endpoint, failure string, machine time.Time) error {
+	a, err := account.Load(tx, e.Account)
+	if err != nil {
+		return err
+	}
+	kind, facts := event.EndpointWorking, map[string]any{"address": e.Address, "delivers": e.Kind}
+	if e.Outage() {
+		kind, facts["reason"] = event.EndpointFailing, failure
+	}
+	return event.Append(tx, a.ID, event.New(a.ID, a.Now(machine), event.Clock, kind, int64(e.ID), 0, event.Data(facts)))
+}
+
 // ReplayDelivery sends a delivery again.
 type ReplayDelivery struct {
 	Call

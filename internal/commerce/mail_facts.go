@@ -18,6 +18,7 @@ import (
 	"perennial/internal/invoice"
 	"perennial/internal/money"
 	"perennial/internal/notice"
+	"perennial/internal/outbox"
 	"perennial/internal/payment"
 	"perennial/internal/subscription"
 )
@@ -48,6 +49,8 @@ type mailFacts struct {
 	Ask          string          `json:"ask"`
 	Link         string          `json:"link"`
 	Address      string          `json:"address"`
+	Delivers     outbox.Kind     `json:"delivers"`
+	Name         string          `json:"name"`
 	Mail         notice.Kind     `json:"mail"`
 }
 
@@ -445,6 +448,8 @@ func (w *mailing) aboutOthers(tx *db.Tx, l letter, e event.Event, f mailFacts) (
 		return w.aboutMethod(tx, l, e, f)
 	case event.RefundSucceeded, event.RefundFailed, event.CreditNoteIssued:
 		return w.givenBack(tx, l, e, f)
+	case event.EndpointFailing, event.EndpointWorking, event.GatewayFailing, event.GatewayWorking:
+		return w.outage(l, e, f)
 	case event.EndpointDisabled:
 		l.kind, l.facts.Endpoint, l.facts.Reason = notice.TeamEndpointDisabled, f.Address, f.Reason
 		l.facts.Dashboard = w.path("developers/webhooks")
@@ -468,6 +473,24 @@ func (w *mailing) aboutOthers(tx *db.Tx, l letter, e event.Event, f mailFacts) (
 		return l, false, nil
 	}
 	return l, true, nil
+}
+
+// outage is a mail about what fails or works again. That mails fail is not mailed: it would
+// come when they do not.
+func (w *mailing) outage(l letter, e event.Event, f mailFacts) (letter, bool, error) {
+	l.kind, l.facts.Reason = notice.TeamOutageOver, f.Reason
+	if e.Kind == event.EndpointFailing || e.Kind == event.GatewayFailing {
+		l.kind = notice.TeamOutage
+	}
+	switch {
+	case e.Kind == event.GatewayFailing || e.Kind == event.GatewayWorking:
+		l.facts.Outage, l.facts.Dashboard = "The gateway account "+f.Name, w.path("settings/gateways/"+id.GatewayAccount(e.Subject).String())
+	case f.Delivers == outbox.Mail:
+		l.facts.Outage, l.facts.Dashboard = strings.TrimSpace("The mail server "+f.Address), w.path("mails")
+	default:
+		l.facts.Outage, l.facts.Dashboard = "The webhook endpoint "+f.Address, w.path("developers/webhooks")
+	}
+	return l, l.kind == notice.TeamOutageOver || f.Delivers != outbox.Mail, nil
 }
 
 func (w *mailing) aboutMethod(tx *db.Tx, l letter, e event.Event, f mailFacts) (letter, bool, error) {

@@ -320,7 +320,7 @@ func (s *Service) poll(ctx context.Context, acc id.Account) error {
 			s.log.Warn("a gateway's list of notices could not be read", "gateway", g.ID, "account", acc, "err", why)
 		}
 		err := s.db.Update(ctx, func(tx *db.Tx) error {
-			if err := payment.NoteHealth(tx, acc, g.ID, failure, now); err != nil {
+			if err := noteHealth(tx, g, failure, now); err != nil {
 				return err
 			}
 			return payment.Polled(tx, g)
@@ -330,6 +330,32 @@ func (s *Service) poll(ctx context.Context, acc id.Account) error {
 		}
 	}
 	return nil
+}
+
+// noteHealth notes how a contact with a gateway went, and tells when it begins to fail for
+// long, and when it works again.
+func noteHealth(tx *db.Tx, g payment.GatewayAccount, failure string, now time.Time) error {
+	fresh, err := payment.LoadGateway(tx, g.Account, g.ID)
+	if err != nil {
+		return err
+	}
+	before := fresh.Health
+	turned := fresh.Health.Note(failure, now)
+	if fresh.Health == before {
+		return nil
+	}
+	if err := payment.SaveHealth(tx, fresh); err != nil || !turned {
+		return err
+	}
+	a, err := account.Load(tx, g.Account)
+	if err != nil {
+		return err
+	}
+	kind, facts := event.GatewayWorking, map[string]any{"name": fresh.Name}
+	if fresh.Health.Outage {
+		kind, facts["reason"] = event.GatewayFailing, failure
+	}
+	return event.Append(tx, a.ID, event.New(a.ID, a.Now(now), event.Clock, kind, int64(fresh.ID), 0, event.Data(facts)))
 }
 
 // reconcileBack is how far back the daily comparison looks.

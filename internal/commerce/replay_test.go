@@ -48,6 +48,7 @@ func (w *world) listener(events ...string) *listener {
 			return l.answer
 		},
 		Disabled: commerce.EndpointGaveUp,
+		Outage:   commerce.EndpointOutage,
 		Replays:  w.s.ContinueReplays,
 	})
 	return l

@@ -55,6 +55,8 @@ const (
 	EndpointCreated      Kind = "endpoint.created"
 	EndpointUpdated      Kind = "endpoint.updated"
 	EndpointDisabled     Kind = "endpoint.disabled"
+	EndpointFailing      Kind = "endpoint.failing" // for half an hour
+	EndpointWorking      Kind = "endpoint.working" // again
 	EndpointRemoved      Kind = "endpoint.removed"
 	EndpointTest         Kind = "endpoint.test" // told to that endpoint alone
 	CampaignCreated      Kind = "campaign.created"
@@ -123,6 +125,8 @@ const (
 	GatewayUpdated       Kind = "gateway.updated"
 	GatewayRotated       Kind = "gateway.secret_rotated"
 	GatewayReconciled    Kind = "gateway.reconciled"
+	GatewayFailing       Kind = "gateway.failing" // for half an hour
+	GatewayWorking       Kind = "gateway.working" // again
 	RefundCreated        Kind = "refund.created"
 	RefundSucceeded      Kind = "refund.succeeded"
 	RefundFailed         Kind = "refund.failed"

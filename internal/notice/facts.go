@@ -49,6 +49,7 @@ type Facts struct {
 	Link              string // the id of a secure link, for the marker
 	Dashboard         string // a path of the dashboard, for the marker
 
+	Outage                                    string // what fails or failed
 	Endpoint, Outcome, MailTitle, MailAddress string
 	EvidenceBy                                time.Time
 }
@@ -122,6 +123,7 @@ func (m Mail) Values(f Facts, b Brand, l locale.Locale) Values {
 		put("dashboard.link", DashboardMarker+f.Dashboard)
 	}
 	put("endpoint.address", f.Endpoint)
+	put("outage.what", f.Outage)
 	put("outcome", f.Outcome)
 	put("mail.title", f.MailTitle)
 	put("mail.address", f.MailAddress)
@@ -303,6 +305,7 @@ func Sample(m Mail, now time.Time, currency money.Currency) Facts {
 		f.Attempt, f.NextTry = 4, time.Time{}
 	}
 	if m.Team {
+		f.Outage = "The gateway account Stripe"
 		f.Reason, f.Endpoint, f.Outcome, f.EvidenceBy = "The gateway said no.", "https://example.com/hooks", "won", now.AddDate(0, 0, 10)
 		f.MailTitle, f.MailAddress = "Receipt", "ada@example.com"
 	}

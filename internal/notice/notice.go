@@ -47,6 +47,8 @@ const (
 // The mails to the merchant's team.
 const (
 	TeamEndpointDisabled  Kind = "team_endpoint_disabled"
+	TeamOutage            Kind = "team_outage"
+	TeamOutageOver        Kind = "team_outage_over"
 	TeamDisputeOpened     Kind = "team_dispute_opened"
 	TeamDisputeClosed     Kind = "team_dispute_closed"
 	TeamPaymentUnresolved Kind = "team_payment_unresolved"
@@ -85,6 +87,7 @@ var (
 	aboutInvoice  = []string{"amount", "invoice.number", "invoice.period", "invoice.tax", "method.name"}
 	aboutFailure  = []string{"amount", "invoice.number", "reason", "attempt", "attempts", "next_try.date", "method.name", "action.link"}
 	aboutDispute  = []string{"amount", "invoice.number", "reason", "evidence.date", "dashboard.link"}
+	aboutOutage   = []string{"outage.what", "reason", "dashboard.link"}
 	aboutTheTeams = []string{"amount", "reason", "dashboard.link"}
 )
 
@@ -140,6 +143,8 @@ var Mails = []Mail{
 	{Kind: MethodRemoved, Title: "Payment method removed", When: "a payment method is removed", Events: []event.Kind{event.MethodDetached}, Must: mustSecure, names: []string{"method.name"}},
 
 	{Kind: TeamEndpointDisabled, Title: "Webhook endpoint disabled", When: "a webhook endpoint failed for days", Team: true, Events: []event.Kind{event.EndpointDisabled}, names: []string{"endpoint.address", "reason", "dashboard.link"}},
+	{Kind: TeamOutage, Title: "Endpoint or gateway fails", When: "a webhook endpoint or a gateway has not answered for half an hour", Team: true, Events: []event.Kind{event.EndpointFailing, event.GatewayFailing}, names: aboutOutage},
+	{Kind: TeamOutageOver, Title: "Endpoint or gateway works again", When: "a webhook endpoint, a gateway or the mail server works again after an outage", Team: true, Events: []event.Kind{event.EndpointWorking, event.GatewayWorking}, names: aboutOutage},
 	{Kind: TeamDisputeOpened, Title: "Dispute opened", When: "a customer disputes a payment at the bank", Team: true, Events: []event.Kind{event.DisputeOpened}, names: aboutDispute},
 	{Kind: TeamDisputeClosed, Title: "Dispute closed", When: "a dispute is won or lost", Team: true, Events: []event.Kind{event.DisputeWon, event.DisputeLost}, names: names(aboutDispute, []string{"outcome"})},
 	{Kind: TeamPaymentUnresolved, Title: "Payment needs a person", When: "nobody can tell what became of a payment", Team: true, Events: []event.Kind{event.PaymentUnresolved, event.PaymentMismatch}, names: names(aboutTheTeams, []string{"invoice.number"})},

@@ -43,6 +43,10 @@ type Work struct {
 	// Disabled is told, in the transaction that does it, that the program
 	// disabled an endpoint, and the machine's time.
 	Disabled func(tx *db.Tx, e Endpoint, now time.Time) error
+	// Outage is told, in the transaction that notes it, that an outage of an endpoint began
+	// (then Endpoint.Outage) and why its last try failed, or that it is over, and the
+	// machine's time.
+	Outage func(tx *db.Tx, e Endpoint, failure string, now time.Time) error
 	// Replays goes on with replays of many, each by one piece, and reports whether
 	// one is not done. It is called at each look of Run; nil where there are none.
 	Replays func(ctx context.Context) (more bool, err error)

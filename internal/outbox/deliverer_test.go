@@ -21,6 +21,7 @@ type outside struct {
 	bodies   map[id.Delivery][]string // each try of each delivery
 	order    []id.Delivery
 	renders  int
+	outages  []string
 	disabled []Endpoint
 	bounced  []id.Delivery
 	render   func(e Endpoint, d Delivery) Rendering // nil sends everything
@@ -61,6 +62,12 @@ func (o *outside) work() Work {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			o.disabled = append(o.disabled, e)
+			return nil
+		},
+		Outage: func(_ *db.Tx, e Endpoint, failure string, _ time.Time) error {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.outages = append(o.outages, fmt.Sprint(e.Outage(), " ", failure))
 			return nil
 		},
 		Bounced: func(_ *db.Tx, _ Endpoint, d Delivery) error {

@@ -53,6 +53,13 @@ const (
 	fewWithin    = 24 * time.Hour
 )
 
+// An endpoint that did nothing but fail for OutageAfter has an outage, which is told once,
+// and once when it is over. It counts like GivenUpAfter.
+const (
+	OutageAfter = 30 * time.Minute
+	toldOutage  = fewFailures + 1 // of Failures
+)
+
 // schedule is the wait after the first, second … failed try, which chance makes up to a
 // fifth shorter or longer, so that what failed together is not tried together. The tries
 // span nearly five days.
@@ -145,7 +152,7 @@ func cut(s string, n int) string {
 
 // Learn is the endpoint after tries of one batch ended at now, and whether that
 // changed it. One success clears its failures; nothing but failures for
-// GivenUpAfter disables it, and so does its own wish.
+// GivenUpAfter disables it, and so does its own wish. An outage begins before that.
 func (e Endpoint) Learn(answers []Answer, now time.Time) (after Endpoint, changed bool) {
 	accepted, failed := false, 0
 	for _, a := range answers {
@@ -163,7 +170,7 @@ func (e Endpoint) Learn(answers []Answer, now time.Time) (after Endpoint, change
 	}
 	switch {
 	case accepted:
-		changed = !e.FailingSince.IsZero()
+		changed = !e.FailingSince.IsZero() || e.Failures > 0
 		e.FailingSince, e.Failures = time.Time{}, 0
 	case failed == 0:
 	case e.FailingSince.IsZero(), e.Failures < fewFailures && now.Sub(e.FailingSince) > fewWithin:
@@ -173,6 +180,8 @@ func (e Endpoint) Learn(answers []Answer, now time.Time) (after Endpoint, change
 	case e.Kind != Mail && e.State == Enabled && now.Sub(e.FailingSince) >= GivenUpAfter:
 		e.Disable("every delivery failed for five days")
 		changed = true
+	case e.State == Enabled && e.Failures == fewFailures && now.Sub(e.FailingSince) >= OutageAfter:
+		e.Failures, changed = toldOutage, true
 	}
 	return e, changed
 }

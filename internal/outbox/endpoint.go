@@ -58,11 +58,14 @@ type Endpoint struct {
 	InFlight     int      // deliveries under way at once, 1 to MaxInFlight; with 1 they mostly come in order
 	State        EndpointState
 	FailingSince time.Time // machine time of the first failure since the last success; zero while it works
-	Failures     int       // failed tries since FailingSince, counted up to three
+	Failures     int       // failed tries since FailingSince, counted up to three; four once the outage was told
 	Failure      string    // why the program disabled it; "" when it did not
 	CreatedAt    time.Time
 	Version      int64
 }
+
+// Outage reports whether it was told that the endpoint fails, and not yet that it works.
+func (e Endpoint) Outage() bool { return e.Failures == toldOutage }
 
 // NewEndpoint makes an enabled endpoint with a sealed secret.
 func NewEndpoint(account id.Account, kind Kind, address, secret string, events Filter, now time.Time) Endpoint {

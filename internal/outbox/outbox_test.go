@@ -151,6 +151,7 @@ func TestLearn(t *testing.T) {
 	works := Endpoint{State: Enabled}
 	once := Endpoint{State: Enabled, FailingSince: start, Failures: 1}
 	fails := Endpoint{State: Enabled, FailingSince: start, Failures: 3}
+	outage := Endpoint{State: Enabled, FailingSince: start, Failures: 4}
 	for name, c := range map[string]struct {
 		e       Endpoint
 		answers []Answer
@@ -164,11 +165,16 @@ func TestLearn(t *testing.T) {
 		"third within a day":        {Endpoint{State: Enabled, FailingSince: start, Failures: 2}, answers(Failed), start.Add(24 * time.Hour), fails},
 		"a lonely failure is past":  {once, answers(Failed), start.Add(24*time.Hour + 1), Endpoint{State: Enabled, FailingSince: start.Add(24*time.Hour + 1), Failures: 1}},
 		"few are not given up":      {once, answers(Failed), start.Add(GivenUpAfter), Endpoint{State: Enabled, FailingSince: start.Add(GivenUpAfter), Failures: 1}},
-		"failure keeps its start":   {fails, answers(Failed, Failed), start.Add(GivenUpAfter - 1), fails},
+		"failure keeps its start":   {fails, answers(Failed, Failed), start.Add(OutageAfter - 1), fails},
+		"an outage":                 {fails, answers(Failed, Failed), start.Add(OutageAfter), outage},
+		"an outage goes on":         {outage, answers(Failed), start.Add(GivenUpAfter - 1), outage},
+		"an outage is over":         {outage, answers(Accepted), start.Add(GivenUpAfter), works},
+		"an outage is given up":     {outage, answers(Failed), start.Add(GivenUpAfter), Endpoint{State: Disabled, FailingSince: start, Failures: 4, Failure: "every delivery failed for five days"}},
+		"another server works":      {Endpoint{State: Enabled, Failures: 4}, answers(Accepted), start, works},
 		"success clears":            {fails, answers(Failed, Accepted), start.Add(GivenUpAfter), works},
 		"an answer of any use does": {fails, answers(Aborted), start, works},
 		"given up":                  {fails, answers(Failed), start.Add(GivenUpAfter), Endpoint{State: Disabled, FailingSince: start, Failures: 3, Failure: "every delivery failed for five days"}},
-		"mails are never given up":  {Endpoint{Kind: Mail, State: Enabled, FailingSince: start, Failures: 3}, answers(Failed), start.Add(GivenUpAfter), Endpoint{Kind: Mail, State: Enabled, FailingSince: start, Failures: 3}},
+		"mails are never given up":  {Endpoint{Kind: Mail, State: Enabled, FailingSince: start, Failures: 3}, answers(Failed), start.Add(GivenUpAfter), Endpoint{Kind: Mail, State: Enabled, FailingSince: start, Failures: 4}},
 		"gone":                      {works, answers(Accepted, Gone), start, Endpoint{State: Disabled, Failure: "the endpoint answered that it is gone"}},
 		"disabled stays":            {Endpoint{State: Disabled, FailingSince: start, Failures: 3}, answers(Failed), start.Add(GivenUpAfter), Endpoint{State: Disabled, FailingSince: start, Failures: 3}},
 	} {

@@ -209,5 +209,19 @@ func (d *Deliverer) learn(tx *db.Tx, p part, settled []Delivery, now time.Time) 
 	if after.State == Disabled && fresh.State == Enabled {
 		return after, d.work.Disabled(tx, after, now)
 	}
+	if after.Outage() != fresh.Outage() {
+		return after, d.work.Outage(tx, after, failure(p.answers), now)
+	}
 	return after, nil
+}
+
+// failure is why the last failed try among answers failed, "" when none did.
+func failure(answers []Answer) string {
+	why := ""
+	for _, a := range answers {
+		if a.Verdict == Failed {
+			why = a.Failure
+		}
+	}
+	return why
 }

@@ -43,6 +43,30 @@ type Health struct {
 	LastNotice  time.Time // zero: none came yet
 	LastError   string    // "" when there was none, or it is over
 	LastErrorAt time.Time
+	// FailingSince is the first failure since the last success; zero while there is none.
+	FailingSince time.Time
+	Outage       bool // it was told that it fails, and not yet that it works
+}
+
+// OutageAfter is how long a gateway does nothing but fail before it is told.
+const OutageAfter = 30 * time.Minute
+
+// Note notes how a contact went: with "" it went well. It reports whether an outage began
+// or ended by it.
+func (h *Health) Note(failure string, now time.Time) (turned bool) {
+	if failure == "" {
+		turned = h.Outage
+		h.LastError, h.FailingSince, h.Outage = "", time.Time{}, false
+		return turned
+	}
+	h.LastError, h.LastErrorAt = failure, now
+	if h.FailingSince.IsZero() {
+		h.FailingSince = now
+	}
+	if !h.Outage && now.Sub(h.FailingSince) >= OutageAfter {
+		h.Outage, turned = true, true
+	}
+	return turned
 }
 
 // GatewayName is the gateway of payments and methods of the account: its public id.

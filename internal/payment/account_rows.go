@@ -11,7 +11,7 @@ import (
 	"perennial/internal/money"
 )
 
-const gatewayColumns = `id, kind, name, state, settings, secret, is_default, notice_cursor, poll_at, reconcile_at, last_notice_at, last_error, last_error_at, created_at, version`
+const gatewayColumns = `id, kind, name, state, settings, secret, is_default, notice_cursor, poll_at, reconcile_at, last_notice_at, last_error, last_error_at, failing_since, outage, created_at, version`
 
 func (s GatewaySettings) text() string {
 	b, _ := json.Marshal(s) // texts always marshal
@@ -48,7 +48,7 @@ func gateways(tx *db.Tx, account id.Account, where string, args ...any) ([]Gatew
 		g := GatewayAccount{Account: account}
 		var settings string
 		err := row(&g.ID, &g.Kind, &g.Name, &g.State, &settings, &g.Secret, &g.Default, &g.Cursor, db.ScanTime(&g.PollAt), db.ScanTime(&g.Reconcile),
-			db.ScanTime(&g.Health.LastNotice), &g.Health.LastError, db.ScanTime(&g.Health.LastErrorAt), db.ScanTime(&g.CreatedAt), &g.Version)
+			db.ScanTime(&g.Health.LastNotice), &g.Health.LastError, db.ScanTime(&g.Health.LastErrorAt), db.ScanTime(&g.Health.FailingSince), &g.Health.Outage, db.ScanTime(&g.CreatedAt), &g.Version)
 		if err != nil {
 			return err
 		}
@@ -121,13 +121,12 @@ func Polled(tx *db.Tx, g GatewayAccount) error {
 	return err
 }
 
-// NoteHealth notes how a contact with a gateway went: with "" it went well.
-func NoteHealth(tx *db.Tx, account id.Account, gateway id.GatewayAccount, failure string, now time.Time) error {
-	if failure == "" {
-		_, err := tx.Exec("update gateway_account set last_error = '' where account_id = $1 and id = $2 and last_error <> ''", account, gateway)
-		return err
-	}
-	_, err := tx.Exec("update gateway_account set last_error = $3, last_error_at = $4 where account_id = $1 and id = $2", account, gateway, failure, clock.Micros(now))
+// SaveHealth writes how the contacts with a gateway went. The version stays: nothing that a
+// person decides changed.
+func SaveHealth(tx *db.Tx, g GatewayAccount) error {
+	h := g.Health
+	_, err := tx.Exec("update gateway_account set last_error = $3, last_error_at = $4, failing_since = $5, outage = $6 where account_id = $1 and id = $2",
+		g.Account, g.ID, h.LastError, db.Time(h.LastErrorAt), db.Time(h.FailingSince), h.Outage)
 	return err
 }
 

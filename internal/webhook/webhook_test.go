@@ -409,6 +409,7 @@ func TestFromEventToReceiver(t *testing.T) {
 			Render:   event.Render(Body),
 			Deliver:  f.sender.Deliver,
 			Disabled: func(*db.Tx, outbox.Endpoint, time.Time) error { return nil },
+			Outage:   func(*db.Tx, outbox.Endpoint, string, time.Time) error { return nil },
 		})
 		run := func(want int) { // until the receiver was asked so often, and that was stored
 			ctx, stop := context.WithCancel(t.Context())

@@ -12,6 +12,8 @@ import (
 var billingTellings = map[event.Kind]telling{
 	event.EndpointUpdated:  {"plug", "", named("The webhook endpoint %s was changed", "address")},
 	event.EndpointTest:     {"plug", "", says("A test was sent to a webhook endpoint")},
+	event.EndpointFailing:  {"plug", web.Warning, func(_ *visit, f facts) string { return deliveryPlace(f) + " has not answered for half an hour" }},
+	event.EndpointWorking:  {"plug", web.Success, func(_ *visit, f facts) string { return deliveryPlace(f) + " works again" }},
 	event.EndpointDisabled: {"plug", web.Failure, named("The webhook endpoint %s was switched off because it did not answer", "address")},
 
 	event.SubscriptionChanged: {"repeat", web.Success, tellChanged},
@@ -141,4 +143,15 @@ var endedBy = map[string]string{
 	string(subscription.Imported):      "The subscription had ended before it was imported",
 	string(subscription.Completed):     "The subscription ended: its last payment's period was over",
 	string(subscription.Replaced):      "The subscription ended because another one took its place",
+}
+
+// deliveryPlace is whatever an endpoint delivers to.
+func deliveryPlace(f facts) string {
+	if f.text("delivers") != "mail" {
+		return "The webhook endpoint " + f.text("address")
+	}
+	if f.text("address") == "" {
+		return "The mail server"
+	}
+	return "The mail server " + f.text("address")
 }

@@ -27,6 +27,8 @@ var gatewayTellings = map[event.Kind]telling{
 	event.GatewayCreated: {"plug", "", named("Gateway account %s was added", "name")},
 	event.GatewayUpdated: {"plug", "", named("Gateway account %s was changed", "name")},
 	event.GatewayRotated: {"key", web.Warning, says("The signing secret of a gateway account was replaced")},
+	event.GatewayFailing: {"plug", web.Failure, named("Gateway account %s has not answered for half an hour", "name")},
+	event.GatewayWorking: {"plug", web.Success, named("Gateway account %s answers again", "name")},
 	event.GatewayReconciled: {"document", "", func(_ *visit, f facts) string {
 		if n := f.number("differences"); n > 0 {
 			return fmt.Sprintf("The gateways' books were compared with ours: %d differences", n)

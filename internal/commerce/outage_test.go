@@ -1,0 +1,104 @@
+package commerce_test
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"perennial/internal/commerce"
+	"perennial/internal/event"
+	"perennial/internal/fault"
+	"perennial/internal/gateway/sandbox"
+	"perennial/internal/id"
+	"perennial/internal/notice"
+	"perennial/internal/outbox"
+	"perennial/internal/payment"
+	"perennial/internal/seal"
+)
+
+// unreachable is a gateway whose list of notices cannot be read for a while.
+type unreachable struct {
+	*sandbox.Gateway
+	away atomic.Bool
+}
+
+func (u *unreachable) Notices(ctx context.Context, acc id.Account, after string, now time.Time) ([]payment.Notice, string, error) {
+	if u.away.Load() {
+		return nil, after, fault.New(fault.Unavailable, "the gateway does not answer")
+	}
+	return u.Gateway.Notices(ctx, acc, after, now)
+}
+
+// outages are the mails to the team about outages, in order.
+func (w *world) outages() []string {
+	w.Helper()
+	var list []string
+	for _, m := range w.mails() {
+		if m.Kind == notice.TeamOutage || m.Kind == notice.TeamOutageOver {
+			list = append(list, string(m.Kind)+": "+strings.TrimPrefix(m.Subject, commerce.SandboxPrefix))
+		}
+	}
+	return list
+}
+
+func (w *world) sameLines(got []string, want ...string) {
+	w.Helper()
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		w.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// A gateway that is away for half an hour is told once, and once that it is back; a short
+// absence is told to nobody.
+func TestGatewayOutage(t *testing.T) {
+	onBoth(t, func(w *world) {
+		bank := &unreachable{Gateway: w.bank.Gateway}
+		keys, err := seal.Parse(seal.New())
+		w.ok(err)
+		w.s.UseGateways(keys, map[string]commerce.Opener{"sandbox": func(payment.GatewaySettings, payment.GatewaySecrets) (payment.Gateway, error) { return bank, nil }})
+		_, err = w.s.CreateGateway(w.Context(), commerce.CreateGateway{Call: w.call, Kind: "sandbox", Name: "Outside"})
+		w.ok(err)
+		poll := func(away bool, after time.Duration) {
+			w.Helper()
+			bank.away.Store(away)
+			w.clock.Add(after)
+			w.run()
+		}
+		poll(true, time.Hour)
+		poll(false, 10*time.Minute)
+		w.sameLines(w.outages())
+		poll(true, time.Hour)
+		for range 5 {
+			poll(true, 10*time.Minute)
+		}
+		failing := "team_outage: The gateway account Outside does not answer"
+		w.sameLines(w.outages(), failing)
+		poll(false, 10*time.Minute)
+		poll(false, time.Hour)
+		w.sameLines(w.outages(), failing, "team_outage_over: The gateway account Outside works again")
+	})
+}
+
+// A webhook endpoint that fails for half an hour is told once, and once that it is back.
+func TestEndpointOutage(t *testing.T) {
+	onBoth(t, func(w *world) {
+		l := w.listener("customer.created")
+		l.answer = outbox.Answer{Verdict: outbox.Failed, Status: 503, Failure: "503 Service Unavailable"}
+		w.newCustomer("one@example.com")
+		for range 20 {
+			l.deliver()
+			w.clock.Add(5 * time.Minute)
+		}
+		same(w, "failing", w.kinds()[event.EndpointFailing], 1)
+		same(w, "working", w.kinds()[event.EndpointWorking], 0)
+		l.answer = outbox.Answer{Verdict: outbox.Accepted, Status: 200}
+		w.clock.Add(3 * time.Hour)
+		l.deliver()
+		w.newCustomer("two@example.com")
+		l.deliver()
+		same(w, "failing", w.kinds()[event.EndpointFailing], 1)
+		same(w, "working", w.kinds()[event.EndpointWorking], 1)
+	})
+}
