@@ -93,6 +93,7 @@ var bases = map[string]string{
 	"update-mail-settings":         `{"team":"team@example.com","kind":"receipt","copy":"books@example.com"}`,
 	"set-branding":                 `{"name":"Blue shop","colour":"#0f6b47"}`,
 	"choose-mails":                 `{"optional":false}`,
+	"report-bounce":                `{"message":"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822; gone@example.com\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"}`,
 	"suppress-address":             `{"address":"gone@example.com","reason":"manual"}`,
 	"set-exchange-rate":            `{"currency":"EUR","rate":"0.92"}`,
 }

@@ -223,6 +223,7 @@ var probes = map[string][]probe{
 	"POST /v1/branding":                              {{field: "campaign", kind: "cam", query: "campaign={A}", body: `{"name":"Taken over"}`}},
 	"GET /v1/suppressions":                           nil,
 	"POST /v1/suppressions":                          nil,
+	"POST /v1/mail-bounces":                          nil,
 	"DELETE /v1/subscriptions/{id}/coupons/{coupon}": {{field: "coupon", kind: "cpn"}},
 }
 

@@ -407,6 +407,29 @@ func suppressionOf(s notice.Suppression) SuppressionWire {
 	return SuppressionWire{s.ID.String(), s.Address, string(s.Reason), s.Since}
 }
 
+// BounceWire is what came of a mail server's report.
+type BounceWire struct {
+	Mail       string              `json:"mail"`
+	Recipients []UndeliveredPerson `json:"recipients"`
+}
+
+// UndeliveredPerson is what a mail server's report said of one recipient.
+type UndeliveredPerson struct {
+	Address    string  `json:"address"`
+	Action     string  `json:"action" doc:"What the server did, as it says: failed, delayed, delivered, relayed or expanded."`
+	Status     *string `json:"status" doc:"The further status code, such as 5.1.1."`
+	Reason     *string `json:"reason"`
+	Suppressed bool    `json:"suppressed" doc:"Nothing is sent there any more."`
+}
+
+func bounceOf(b commerce.BounceNoted) BounceWire {
+	w := BounceWire{Mail: b.Mail.String(), Recipients: []UndeliveredPerson{}}
+	for _, r := range b.Recipients {
+		w.Recipients = append(w.Recipients, UndeliveredPerson{r.Address, r.Action, textOf(r.Status), textOf(r.Reason), r.Suppressed})
+	}
+	return w
+}
+
 func (a *API) suppressionRoutes() {
 	type filter struct {
 		Page
@@ -431,6 +454,16 @@ func (a *API) suppressionRoutes() {
 		func(ctx context.Context, call commerce.Call, in *suppressed) (notice.Suppression, error) {
 			return a.s.Suppress(ctx, commerce.Suppress{Call: call, Address: in.Body.Address, Reason: notice.Reason(in.Body.Reason)})
 		}, suppressionOf)
+	type bounced struct {
+		Body struct {
+			Message string `json:"message" minLength:"1" maxLength:"500000" doc:"The report as it came, with its header."`
+		}
+	}
+	write(a, operation{id: "report-bounce", path: "/v1/mail-bounces", tag: "Mails", summary: "Hand in a mail server's report that a mail did not arrive",
+		text: "Give the delivery status notification (RFC 3464) whole. It must return the header of the mail that it is about, or all of it: that mail must be this account's, and only its own recipient is believed of it. When the report says that there is no such inbox, nothing is sent there any more; a full inbox, a delay or a message that is not welcome changes nothing."},
+		func(ctx context.Context, call commerce.Call, in *bounced) (commerce.BounceNoted, error) {
+			return a.s.ReportBounce(ctx, commerce.ReportBounce{Call: call, Message: in.Body.Message})
+		}, bounceOf)
 	write(a, operation{id: "release-address", path: "/v1/suppressions/{id}/remove", status: http.StatusOK, tag: "Mails", summary: "Write to an address again"},
 		func(ctx context.Context, call commerce.Call, in *ByID) (removed, error) {
 			v, err := id.Parse[id.Suppression](in.ID)

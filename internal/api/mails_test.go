@@ -1,6 +1,10 @@
 package api_test
 
-import "testing"
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
 
 func TestMails(t *testing.T) {
 	onBoth(t, func(w *world) {
@@ -37,5 +41,47 @@ func TestMails(t *testing.T) {
 		s.send("the first text again", "POST", "/v1/mail-templates/receipt/remove", `{"language":"de"}`)
 		s.send("there is no other", "POST", "/v1/mail-templates/receipt/remove", `{"language":"de"}`)
 		golden(w, "mails.golden", s.b.String())
+	})
+}
+
+// A mail server's report stops an address when there is no such inbox, and when it is about
+// a mail of the account and its own recipient.
+func TestBounces(t *testing.T) {
+	onBoth(t, func(w *world) {
+		p := w.shop(w.key, "")
+		w.call(201, "POST", "/v1/orders", `{"customer":"`+p.customer+`","price":"`+p.monthly+`","payment_method":"`+p.card+`"}`)
+		w.written(w.key)
+		sent := w.call(200, "GET", "/v1/mails", "").data()[0]
+		mail, to := sent["id"].(string), sent["recipient"].(string)
+		hand := func(status int, of, who, code string) reply {
+			w.Helper()
+			message, err := json.Marshal("Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.net\r\n\r\n" +
+				"Final-Recipient: rfc822; " + who + "\r\nAction: failed\r\nStatus: " + code + "\r\n\r\n--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: <" + of + "@example.com>\r\n\r\n--b--\r\n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return w.call(status, "POST", "/v1/mail-bounces", `{"message":`+string(message)+`}`)
+		}
+		stopped := func(want int) {
+			w.Helper()
+			if got := len(w.call(200, "GET", "/v1/suppressions", "").data()); got != want {
+				t.Errorf("%d addresses are stopped, want %d", got, want)
+			}
+		}
+		hand(422, "dlv_00000000000010", to, "5.1.1")
+		hand(201, mail, to, "5.2.2")
+		hand(201, mail, "somebody-else@example.com", "5.1.1")
+		w.call(422, "POST", "/v1/mail-bounces", `{"message":"Subject: Hello\r\n\r\nno report"}`)
+		stopped(0)
+		for range 2 {
+			noted := hand(201, mail, strings.ToUpper(to), "5.1.1").body["recipients"].([]any)[0].(map[string]any)
+			if noted["suppressed"] != true {
+				t.Errorf("%+v", noted)
+			}
+		}
+		stopped(1)
+		if n := len(w.call(200, "GET", "/v1/events?type=mail.bounced", "").data()); n != 1 {
+			t.Errorf("told %d times", n)
+		}
 	})
 }

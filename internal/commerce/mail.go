@@ -340,10 +340,5 @@ func MailBounced(tx *db.Tx, _ outbox.Endpoint, d outbox.Delivery) error {
 	if err != nil {
 		return err
 	}
-	now := a.Now(d.TriedAt)
-	if _, err := suppress(tx, a, e.Recipient, notice.Bounce, event.Clock, now); err != nil {
-		return err
-	}
-	return event.Append(tx, a.ID, event.New(a.ID, now, event.Clock, event.MailBounced, int64(d.ID), e.Customer,
-		event.Data(map[string]any{"address": e.Recipient, "mail": e.Kind, "reason": d.Failure})))
+	return bounced(tx, a, e, d.Failure, event.Clock, a.Now(d.TriedAt))
 }
