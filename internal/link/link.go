@@ -19,13 +19,28 @@ const (
 	UpdateMethod   Purpose = "update_method"   // give another payment method; what is owed is charged to it
 	ConfirmPayment Purpose = "confirm_payment" // confirm a charge with the bank
 	PayInvoice     Purpose = "pay_invoice"     // pay one open invoice
+
+	// SignIn opens the customer's own pages once, for a site that knows already who they
+	// are. It is a token, which is handed on at once, and no address of a page.
+	SignIn Purpose = "sign_in"
 )
 
-// Known reports whether p is a purpose.
+// Known reports whether p is a purpose of links that people are given.
 func (p Purpose) Known() bool { return p == UpdateMethod || p == ConfirmPayment || p == PayInvoice }
 
-// Life is how long a link works after it was minted.
-const Life = 7 * 24 * time.Hour
+// How long a link works after it was minted.
+const (
+	Life       = 7 * 24 * time.Hour
+	SignInLife = 30 * time.Second
+)
+
+// life is how long links of the purpose work.
+func (p Purpose) life() time.Duration {
+	if p == SignIn {
+		return SignInLife
+	}
+	return Life
+}
 
 // Link is one link. Its secret is not in it.
 type Link struct {
@@ -83,7 +98,7 @@ var ErrUnknown = fault.New(fault.NotFound, "there is no such link")
 
 // New makes a link at an instant of the account's clock.
 func New(keys *seal.Keys, account id.Account, purpose Purpose, customer id.Customer, subject int64, now time.Time) Link {
-	l := Link{ID: id.New[id.Link](), Account: account, Purpose: purpose, Customer: customer, Subject: subject, ExpiresAt: now.Add(Life), CreatedAt: now}
+	l := Link{ID: id.New[id.Link](), Account: account, Purpose: purpose, Customer: customer, Subject: subject, ExpiresAt: now.Add(purpose.life()), CreatedAt: now}
 	l.Hash = hash(spell(keys.Derive(account, l.derivation())[0]))
 	return l
 }

@@ -13,10 +13,14 @@ var table = db.NewTable("link", db.Text("hash"), db.Int("id"), db.Int("account_i
 	db.Int("expires_at"), db.NullInt("used_at"), db.NullInt("replaced_at"), db.Int("created_at"))
 
 // Mint writes new links of one account, made at now. Older ones of the same purpose and
-// subject that were not used are replaced by them.
+// subject that were not used are replaced by them, but for tokens to sign in: a customer may
+// have several pages open.
 func Mint(tx *db.Tx, account id.Account, list []Link, now time.Time) error {
 	subjects, customers := map[Purpose][]int64{}, map[Purpose][]int64{}
 	for _, l := range list {
+		if l.Purpose == SignIn {
+			continue
+		}
 		if l.Subject == 0 {
 			customers[l.Purpose] = append(customers[l.Purpose], int64(l.Customer))
 		} else {
@@ -56,8 +60,8 @@ func Mint(tx *db.Tx, account id.Account, list []Link, now time.Time) error {
 // customer just before now.
 func Allow(tx *db.Tx, account id.Account, customer id.Customer, now time.Time) error {
 	var n int
-	err := tx.One([]any{&n}, "select count(*) from link where account_id = $1 and customer_id = $2 and created_at > $3",
-		account, customer, clock.Micros(now.Add(-AskedWithin)))
+	err := tx.One([]any{&n}, "select count(*) from link where account_id = $1 and customer_id = $2 and created_at > $3 and purpose <> $4",
+		account, customer, clock.Micros(now.Add(-AskedWithin)), SignIn)
 	if err == nil && n >= AskedMost {
 		return errTooMany()
 	}
@@ -73,8 +77,26 @@ func load(tx *db.Tx, where string, args ...any) (Link, error) {
 	return l, err
 }
 
-// BySecret is the link with that secret, whatever has become of it, or ErrUnknown.
+// BySecret is the link with that secret, whatever has become of it, or ErrUnknown. A token to
+// sign in is no such link.
 func BySecret(tx *db.Tx, secret string) (Link, error) {
+	l, err := bySecret(tx, secret)
+	if err == nil && l.Purpose == SignIn {
+		return Link{}, ErrUnknown
+	}
+	return l, err
+}
+
+// Token is the token to sign in with that secret, whatever has become of it, or ErrUnknown.
+func Token(tx *db.Tx, secret string) (Link, error) {
+	l, err := bySecret(tx, secret)
+	if err == nil && l.Purpose != SignIn {
+		return Link{}, ErrUnknown
+	}
+	return l, err
+}
+
+func bySecret(tx *db.Tx, secret string) (Link, error) {
 	if len(secret) != secretLength {
 		return Link{}, ErrUnknown
 	}

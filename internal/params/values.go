@@ -61,6 +61,9 @@ func (v *Values) Path(name string) string {
 	return join(v.path, name)
 }
 
+// Put gives a name a text, as if it had been sent last.
+func (v *Values) Put(name, s string) { v.node.set(name, &node{kind: text, text: s}) }
+
 // Names lists the names in the order in which they first came.
 func (v *Values) Names() []string { return slices.Clone(v.node.names) }
 

@@ -147,3 +147,13 @@ func ExampleRead() {
 	// ada
 	// the request is not valid: items.0.quantity must be a whole number
 }
+
+func TestPut(t *testing.T) {
+	t.Parallel()
+	v := read(t, "a=1&b[c]=2", "", "")
+	v.Put("a", "3")
+	v.Put("d", "4")
+	if v.Text("a") != "3" || v.Text("d") != "4" || strings.Join(v.All("a"), ",") != "1,3" || v.Map("b").Text("c") != "2" || v.Err() != nil {
+		t.Errorf("the tree is %s, %v", outline(v), v.Err())
+	}
+}

@@ -73,7 +73,7 @@ func (d *Door) gatewaysOf(ctx context.Context, c *caller) ([]gatewayWire, error)
 
 func (d *Door) gateways(ctx context.Context, c *caller, _ *params.Values) (any, error) {
 	list, err := d.gatewaysOf(ctx, c)
-	return slices.Concat([]gatewayWire{}, list), err
+	return append([]gatewayWire{}, list...), err
 }
 
 func (d *Door) gateway(ctx context.Context, c *caller, _ *params.Values) (any, error) {

@@ -56,6 +56,8 @@ type planWire struct {
 	CreatedAt          *string     `json:"created_at"`
 	UpdatedAt          *string     `json:"updated_at"`
 	DeletedAt          *string     `json:"deleted_at"`
+
+	extras map[string]string // of version 1
 }
 
 // The two kinds of setup fees.
@@ -147,7 +149,7 @@ func spellPlan(p report.Plan) planWire {
 		SetupFee: major(p.Price.SetupFee), SetupFeeType: feeOnce, Installments: terms.Payments, TrialDays: p.Price.TrialDays,
 		CancelBehavior: cancelWords[p.Product.Settings.Cancel], RequireShipping: flag(p.Product.Settings.Ships), RequireTax: flag(p.Product.Settings.TaxKind != catalog.Untaxed),
 		Active: on, Enabled: on, File: text(notes.Extras["file"]), Tags: text(notes.Extras["tags"]), Metadata: text(notes.Metadata),
-		CreatedAt: stamp(p.First.CreatedAt), UpdatedAt: stamp(p.Price.CreatedAt)}
+		CreatedAt: stamp(p.First.CreatedAt), UpdatedAt: stamp(p.Price.CreatedAt), extras: notes.Extras}
 	if terms.SetupEvery > 0 {
 		w.SetupFeeType, w.SetupFeeInterval = feeRecurring, &terms.SetupEvery
 	}
@@ -451,4 +453,3 @@ func (d *Door) plansNumbered(ctx context.Context, c *caller, v *params.Values, n
 	slices.Sort(out)
 	return slices.Compact(out)
 }
-

@@ -15,8 +15,8 @@ type route struct {
 
 // routes is the table of everything that the door answers.
 func (d *Door) routes() []route {
-	return slices.Concat(d.accountRoutes(), d.customerRoutes(), d.addressRoutes(), d.questionRoutes(), d.gatewayRoutes(), d.planRoutes(), d.promoRoutes(), d.ruleRoutes(),
-		d.subscriptionRoutes(), d.invoiceRoutes(), d.chargeRoutes(), d.cardRoutes())
+	return slices.Concat(d.accountRoutes(), d.statsRoutes(), d.customerRoutes(), d.addressRoutes(), d.questionRoutes(), d.planRoutes(), d.subscriptionRoutes(),
+		d.invoiceRoutes(), d.chargeRoutes(), d.cardRoutes(), d.gatewayRoutes(), d.promoRoutes(), d.emailRoutes(), d.ruleRoutes(), d.multiauthRoutes(), d.v1Routes())
 }
 
 // segments are the parts of a path between its slashes, still escaped. Empty ones count for

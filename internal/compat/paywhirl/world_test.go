@@ -212,7 +212,7 @@ type transcript struct {
 }
 
 // What differs from run to run is replaced in golden files.
-var random = regexp.MustCompile(`("token":"|"gateway_reference":"|"refund_reference":")[^"]+`)
+var random = regexp.MustCompile(`("token":"|"api_key":"|"gateway_reference":"|"refund_reference":")[^"]+`)
 
 // send sends a request and writes both down.
 func (t *transcript) send(what string, c client, method, path string, g ...pair) reply {
