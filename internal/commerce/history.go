@@ -67,7 +67,7 @@ func (s *Service) tellHistoryOf(tx *db.Tx, a account.Account, ids []id.Subscript
 	if err != nil {
 		return err
 	}
-	m := &measuring{tx: tx, account: a, now: a.Now(s.clock.Now())}
+	m := &measuring{tx: tx, account: a, now: a.Now(s.clock.Now()), history: true}
 	if err := m.load(changes); err != nil {
 		return err
 	}
@@ -117,7 +117,9 @@ func (r *measuring) tell(sub *subscription.Subscription, told []event.Event, end
 		return err
 	}
 	for _, e := range told {
-		at = e.At
+		if e.At.After(at) {
+			at = e.At
+		}
 		if !becomes(&w, e.Kind) {
 			continue
 		}

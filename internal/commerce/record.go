@@ -57,18 +57,13 @@ type measuring struct {
 	account  account.Account
 	events   []event.Event
 	now      time.Time
+	history  bool // it tells of times before what is known
 	prices   map[id.Price]catalog.Price
 	products map[id.Product]catalog.Product
 	in       money.Currency // that the account is measured in
 	rates    map[money.Currency]int64
 	entries  []metrics.Entry
-	places   map[moment]int // in entries
-}
-
-// moment is a subscription at an instant: what several steps of one transaction make of it
-// is one fact.
-type moment struct {
-	subject, at int64
+	places   map[int64]int // of the last entry of each subscription, in entries
 }
 
 func (r *measuring) load(changes []subscription.Changed) error {
@@ -93,7 +88,7 @@ func (r *measuring) load(changes []subscription.Changed) error {
 		return err
 	}
 	state, err := metrics.LoadState(r.tx, r.account.ID, r.account.Zone, r.account.Currency)
-	r.in, r.rates, r.places = state.Currency, map[money.Currency]int64{}, map[moment]int{}
+	r.in, r.rates, r.places = state.Currency, map[money.Currency]int64{}, map[int64]int{}
 	return err
 }
 
@@ -118,13 +113,13 @@ func (r *measuring) add(c *subscription.Changed) error {
 		f.Cause = metrics.Brought
 	}
 	e := metrics.Entry{Fact: f, As: after.terms}
-	k := moment{f.Subject, f.At}
-	if i, twice := r.places[k]; twice {
-		e.Cause = r.entries[i].Cause
+	// What several steps of one transaction make of a subscription at an instant is one fact.
+	if i, twice := r.places[f.Subject]; twice && f.At <= r.entries[i].At {
+		e.Cause, e.At = r.entries[i].Cause, r.entries[i].At
 		r.entries[i] = e
 		return nil
 	}
-	r.places[k] = len(r.entries)
+	r.places[f.Subject] = len(r.entries)
 	r.entries = append(r.entries, e)
 	return nil
 }
@@ -153,7 +148,7 @@ func (r *measuring) instant(sub *subscription.Subscription) time.Time {
 }
 
 func (r *measuring) write() error {
-	_, err := metrics.Append(r.tx, metrics.Write{Account: r.account.ID, Zone: r.account.Zone, Currency: r.account.Currency, Entries: r.entries, Known: attributesOf(r.account.ID)})
+	_, err := metrics.Append(r.tx, metrics.Write{Account: r.account.ID, Zone: r.account.Zone, Currency: r.account.Currency, Entries: r.entries, Onward: !r.history, Known: attributesOf(r.account.ID)})
 	return err
 }
 

@@ -20,6 +20,10 @@ type Write struct {
 	Zone     string         // of the account, in case nothing was measured yet
 	Currency money.Currency // likewise
 	Entries  []Entry
+	// Onward says that the entries tell of what a subscription came to be after all that
+	// is known of it, whatever their instants say: work that was caught up with happened
+	// when it fell due, which can be before something that was done meanwhile.
+	Onward bool
 	// Known tells what customers can be told apart by who were not measured yet. It may
 	// be nil.
 	Known func(tx *db.Tx, customers []int64) (map[int64]Attributes, error)
@@ -51,6 +55,10 @@ func Append(tx *db.Tx, w Write) ([]Fact, error) {
 	if err := book.load(tx, w.Account, missing(book, before)); err != nil {
 		return nil, err
 	}
+	if w.Onward {
+		onward(list, before)
+	}
+	slices.SortStableFunc(list, Compare)
 	keepRates(list, before, book)
 	if err := changed(s, book, customers, before, list).add(tx, w.Account); err != nil {
 		return nil, err
@@ -70,7 +78,31 @@ func Append(tx *db.Tx, w Write) ([]Fact, error) {
 	return list, touch(tx, w.Account, s.Seq, customers, known)
 }
 
-// facts are the entries with their ids and terms, of each customer in order.
+// onward moves facts to after what is known of their subscription.
+func onward(list []Fact, before map[int64][]Fact) {
+	last := map[[2]int64]Fact{} // by customer and subscription
+	for i := range list {
+		f := &list[i]
+		of := [2]int64{f.Customer, f.Subject}
+		l, known := last[of]
+		if !known {
+			for _, o := range before[f.Customer] {
+				if o.Subject == f.Subject {
+					l, known = o, true
+				}
+			}
+		}
+		if known && f.At <= l.At {
+			f.At = l.At
+			if Compare(*f, l) < 0 {
+				f.At++
+			}
+		}
+		last[of] = *f
+	}
+}
+
+// facts are the entries with their ids and terms.
 func (w *Write) facts(tx *db.Tx, s State, book Book) ([]Fact, error) {
 	var wanted []Terms
 	seen := map[Terms]bool{}
@@ -93,7 +125,6 @@ func (w *Write) facts(tx *db.Tx, s State, book Book) ([]Fact, error) {
 		}
 		list[i] = f
 	}
-	slices.SortStableFunc(list, Compare)
 	return list, nil
 }
 

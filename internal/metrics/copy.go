@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -43,7 +44,7 @@ func (c *Copy) Book() Book { return c.book }
 var errTooLarge = fault.New(fault.Unavailable, "the account has too many movements to keep them in memory")
 
 // IsTooLarge reports whether a copy could not be made because there are too many lines.
-func IsTooLarge(err error) bool { return err == errTooLarge }
+func IsTooLarge(err error) bool { return errors.Is(err, errTooLarge) }
 
 // NewCopy derives the lines of an account.
 func NewCopy(ctx context.Context, view Viewer, s State, set Set) (*Copy, error) {

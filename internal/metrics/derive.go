@@ -77,7 +77,6 @@ type Deriver struct {
 	month        Month
 	past, next   []Line // of the month to date, before and after a day
 	future, ends []slot
-	fore, after  []int64 // scratch: what each slot lost or won
 	lines        []Line
 }
 

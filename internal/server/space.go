@@ -48,7 +48,7 @@ func diskFree(dir string) (free, total uint64, err error) {
 	if err := syscall.Statfs(dir, &st); err != nil {
 		return 0, 0, fmt.Errorf("look at the disk of %s: %w", dir, err)
 	}
-	size := uint64(st.Bsize) //nolint:gosec // a block has a size above zero
+	size := uint64(st.Bsize) // above zero
 	return st.Bavail * size, st.Blocks * size, nil
 }
 
