@@ -198,7 +198,7 @@ type ProductSettings struct {
 	Cancel  string       `json:"cancel,omitempty" enum:"period_end,last_payment,never" doc:"How customers may end it: not before the end of the period, only after the last payment, or never; left out: at any time."`
 	Pause   *PausePolicy `json:"pause,omitempty" doc:"Left out, it cannot be paused."`
 	Skips   int          `json:"skips,omitempty" minimum:"0" maximum:"100" doc:"How many periods a subscription may skip in its life."`
-	Ends    []string     `json:"ends,omitempty" maxItems:"20" doc:"Products whose subscriptions of the same customer end when one to this product begins."`
+	Ends    []string     `json:"ends,omitempty" maxItems:"20" doc:"Products whose subscriptions of the same customer end when one to this product begins: when it is bought, when another is changed to it, and when it follows another price by itself and is paid for the first time."`
 	Ships   bool         `json:"ships,omitempty" doc:"It is sent to somebody, and shipping rules apply."`
 	TaxKind string       `json:"tax_kind,omitempty" enum:"goods,service,untaxed" doc:"The kind of supply, which decides where it is taxed; left out: digital."`
 	Align   bool         `json:"align,omitempty" doc:"Gives a new subscription the billing day of an earlier one of the same customer and interval."`

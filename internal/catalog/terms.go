@@ -109,7 +109,8 @@ type Settings struct {
 	// Skips is how many periods a subscription may skip in its life; 0 means none.
 	Skips int `json:"skips,omitempty"`
 	// Ends are the products whose subscriptions of the same customer end when one to
-	// this product begins.
+	// this product begins: when it is bought, when another is changed to it, and when
+	// it follows another price by itself and is paid for the first time.
 	Ends []id.Product `json:"ends,omitempty"`
 	// Ships says that it is sent to somebody: an order needs an address, and shipping
 	// rules apply.

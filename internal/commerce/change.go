@@ -260,6 +260,7 @@ func (w *settlement) changed(tx *db.Tx, c *collection) error {
 		return err
 	}
 	c.sub.LeaseUntil = time.Time{}
+	was := c.sub.Product
 	c.sub.Switch(p.Terms, p.Keep, p.CarryTrial, p.At)
 	items := slices.Concat(p.Items, late)
 	c.sub.Extras.Items = c.sub.Extras.Items || len(items) > 0
@@ -280,6 +281,11 @@ func (w *settlement) changed(tx *db.Tx, c *collection) error {
 	w.switched = append(w.switched, c.sub)
 	w.add(c, event.SubscriptionChanged, int64(c.sub.ID), event.Data(map[string]any{"price": p.Terms.Price, "quantity": p.Terms.Quantity, "change": c.change.row.ID,
 		"charged": p.Total.Minor, "credited": p.Credited.Minor, "currency": p.Total.Currency, "direction": p.Direction}))
+	if c.sub.Product != was {
+		if err := w.succeed(tx, c, c.sub); err != nil {
+			return err
+		}
+	}
 	return w.settleChange(tx, c, subscription.ChangeApplied, "")
 }
 
@@ -307,7 +313,7 @@ func (w *settlement) tooLate(tx *db.Tx, c *collection) error {
 	}
 	w.add(c, event.ChangeFailed, int64(c.sub.ID), event.Data(map[string]any{"change": c.change.row.ID, "code": "subscription_ended"}))
 	c.sub.Release()
-	w.subs = append(w.subs, c.sub)
+	w.save(c.sub)
 	err = credit.Add(tx, []credit.Entry{{Account: c.invoice.Account, Customer: c.invoice.Customer, Amount: note.Total, Reason: credit.Change, CreditNote: note.ID, At: c.at}})
 	if err != nil {
 		return err
@@ -360,7 +366,7 @@ func (w *settlement) creditUnused(tx *db.Tx, c *collection) error {
 func (w *settlement) changeDeclined(tx *db.Tx, c *collection, code string) error {
 	w.takeBack(c)
 	c.sub.Release()
-	w.subs = append(w.subs, c.sub)
+	w.save(c.sub)
 	w.add(c, event.ChangeFailed, int64(c.sub.ID), event.Data(map[string]any{"change": c.change.row.ID, "code": code}))
 	return w.settleChange(tx, c, subscription.ChangeFailed, code)
 }

@@ -218,7 +218,7 @@ func (s *Service) loadRecovering(tx *db.Tx, a account.Account, list []*collectio
 func (w *settlement) failed(c *collection, code string) error {
 	kase := w.cases[c.invoice.ID]
 	anew := kase != nil && kase.NextStep == recovery.NewTry
-	w.subs = append(w.subs, c.sub)
+	w.save(c.sub)
 	if c.sub.State == subscription.Canceled { // it was canceled meanwhile
 		c.sub.RefusedSoon(c.invoice.ID, time.Time{})
 		w.issuedFirst(c)

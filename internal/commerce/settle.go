@@ -60,6 +60,7 @@ func (c *collection) stale(machine time.Time) bool {
 // settlement gathers what one transaction writes for a list of collections.
 type settlement struct {
 	account  account.Account
+	list     []*collection
 	invoices []*invoice.Invoice
 	paidUp   []*invoice.Invoice // issued before; nothing changed but that they are paid
 	subs     []*subscription.Subscription
@@ -158,7 +159,7 @@ func (s *Service) settleAll(tx *db.Tx, a account.Account, list []*collection) ([
 	if err != nil {
 		return nil, err
 	}
-	w := &settlement{account: a}
+	w := &settlement{account: a, list: list}
 	if w.recovering, err = s.loadRecovering(tx, a, list); err != nil {
 		return nil, err
 	}
@@ -270,29 +271,32 @@ func (w *settlement) paid(tx *db.Tx, c *collection) error {
 	case c.change != nil:
 		return w.changed(tx, c)
 	case c.sub != nil && c.sub.Invoice == v.ID:
-		w.renew(c)
+		return w.renew(tx, c)
 	case c.sub != nil: // an invoice beside the periods
 		c.sub.LeaseUntil = time.Time{}
-		w.subs = append(w.subs, c.sub)
+		w.save(c.sub)
 	}
 	return nil
 }
 
 // renew notes that the present period of a subscription, or the fee of its pause, is
 // paid.
-func (w *settlement) renew(c *collection) {
+func (w *settlement) renew(tx *db.Tx, c *collection) error {
 	before := *c.sub
 	c.sub.Settled(c.at)
 	w.recovered(c)
-	if before.State == subscription.Active && before.NoticeAt.IsZero() && c.sub.NoticeAt.IsZero() {
+	if before.Extras.Succeeds {
+		c.sub.Extras.Succeeds = false
+		w.save(c.sub)
+	} else if before.State == subscription.Active && before.NoticeAt.IsZero() && c.sub.NoticeAt.IsZero() {
 		w.renewed = append(w.renewed, c.sub)
 	} else {
-		w.subs = append(w.subs, c.sub)
+		w.save(c.sub)
 	}
 	kind := event.SubscriptionRenewed
 	switch {
 	case c.sub.State == subscription.Canceled || c.sub.State == subscription.Paused:
-		return
+		return nil
 	case before.State == subscription.PastDue || before.Failures > 0:
 		kind = event.SubscriptionResumed
 	case before.State == subscription.Trialing && !before.InTrial():
@@ -300,6 +304,19 @@ func (w *settlement) renew(c *collection) {
 	}
 	w.add(c, kind, int64(c.sub.ID), newFacts().
 		instant("from", c.sub.Span.From).word("invoice", c.invoice.ID.String()).whole("period", int64(c.sub.Period)).instant("to", c.sub.Span.To).text())
+	if before.Extras.Succeeds {
+		return w.succeed(tx, c, c.sub)
+	}
+	return nil
+}
+
+// succeed ends what the product that a subscription came to have ends.
+func (w *settlement) succeed(tx *db.Tx, c *collection, sub *subscription.Subscription) error {
+	product, err := catalog.LoadProduct(tx, w.account.ID, sub.Product)
+	if err != nil {
+		return err
+	}
+	return w.endOthers(tx, c, product, sub)
 }
 
 // complete finishes an order whose payment went through, or that had nothing to pay.
@@ -352,7 +369,7 @@ func (w *settlement) endOthers(tx *db.Tx, c *collection, product catalog.Product
 		return err
 	}
 	for i := range list {
-		old := &list[i]
+		old := w.own(&list[i])
 		if old.State == subscription.Canceled || old.ID == started.ID || !slices.Contains(product.Settings.Ends, old.Product) {
 			continue
 		}
@@ -374,10 +391,30 @@ func (w *settlement) endOthers(tx *db.Tx, c *collection, product catalog.Product
 				return err
 			}
 		}
-		w.subs = append(w.subs, old)
+		w.save(old)
 		w.add(c, event.SubscriptionCanceled, int64(old.ID), event.Data(map[string]any{"reason": old.EndReason, "by": started.ID}))
 	}
 	return nil
+}
+
+// own is a subscription as this settlement has it, if it is one of those that are settled:
+// who is billed for the old in the same moment must not save over its end.
+func (w *settlement) own(sub *subscription.Subscription) *subscription.Subscription {
+	for _, c := range w.list {
+		if c.sub != nil && c.sub.ID == sub.ID {
+			return c.sub
+		}
+	}
+	return sub
+}
+
+// save has everything of a subscription saved, once.
+func (w *settlement) save(sub *subscription.Subscription) {
+	same := func(s *subscription.Subscription) bool { return s == sub }
+	w.renewed = slices.DeleteFunc(w.renewed, same)
+	if !slices.Contains(w.subs, sub) && !slices.Contains(w.switched, sub) {
+		w.subs = append(w.subs, sub)
+	}
 }
 
 // undo takes back the change of terms that was scheduled for a subscription that has ended.
@@ -410,7 +447,7 @@ func (w *settlement) declined(tx *db.Tx, c *collection) error {
 		return w.changeDeclined(tx, c, code)
 	case c.sub != nil && c.sub.Invoice != c.invoice.ID: // an invoice beside the periods: it stays open
 		c.sub.LeaseUntil = time.Time{}
-		w.subs = append(w.subs, c.sub)
+		w.save(c.sub)
 	case c.sub != nil:
 		return w.failed(c, code)
 	case c.invoice.State == invoice.Draft: // of a charge by hand: it comes to nothing
@@ -433,13 +470,13 @@ func (w *settlement) unknown(c *collection) {
 	case c.sub == nil:
 	case c.change != nil:
 		c.sub.Held()
-		w.subs = append(w.subs, c.sub)
+		w.save(c.sub)
 	case c.sub.Invoice != c.invoice.ID, c.payment.ByHand && c.sub.NextActionAt.After(c.at): // the schedule stays
 		c.sub.LeaseUntil = time.Time{}
-		w.subs = append(w.subs, c.sub)
+		w.save(c.sub)
 	default:
 		c.sub.Waiting(c.invoice.ID)
-		w.subs = append(w.subs, c.sub)
+		w.save(c.sub)
 	}
 	w.asked(c)
 	w.waits(c)

@@ -285,7 +285,7 @@ func (w *claiming) chain(sub *subscription.Subscription) error {
 	}
 	c.terms.TaxProfile, c.terms.TrialDays = sub.TaxProfile, 0
 	c.terms.Extras.Discounts, c.terms.Extras.Note, c.terms.Extras.Fields = sub.Extras.Discounts, sub.Extras.Note, sub.Extras.Fields
-	c.terms.Extras.Grace = next.grace
+	c.terms.Extras.Grace, c.terms.Extras.Succeeds = next.grace, len(next.product.Settings.Ends) > 0
 	c.terms.Extras.Freed = c.terms.Extras.Freed || sub.Extras.Freed
 	sub.Chain(c.terms)
 	return nil

@@ -58,6 +58,8 @@ type Extras struct {
 	Unpaid bool `json:"unpaid,omitempty"`
 	Aside  int  `json:"aside,omitempty"` // invoices beside those of its periods so far; numbers them
 
+	Succeeds bool `json:"succeeds,omitempty"` // it follows another price, and its first payment ends what its product ends
+
 	Address id.Place `json:"address,omitempty"` // of the customer's further ones, that it is for; 0 for none
 
 	Note   string            `json:"note,omitempty"`   // printed on every invoice
@@ -121,7 +123,7 @@ type Pausing struct {
 // IsZero reports whether a subscription is as plain as they come.
 func (e Extras) IsZero() bool {
 	return e.Charge == nil && e.Discounts == nil && e.Spent == nil && e.Rate.IsZero() && e.Whole == 0 && e.Parts == 0 && e.Trial == (Trial{}) && e.Dates == nil && e.Grace == 0 && !e.Items &&
-		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.Gaps == 0 && e.CollectAt.IsZero() && e.Held == (Held{}) && e.Short == 0 && e.Moved == (Moved{}) && e.Rest == (Rest{}) && e.Given == nil && !e.Freed && !e.Uncharged && !e.Alone && !e.Unpaid && !e.BillUsage && e.Aside == 0 && e.Address == 0 && e.Note == "" && e.Fields == nil
+		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.Gaps == 0 && e.CollectAt.IsZero() && e.Held == (Held{}) && e.Short == 0 && e.Moved == (Moved{}) && e.Rest == (Rest{}) && e.Given == nil && !e.Freed && !e.Uncharged && !e.Alone && !e.Unpaid && !e.BillUsage && !e.Succeeds && e.Aside == 0 && e.Address == 0 && e.Note == "" && e.Fields == nil
 }
 
 // text is the extras as they are kept.
