@@ -40,12 +40,19 @@ type DoorKey struct {
 
 var doorKeyForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{20,128}$`)
 
+var shortDoorKeyForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{10,128}$`)
+
 // NewDoorKey makes credentials. Empty ones are made up in the form that the dialect's own
-// system gives; given ones must be 20 to 128 letters, digits, and any of _ . -
+// system gives; given ones must be 20 to 128
+// letters, digits, and any of _ . - and may be 10 or more where that system's own are.
 func NewDoorKey(account id.Account, d Dialect, name, key, secret string, now time.Time) (k DoorKey, theKey, theSecret string, err error) {
 	var f fault.Fields
 	f.Check(d.Known(), "dialect", "must be paywhirl, paykickstart or profitwell")
-	f.Check(key == "" || doorKeyForm.MatchString(key), "key", "must be 20 to 128 letters, digits and any of _ . -")
+	form, least := doorKeyForm, 20
+	if d == PayKickstart {
+		form, least = shortDoorKeyForm, 10 // that system gives no longer ones
+	}
+	f.Check(key == "" || form.MatchString(key), "key", "must be %d to 128 letters, digits and any of _ . -", least)
 	f.Check(secret == "" || doorKeyForm.MatchString(secret), "secret", "must be 20 to 128 letters, digits and any of _ . -")
 	f.Check(secret == "" || secret != key, "secret", "must not be the key")
 	f.Check(secret == "" || d == PayWhirl, "secret", "is for paywhirl only")

@@ -91,7 +91,7 @@ func (a Affiliate) Check() error {
 		_, err := time.Parse(time.DateOnly, a.Payee.On)
 		f.Check(err == nil, "payee.on", "must be a date such as 2026-01-31")
 	}
-	f.Check(len(a.Notify) <= maxText, "notify", "must be at most %d bytes", maxText)
+	f.Check(a.Notify == "" || isAddress(a.Notify) && len(a.Notify) <= maxText, "notify", "must be an http or https address of at most %d bytes", maxText)
 	f.Check(a.State == Active || a.State == Blocked, "state", "must be active or blocked")
 	return f.Err()
 }

@@ -49,6 +49,17 @@ type Commission struct {
 	At        time.Time
 }
 
+// State is where a commission stands: "held" before it is due, "due", or "in_payout".
+func (c Commission) State(now time.Time) string {
+	switch {
+	case c.Payout != 0:
+		return "in_payout"
+	case c.DueAt.After(now):
+		return "held"
+	}
+	return "due"
+}
+
 // Paid is a payment of a referral, as far as it earns.
 type Paid struct {
 	Base   money.Amount // net of tax and discounts; shipping as promised

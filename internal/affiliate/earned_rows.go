@@ -89,6 +89,11 @@ func LatestReferral(tx *db.Tx, account id.Account, customer id.Customer) (Referr
 	return first(list, err, "referral")
 }
 
+// Referrals are the account's referrals older than before, newest first.
+func Referrals(tx *db.Tx, account id.Account, before id.Referral, limit int) ([]Referral, error) {
+	return referrals(tx, account, "and id < $2 order by id desc limit $3", oldest(int64(before)), limit)
+}
+
 // ReferralsOf are an affiliate's referrals older than before, newest first.
 func ReferralsOf(tx *db.Tx, account id.Account, a id.Affiliate, before id.Referral, limit int) ([]Referral, error) {
 	return referrals(tx, account, "and affiliate_id = $2 and id < $3 order by id desc limit $4", a, oldest(int64(before)), limit)
@@ -183,6 +188,11 @@ func OfReferrals(tx *db.Tx, account id.Account, referrals []int64) (map[id.Refer
 // OfAffiliate are an affiliate's commissions older than before, newest first: their statement.
 func OfAffiliate(tx *db.Tx, account id.Account, a id.Affiliate, before id.Commission, limit int) ([]Commission, error) {
 	return commissions(tx, account, "and affiliate_id = $2 and id < $3 order by id desc limit $4", a, oldest(int64(before)), limit)
+}
+
+// Commissions are the account's commissions older than before, newest first.
+func Commissions(tx *db.Tx, account id.Account, before id.Commission, limit int) ([]Commission, error) {
+	return commissions(tx, account, "and id < $2 order by id desc limit $3", oldest(int64(before)), limit)
 }
 
 // OfPayout are the commissions that a payout pays, oldest first.

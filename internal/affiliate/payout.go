@@ -7,7 +7,6 @@ import (
 	"sort"
 	"time"
 
-	"perennial/internal/clock"
 	"perennial/internal/db"
 	"perennial/internal/id"
 	"perennial/internal/money"
@@ -156,46 +155,4 @@ func Payouts(tx *db.Tx, account id.Account, a id.Affiliate, before id.Payout, li
 		return payouts(tx, account, "and affiliate_id = $2 and id < $3 order by id desc limit $4", a, oldest(int64(before)), limit)
 	}
 	return payouts(tx, account, "and id < $2 order by id desc limit $3", oldest(int64(before)), limit)
-}
-
-// Material is something that affiliates promote with: a text, a mail, a picture's address.
-type Material struct {
-	ID        id.Material
-	Account   id.Account
-	Campaign  id.Campaign
-	Kind      string // "link", "email", "banner" or "text"
-	Title     string
-	Body      string // a text, or an address of a picture
-	CreatedAt time.Time
-	Archived  bool
-}
-
-// InsertMaterial writes promo material.
-func InsertMaterial(tx *db.Tx, m Material) error {
-	_, err := tx.Exec("insert into affiliate_material (account_id, id, campaign_id, kind, title, body, created_at, archived) values ($1, $2, $3, $4, $5, $6, $7, $8)",
-		m.Account, m.ID, m.Campaign, m.Kind, m.Title, m.Body, clock.Micros(m.CreatedAt), m.Archived)
-	return err
-}
-
-// Materials are a campaign's promo material that is in use, newest first.
-func Materials(tx *db.Tx, account id.Account, campaign id.Campaign) ([]Material, error) {
-	var list []Material
-	err := tx.Each(func(row db.Scan) error {
-		m := Material{Account: account, Campaign: campaign}
-		err := row(&m.ID, &m.Kind, &m.Title, &m.Body, db.ScanTime(&m.CreatedAt), &m.Archived)
-		if !m.Archived {
-			list = append(list, m)
-		}
-		return err
-	}, "select id, kind, title, body, created_at, archived from affiliate_material where account_id = $1 and campaign_id = $2 order by id desc limit 500", account, campaign)
-	return list, err
-}
-
-// ArchiveMaterial takes promo material out of use.
-func ArchiveMaterial(tx *db.Tx, account id.Account, m id.Material) error {
-	n, err := tx.Exec("update affiliate_material set archived = $3 where account_id = $1 and id = $2", account, m, true)
-	if err == nil && n == 0 {
-		_, err = first[Material](nil, nil, "promo material")
-	}
-	return err
 }

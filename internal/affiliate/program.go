@@ -119,6 +119,18 @@ type Program struct {
 	Version   int64
 }
 
+// LinkPath is the path of an affiliate's link on the server.
+func (p Program) LinkPath(code string) string { return "/a/" + p.Slug + "/" + code }
+
+// RequestPath is the path of the page where one asks to promote the campaign; recruiter is
+// the code of the affiliate whose request link it is, "" for nobody's.
+func (p Program) RequestPath(recruiter string) string {
+	if recruiter == "" {
+		return "/affiliates/join/" + p.Slug
+	}
+	return "/affiliates/join/" + p.Slug + "/" + recruiter
+}
+
 // Check refuses a programme that cannot be.
 func (p Program) Check() error {
 	var f fault.Fields

@@ -268,12 +268,13 @@ func LoadMembership(tx *db.Tx, account id.Account, campaign id.Campaign, a id.Af
 	return first(list, err, "affiliate of this campaign")
 }
 
-// Members are those who promote a campaign or asked to, after one by id; standing "" is all.
-func Members(tx *db.Tx, account id.Account, campaign id.Campaign, standing Standing, after id.Affiliate, limit int) ([]Membership, error) {
+// Members are those who promote a campaign or asked to, older than before by id, newest
+// first; standing "" is all.
+func Members(tx *db.Tx, account id.Account, campaign id.Campaign, standing Standing, before id.Affiliate, limit int) ([]Membership, error) {
 	if standing == Pending {
-		return memberships(tx, account, "and campaign_id = $2 and standing = 'pending' and affiliate_id > $3 order by affiliate_id limit $4", campaign, after, limit)
+		return memberships(tx, account, "and campaign_id = $2 and standing = 'pending' and affiliate_id < $3 order by affiliate_id desc limit $4", campaign, oldest(int64(before)), limit)
 	}
-	return memberships(tx, account, "and campaign_id = $2 and ($3 = '' or standing = $3) and affiliate_id > $4 order by affiliate_id limit $5", campaign, standing, after, limit)
+	return memberships(tx, account, "and campaign_id = $2 and ($3 = '' or standing = $3) and affiliate_id < $4 order by affiliate_id desc limit $5", campaign, standing, oldest(int64(before)), limit)
 }
 
 // MembershipsOf are the programmes of an affiliate.

@@ -33,6 +33,7 @@ type CouponWire struct {
 	Stackable       bool      `json:"stackable"`
 	IncludeSetup    bool      `json:"include_setup"`
 	IncludeShipping bool      `json:"include_shipping"`
+	Affiliate       *string   `json:"affiliate" doc:"Whose the sales are that redeem it."`
 	State           string    `json:"state" enum:"active,archived"`
 	Redeemed        int64     `json:"redeemed" doc:"Redemptions so far, without those given back."`
 	CreatedAt       time.Time `json:"created_at"`
@@ -47,7 +48,7 @@ func couponOf(c coupon.Coupon) CouponWire {
 	}
 	w := CouponWire{ID: c.ID.String(), Code: c.Code, Name: c.Name, Kind: string(c.Kind), AppliesTo: string(c.AppliesTo), Cycles: countOf(c.Cycles, 0), StartsOn: textOf(c.StartsOn),
 		EndsOn: textOf(c.EndsOn), MaxRedemptions: limit(c.MaxRedemptions), MaxPerCustomer: limit(c.MaxPerCustomer), Products: []string{}, Stackable: c.Stackable,
-		IncludeSetup: c.IncludeSetup, IncludeShipping: c.IncludeShipping, State: string(c.State), Redeemed: c.Redeemed, CreatedAt: c.CreatedAt}
+		IncludeSetup: c.IncludeSetup, IncludeShipping: c.IncludeShipping, Affiliate: textOf(c.Affiliate.String()), State: string(c.State), Redeemed: c.Redeemed, CreatedAt: c.CreatedAt}
 	if c.Kind == coupon.Percent {
 		w.Percent = textOf(c.Percent.Percent())
 	} else {
@@ -94,6 +95,7 @@ type newCoupon struct {
 		Stackable       bool     `json:"stackable,omitempty" doc:"It can be combined with others that are."`
 		IncludeSetup    bool     `json:"include_setup,omitempty" doc:"It is taken from the setup fee, too."`
 		IncludeShipping bool     `json:"include_shipping,omitempty" doc:"It is taken from the cost of shipping, too."`
+		Affiliate       string   `json:"affiliate,omitempty" maxLength:"40" doc:"Whose the sales are that redeem it."`
 	}
 }
 
@@ -117,6 +119,7 @@ func (n newCoupon) read() (coupon.Coupon, error) {
 	for i, text := range b.Products {
 		c.Products = append(c.Products, mustRefer[id.Product](&f, "products."+strconv.Itoa(i), text))
 	}
+	c.Affiliate = refer[id.Affiliate](&f, "affiliate", b.Affiliate)
 	return c, f.Err()
 }
 
@@ -187,6 +190,7 @@ func (a *API) couponStories() {
 			EndsOn         *string `json:"ends_on,omitempty" maxLength:"10" doc:"Empty: never."`
 			MaxRedemptions *int64  `json:"max_redemptions,omitempty" minimum:"0" maximum:"1000000000" doc:"0: no limit."`
 			MaxPerCustomer *int64  `json:"max_per_customer,omitempty" minimum:"0" maximum:"1000000000" doc:"0: no limit."`
+			Affiliate      *string `json:"affiliate,omitempty" maxLength:"40" doc:"Whose later sales are that redeem it; empty: nobody's."`
 			State          *string `json:"state,omitempty" enum:"active,archived"`
 		}
 	}
@@ -198,8 +202,15 @@ func (a *API) couponStories() {
 				return coupon.Coupon{}, err
 			}
 			b := in.Body
-			return a.s.UpdateCoupon(ctx, commerce.UpdateCoupon{Call: call, Coupon: v, Name: b.Name, EndsOn: b.EndsOn, MaxRedemptions: b.MaxRedemptions, MaxPerCustomer: b.MaxPerCustomer,
-				State: (*coupon.State)(b.State)})
+			u := commerce.UpdateCoupon{Call: call, Coupon: v, Name: b.Name, EndsOn: b.EndsOn, MaxRedemptions: b.MaxRedemptions, MaxPerCustomer: b.MaxPerCustomer, State: (*coupon.State)(b.State)}
+			if b.Affiliate != nil {
+				who, err := parse[id.Affiliate]("affiliate", *b.Affiliate)
+				if err != nil {
+					return coupon.Coupon{}, err
+				}
+				u.Affiliate = &who
+			}
+			return a.s.UpdateCoupon(ctx, u)
 		}, couponOf)
 	type applied struct {
 		ByID

@@ -71,7 +71,7 @@ type docsField struct {
 // which they were registered.
 func docsOf(spec *huma.OpenAPI) docsPage {
 	page := docsPage{Title: spec.Info.Title, Version: spec.Info.Version, Text: spec.Info.Description}
-	order := []string{"Account", "Catalog", "Customers", "Questions", "Sales", "Subscriptions", "Usage", "Coupons", "Invoices", "Payments", "Gateways", "Recovery", "Metrics", "Mails", "Taxes", "Events", "Clock", "Webhooks", "Hooks"}
+	order := []string{"Account", "Catalog", "Customers", "Questions", "Sales", "Subscriptions", "Usage", "Coupons", "Affiliates", "Licences", "Leads", "Invoices", "Payments", "Gateways", "Recovery", "Metrics", "Mails", "Taxes", "Events", "Clock", "Webhooks", "Hooks"}
 	groups := map[string][]docsOperation{}
 	paths := make([]string, 0, len(spec.Paths))
 	for path := range spec.Paths {

@@ -36,7 +36,7 @@ func (a *API) doorKeyRoutes() {
 		Body struct {
 			Dialect string `json:"dialect" enum:"paywhirl,paykickstart,profitwell" doc:"The system that the clients were written for."`
 			Name    string `json:"name" minLength:"1" maxLength:"80"`
-			Key     string `json:"key,omitempty" minLength:"20" maxLength:"128" doc:"The key that the clients hold already; left out, one is made. Letters, digits and any of _ . -"`
+			Key     string `json:"key,omitempty" minLength:"10" maxLength:"128" doc:"The key that the clients hold already; left out, one is made. 20 or more letters, digits and any of _ . - (10 or more of paykickstart)."`
 			Secret  string `json:"secret,omitempty" minLength:"20" maxLength:"128" doc:"The same for the secret, of paywhirl only."`
 		}
 	}

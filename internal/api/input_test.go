@@ -95,6 +95,18 @@ var bases = map[string]string{
 	"choose-mails":                 `{"optional":false}`,
 	"report-bounce":                `{"message":"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822; gone@example.com\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"}`,
 	"suppress-address":             `{"address":"gone@example.com","reason":"manual"}`,
+	"set-affiliate-program":        `{"slug":"tea-two","landing":"https://tea.example/","terms":{"first":{"percent":"30"},"rebill":{"percent":"10"},"hold_days":30,"cookie_days":60}}`,
+	"set-campaign-affiliate":       `{"affiliate":"{aff}","standing":"approved"}`,
+	"create-material":              `{"kind":"text","title":"Words","body":"Good tea."}`,
+	"create-affiliate":             `{"email":"new@partners.example","name":"New"}`,
+	"update-affiliate":             `{"name":"Mia"}`,
+	"update-referral":              `{"denied":false}`,
+	"adjust-commission":            `{"amount":5,"currency":"USD","note":"bonus"}`,
+	"create-payouts":               `{"currency":"USD"}`,
+	"mark-payout-paid":             `{"reference":"B-7"}`,
+	"activate-license":             `{"guid":"machine"}`,
+	"upload-license-keys":          `{"keys":["AAAA-BBBB"]}`,
+	"see-lead":                     `{"email":"new@example.com","price":"{prc}"}`,
 	"set-exchange-rate":            `{"currency":"EUR","rate":"0.92"}`,
 }
 

@@ -22,7 +22,8 @@ var pathKind = map[string]string{"api-keys": "key", "campaigns": "cam", "product
 	"orders": "ord", "subscriptions": "sub", "invoices": "inv", "payments": "pay", "refunds": "ref", "events": "evt", "webhook-endpoints": "end", "deliveries": "dlv", "replays": "rpl", "hooks": "end",
 	"coupons": "cpn", "tax-profiles": "txp", "shipping-rules": "shp", "credit-notes": "crn", "invoice-items": "itm", "meters": "mtr",
 	"gateways": "gw", "gateway-notices": "gwn", "disputes": "dsp", "recovery-policies": "rpo", "recovery-cases": "rec", "mails": "mail", "suppressions": "sup",
-	"addresses": "adr", "questions": "que", "door-keys": "dky"}
+	"addresses": "adr", "questions": "que", "door-keys": "dky",
+	"affiliates": "aff", "referrals": "rfl", "payouts": "pyo", "materials": "mat", "licenses": "lic", "leads": "led"}
 
 // idOf puts ids into a path: one of the kind of its collection, and a coupon.
 func idOf(path string, of func(kind string) string) string {
@@ -102,6 +103,15 @@ var pathBody = map[string]string{
 	"POST /v1/gateways/{id}/rotate-secret":            `{"webhook_secret":"taken-over"}`,
 	"POST /v1/payments/{id}/mark":                     `{"paid":true,"reference":"taken over"}`,
 	"POST /v1/customers/{id}/links":                   `{"purpose":"update_method"}`,
+	"PATCH /v1/campaigns/{id}/affiliate-program":      `{"landing":"https://taken.example/"}`,
+	"POST /v1/campaigns/{id}/affiliates":              `{"affiliate":"{B:aff}"}`,
+	"POST /v1/campaigns/{id}/materials":               `{"kind":"text","title":"Taken over","body":"x"}`,
+	"PATCH /v1/affiliates/{id}":                       `{"name":"Taken over"}`,
+	"PATCH /v1/referrals/{id}":                        `{"denied":true}`,
+	"POST /v1/affiliates/{id}/commissions":            `{"amount":5,"currency":"USD","note":"taken over"}`,
+	"POST /v1/payouts/{id}/mark-paid":                 `{}`,
+	"POST /v1/licenses/{id}/activate":                 `{"guid":"taken over"}`,
+	"POST /v1/products/{id}/license-keys":             `{"keys":["TAKEN-OVER"]}`,
 	"PATCH /v1/coupons/{id}":                          `{"name":"Taken over"}`,
 	"PATCH /v1/tax-profiles/{id}":                     `{"name":"Taken over","rules":[]}`,
 	"PATCH /v1/shipping-rules/{id}":                   `{"name":"Taken over"}`,
@@ -193,8 +203,22 @@ var probes = map[string][]probe{
 	"GET /v1/event-schemas":                           nil,
 	"GET /v1/event-schemas/{type}":                    nil,
 	"POST /v1/quotes":                                 {{field: "price", kind: "prc", body: `{"price":"{A}"}`}, {field: "customer", kind: "cus", body: `{"price":"{B:prc}","customer":"{A}"}`}},
+	"GET /v1/affiliate-programs":                      nil,
+	"GET /v1/affiliates":                              nil,
+	"POST /v1/affiliates":                             nil,
+	"GET /v1/referrals":                               {{field: "affiliate", kind: "aff", query: "affiliate={A}"}},
+	"GET /v1/commissions":                             {{field: "affiliate", kind: "aff", query: "affiliate={A}"}},
+	"GET /v1/payouts":                                 {{field: "affiliate", kind: "aff", query: "affiliate={A}"}},
+	"POST /v1/payouts":                                nil,
+	"GET /v1/licenses":                                nil,
+	"GET /v1/leads":                                   nil,
+	"POST /v1/leads":                                  {{field: "price", kind: "prc", body: `{"email":"probe@example.com","price":"{A}"}`}},
+	"POST /v1/campaigns/{id}/affiliates":              {{field: "affiliate", kind: "aff", body: `{"affiliate":"{A}"}`}, {field: "recruiter", kind: "aff2", body: `{"affiliate":"{B:aff}","recruiter":"{A}"}`}},
+	"PATCH /v1/campaigns/{id}/affiliate-program":      {{field: "product", kind: "prd", body: `{"terms":{"first":{"percent":"3"},"rebill":{},"hold_days":1,"cookie_days":1,"products":[{"product":"{A}","first":{},"rebill":{}}]}}`}},
+	"PATCH /v1/referrals/{id}":                        {{field: "affiliate", kind: "aff", body: `{"affiliate":"{A}"}`}},
+	"PATCH /v1/coupons/{id}":                          {{field: "affiliate", kind: "aff", body: `{"affiliate":"{A}"}`}},
 	"GET /v1/coupons":                                 nil,
-	"POST /v1/coupons":                                {{field: "products", kind: "prd", body: `{"code":"P-1","kind":"percent","percent":"5","applies_to":"all","products":["{A}"]}`}},
+	"POST /v1/coupons":                                {{field: "affiliate", kind: "aff", body: `{"code":"P-2","kind":"percent","percent":"5","applies_to":"all","affiliate":"{A}"}`}, {field: "products", kind: "prd", body: `{"code":"P-1","kind":"percent","percent":"5","applies_to":"all","products":["{A}"]}`}},
 	"GET /v1/meters":                                  nil,
 	"POST /v1/meters":                                 nil,
 	"POST /v1/usage": {{field: "events", kind: "sub", body: `{"events":[{"subscription":"{A}","meter":"calls","units":"1","key":"a"}]}`},
@@ -231,6 +255,7 @@ var sale = []probe{
 	{field: "customer", kind: "cus", body: `{"customer":"{A}","price":"{B:prc}","token":"tok_visa"}`},
 	{field: "price", kind: "prc", body: `{"customer":"{B:cus}","price":"{A}","payment_method":"{B:pm}"}`},
 	{field: "payment_method", kind: "pm", body: `{"customer":"{B:cus}","price":"{B:prc}","payment_method":"{A}"}`},
+	{field: "referred", kind: "aff", body: `{"customer":"{B:cus}","price":"{B:prc}","payment_method":"{B:pm}","referred":{"affiliate":"{A}"}}`},
 }
 
 var byHand = []probe{
@@ -244,7 +269,7 @@ var open = []string{"GET /v1/openapi.json", "GET /v1/docs", "GET /v1/docs.css"}
 // idFields are the names under which ids of things are given.
 var idFields = map[string]bool{"campaign": true, "product": true, "price": true, "customer": true, "payment_method": true, "subscription": true,
 	"invoice": true, "payment": true, "refund": true, "order": true, "event": true, "endpoint": true, "delivery": true, "account": true, "api_key": true,
-	"coupon": true, "tax_profile": true, "next_price": true, "align_to": true, "credit_note": true, "change": true, "products": true, "ends": true, "meter": true, "recovery_policy": true, "gateway": true, "question": true}
+	"coupon": true, "tax_profile": true, "next_price": true, "align_to": true, "credit_note": true, "change": true, "products": true, "ends": true, "meter": true, "recovery_policy": true, "gateway": true, "question": true, "affiliate": true, "recruiter": true}
 
 // routes are the routes of the API, from the router itself.
 func routes(t testing.TB, w *world) []string {
@@ -338,6 +363,7 @@ func (w *world) everything(key, prefix string) map[string]string {
 	all["sub2"] = w.callAs(key, 201, "POST", "/v1/orders", `{"customer":"`+s.customer+`","price":"`+s.monthly+`","payment_method":"`+s.card+`"}`).text("subscription")
 	all["cpn"] = w.callAs(key, 201, "POST", "/v1/coupons", `{"code":"`+prefix+`-1","name":"`+prefix+`","kind":"percent","percent":"10","applies_to":"all"}`).text("id")
 	w.callAs(key, 200, "POST", "/v1/subscriptions/"+all["sub"]+"/coupons", `{"code":"`+prefix+`-1"}`)
+	w.promoted(key, prefix, all)
 	all["itm"] = w.callAs(key, 201, "POST", "/v1/subscriptions/"+all["sub"]+"/items", `{"description":"`+prefix+`","amount":5}`).text("id")
 	all["crn"] = w.callAs(key, 201, "POST", "/v1/invoices/"+all["inv"]+"/credit-notes", `{"amount":1,"reason":"goodwill","note":"`+prefix+`"}`).text("id")
 	all["mtr"] = w.callAs(key, 201, "POST", "/v1/meters", `{"code":"calls","name":"`+prefix+`"}`).text("id")
@@ -357,6 +383,26 @@ func (w *world) everything(key, prefix string) map[string]string {
 	all["evt"] = w.callAs(key, 200, "GET", "/v1/events", "").data()[0]["id"].(string)
 	all["dlv"] = w.callAs(key, 200, "GET", "/v1/webhook-endpoints/"+all["end"]+"/deliveries", "").data()[0]["id"].(string)
 	return all
+}
+
+// promoted adds what affiliates bring.
+func (w *world) promoted(key, prefix string, all map[string]string) {
+	w.Helper()
+	low := strings.ToLower(prefix)
+	w.callAs(key, 200, "PATCH", "/v1/campaigns/"+all["cam"]+"/affiliate-program", `{"slug":"`+low+`-tea","landing":"https://`+low+`.example/","terms":{"first":{"percent":"30"},"rebill":{"percent":"30"},"hold_days":0,"cookie_days":60}}`)
+	all["aff"] = w.callAs(key, 201, "POST", "/v1/affiliates", `{"email":"mia@`+low+`.example","name":"`+prefix+`","code":"`+low+`-mia","paypal":"mia@`+low+`.example"}`).text("id")
+	all["aff2"] = w.callAs(key, 201, "POST", "/v1/affiliates", `{"email":"leo@`+low+`.example","name":"`+prefix+`"}`).text("id")
+	w.callAs(key, 200, "POST", "/v1/campaigns/"+all["cam"]+"/affiliates", `{"affiliate":"`+all["aff"]+`"}`)
+	all["mat"] = w.callAs(key, 201, "POST", "/v1/campaigns/"+all["cam"]+"/materials", `{"kind":"text","title":"`+prefix+`","body":"`+prefix+`"}`).text("id")
+	all["led"] = w.callAs(key, 201, "POST", "/v1/leads", `{"email":"lead@`+low+`.example","name":"`+prefix+`","price":"`+all["prc"]+`"}`).text("id")
+	product := w.callAs(key, 201, "POST", "/v1/products", `{"name":"`+prefix+` pro","campaign":"`+all["cam"]+`","settings":{"licenses":{"count":1}}}`).text("id")
+	price := w.callAs(key, 201, "POST", "/v1/prices", `{"product":"`+product+`","amount":1000,"currency":"USD"}`).text("id")
+	w.callAs(key, 201, "POST", "/v1/orders", `{"customer":"`+all["cus"]+`","price":"`+price+`","payment_method":"`+all["pm"]+`","referred":{"affiliate":"`+all["aff"]+`"}}`)
+	all["lic"] = w.callAs(key, 200, "GET", "/v1/licenses", "").data()[0]["id"].(string)
+	all["rfl"] = w.callAs(key, 200, "GET", "/v1/referrals", "").data()[0]["id"].(string)
+	all["com"] = w.callAs(key, 200, "GET", "/v1/commissions", "").data()[0]["id"].(string)
+	run := w.callAs(key, 201, "POST", "/v1/payouts", `{"currency":"USD"}`)
+	all["pyo"] = run.text("run")
 }
 
 // told is a notice that a gateway of the account sent.

@@ -26,6 +26,8 @@ func (w *world) many(rows int) map[string]string {
 		return got
 	}
 	once := w.call(201, "POST", "/v1/prices", `{"product":"`+all["prd"]+`","amount":500,"currency":"USD"}`).text("id")
+	keyed := w.call(201, "POST", "/v1/products", `{"name":"pro","campaign":"`+all["cam"]+`","settings":{"licenses":{"count":100}}}`).text("id")
+	keyed = w.call(201, "POST", "/v1/prices", `{"product":"`+keyed+`","amount":500,"currency":"USD"}`).text("id")
 	for c := range clients {
 		done.Go(func() {
 			for i := c; i < rows; i += clients {
@@ -64,6 +66,21 @@ func (w *world) many(rows int) map[string]string {
 		}
 	})
 	done.Go(func() {
+		make("/v1/orders", `{"customer":"`+all["cus"]+`","price":"`+keyed+`","quantity":3,"payment_method":"`+all["pm"]+`"}`)
+		for i := range rows {
+			who := make("/v1/affiliates", fmt.Sprintf(`{"email":"a%d@partners.example","name":"A"}`, i)).text("id")
+			w.call(200, "POST", "/v1/campaigns/"+all["cam"]+"/affiliates", `{"affiliate":"`+who+`"}`)
+			make("/v1/affiliates/"+all["aff2"]+"/commissions", `{"amount":100,"currency":"USD","note":"bonus"}`)
+			make("/v1/payouts", `{"currency":"USD"}`)
+			make("/v1/leads", fmt.Sprintf(`{"email":"lead%d@example.com","price":"%s"}`, i, all["prc"]))
+		}
+	})
+	done.Go(func() {
+		for range rows {
+			make("/v1/orders", `{"customer":"`+all["cus"]+`","price":"`+once+`","payment_method":"`+all["pm"]+`","referred":{"affiliate":"`+all["aff"]+`"}}`)
+		}
+	})
+	done.Go(func() {
 		price := w.feeOfPause(w.key, "page")
 		w.unpaid(w.key, price, all["cus"], rows)
 		for range rows {
@@ -99,6 +116,9 @@ func (w *world) pages(path, query string, limit int) []string {
 	if strings.HasSuffix(path, "/usage") {
 		order = "key"
 	}
+	if strings.HasPrefix(path, "/v1/campaigns/") && strings.HasSuffix(path, "/affiliates") {
+		order = "affiliate"
+	}
 	for range 10_000 {
 		page := w.call(200, "GET", fmt.Sprintf("%s?limit=%d%s%s", path, limit, query, cursor), "")
 		rows := page.data()
@@ -130,6 +150,10 @@ func TestEveryListIsPaged(t *testing.T) {
 			"/v1/orders":                            {"&customer=" + all["cus"]},
 			"/v1/subscriptions":                     {"&customer=" + all["cus"], "&state=active", "&customer=" + all["cus"] + "&state=active&expand=customer"},
 			"/v1/invoices":                          {"&customer=" + all["cus"], "&state=paid", "&customer=" + all["cus"] + "&state=paid"},
+			"/v1/commissions":                       {"&affiliate=" + all["aff2"]},
+			"/v1/payouts":                           {"&affiliate=" + all["aff2"]},
+			"/v1/referrals":                         {"&affiliate=" + all["aff"]},
+			"/v1/campaigns/{id}/affiliates":         {"&standing=approved"},
 			"/v1/credit-notes":                      {"&customer=" + all["cus"]},
 			"/v1/recovery-cases":                    {"&customer=" + all["cus"], "&state=open", "&customer=" + all["cus"] + "&state=open"},
 			"/v1/mails":                             {"&customer=" + all["cus"]},

@@ -2,8 +2,11 @@ package api
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
+	"perennial/internal/account"
+	"perennial/internal/affiliate"
 	"perennial/internal/commerce"
 	"perennial/internal/fault"
 	"perennial/internal/id"
@@ -13,14 +16,36 @@ import (
 
 // saleBody is a sale as it is asked for.
 type saleBody struct {
-	Customer string      `json:"customer,omitempty" maxLength:"40" doc:"Who buys; or buyer."`
-	Buyer    *buyerBody  `json:"buyer,omitempty" doc:"A buyer who may be new: found by e-mail address, else made."`
-	Price    string      `json:"price" maxLength:"40"`
-	Quantity int64       `json:"quantity,omitempty" minimum:"1" maximum:"1000000" doc:"1 when it is left out."`
-	Method   string      `json:"payment_method,omitempty" maxLength:"40" doc:"To pay with; or token."`
-	Token    string      `json:"token,omitempty" maxLength:"255" example:"tok_visa" doc:"From the payment gateway; saved as a new payment method."`
-	Expected *moneyInput `json:"expected_amount,omitempty" doc:"When it is given and is not what is due now, nothing is sold."`
+	Customer string        `json:"customer,omitempty" maxLength:"40" doc:"Who buys; or buyer."`
+	Buyer    *buyerBody    `json:"buyer,omitempty" doc:"A buyer who may be new: found by e-mail address, else made."`
+	Price    string        `json:"price" maxLength:"40"`
+	Quantity int64         `json:"quantity,omitempty" minimum:"1" maximum:"1000000" doc:"1 when it is left out."`
+	Method   string        `json:"payment_method,omitempty" maxLength:"40" doc:"To pay with; or token."`
+	Token    string        `json:"token,omitempty" maxLength:"255" example:"tok_visa" doc:"From the payment gateway; saved as a new payment method."`
+	Expected *moneyInput   `json:"expected_amount,omitempty" doc:"When it is given and is not what is due now, nothing is sold."`
+	Referred *ReferredBody `json:"referred,omitempty" doc:"Who brought the buyer, where affiliates promote the campaign."`
 	SaleOptions
+}
+
+// ReferredBody is what a sale knows of who brought the buyer.
+type ReferredBody struct {
+	Affiliate  string   `json:"affiliate,omitempty" maxLength:"40" doc:"The affiliate whose the sale is, whatever else speaks for another."`
+	TrackingID string   `json:"tracking_id,omitempty" maxLength:"100" doc:"That affiliate's own mark."`
+	Clicks     []string `json:"clicks,omitempty" maxItems:"50" doc:"On links of affiliates, that the buyer's browser remembers."`
+	IP         string   `json:"ip,omitempty" maxLength:"45" doc:"The buyer's address on the net; an affiliate who sits there earns nothing."`
+}
+
+func (r *ReferredBody) read(f *fault.Fields) commerce.Referred {
+	if r == nil {
+		return commerce.Referred{}
+	}
+	out := commerce.Referred{Affiliate: refer[id.Affiliate](f, "referred.affiliate", r.Affiliate), TrackingID: r.TrackingID, Clicks: readClicks(f, "referred.clicks", r.Clicks), IP: r.IP}
+	if r.TrackingID != "" {
+		f.Add("referred.tracking_id", account.CheckName(r.TrackingID, affiliate.MaxTracking))
+	}
+	_, err := netip.ParseAddr(r.IP)
+	f.Check(r.IP == "" || err == nil, "referred.ip", "must be an address such as 192.0.2.1")
+	return out
 }
 
 // SaleOptions are what may be chosen about a sale beyond price and quantity.
@@ -70,6 +95,7 @@ func (b saleBody) sell(call commerce.Call) (commerce.Sell, error) {
 	}
 	s.Shown = b.Expected.read(&f)
 	s.Options = b.SaleOptions.read(&f)
+	s.Referred = b.Referred.read(&f)
 	return s, f.Err()
 }
 

@@ -204,6 +204,8 @@ type ProductSettings struct {
 	Align   bool         `json:"align,omitempty" doc:"Gives a new subscription the billing day of an earlier one of the same customer and interval."`
 
 	Recovery string `json:"recovery_policy,omitempty" maxLength:"40" doc:"For failed payments; left out: the campaign's."`
+
+	Licenses *LicenseTerms `json:"licenses,omitempty" doc:"Keys that come with it; left out: none."`
 }
 
 // PausePolicy is how a subscription may be paused.
@@ -232,6 +234,7 @@ func (s ProductSettings) read(f *fault.Fields) catalog.Settings {
 		out.Pause = catalog.PausePolicy{Allowed: p.Allowed, Longest: interval(f, "settings.pause.longest", p.Longest), Periods: p.Periods, Fee: p.Fee,
 			Every: interval(f, "settings.pause.every", p.Every)}
 	}
+	s.Licenses.put(&out)
 	out.Recovery = refer[id.RecoveryPolicy](f, "settings.recovery_policy", s.Recovery)
 	for i, text := range s.Ends {
 		out.Ends = append(out.Ends, mustRefer[id.Product](f, "settings.ends."+strconv.Itoa(i), text))
@@ -268,7 +271,7 @@ func below(path string, err error) error {
 }
 
 func settingsOf(s catalog.Settings) ProductSettings {
-	out := ProductSettings{Cancel: string(s.Cancel), Skips: s.Skips, Ships: s.Ships, TaxKind: string(s.TaxKind), Align: s.Align, Recovery: s.Recovery.String()}
+	out := ProductSettings{Cancel: string(s.Cancel), Skips: s.Skips, Ships: s.Ships, TaxKind: string(s.TaxKind), Align: s.Align, Recovery: s.Recovery.String(), Licenses: licenseTermsOf(s)}
 	if p := s.Pause; p != (catalog.PausePolicy{}) {
 		out.Pause = &PausePolicy{Allowed: p.Allowed, Longest: p.Longest.String(), Periods: p.Periods, Fee: p.Fee, Every: p.Every.String()}
 	}

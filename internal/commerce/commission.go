@@ -247,6 +247,6 @@ func checkAdjustment(amount money.Amount, note string) error {
 	var f fault.Fields
 	f.Check(amount.Minor != 0 && amount.Minor >= -money.MaxMinor && amount.Minor <= money.MaxMinor, "amount", "must not be zero")
 	f.Check(amount.Currency.Known(), "currency", "must be a currency of ISO 4217, for example USD")
-	f.Check(note != "" && len(note) <= 500, "note", "must say why, in at most 500 bytes")
+	f.Check(account.CheckName(note, 500) == nil, "note", "must say why, in plain text of at most 500 bytes")
 	return f.Err()
 }

@@ -164,7 +164,7 @@ func (s *Service) changeLicense(ctx context.Context, call Call, key string, kind
 		if err != nil {
 			return LicenseDone{}, err
 		}
-		done, err := LicenseOf(tx, l)
+		done, err := licenseOf(tx, l)
 		if err != nil {
 			return done, err
 		}
@@ -176,16 +176,16 @@ func (s *Service) changeLicense(ctx context.Context, call Call, key string, kind
 			return done, err
 		}
 		done.Version++
-		if done, err = LicenseOf(tx, done.License); err != nil {
+		if done, err = licenseOf(tx, done.License); err != nil {
 			return done, err
 		}
 		return done, event.Append(tx, a.ID, licenseEvent(done.License, kind, call.Actor, now))
 	})
 }
 
-// LicenseOf is a licence and whether it holds now: by itself, and by the subscription and
+// licenseOf is a licence and whether it holds now: by itself, and by the subscription and
 // the payment that it came with.
-func LicenseOf(tx *db.Tx, l license.License) (LicenseDone, error) {
+func licenseOf(tx *db.Tx, l license.License) (LicenseDone, error) {
 	done := LicenseDone{License: l}
 	product, err := catalog.LoadProduct(tx, l.Account, l.Product)
 	if err != nil {

@@ -32,7 +32,7 @@ func (s *Service) AdjustCommission(ctx context.Context, c AdjustCommission) (aff
 			return affiliate.Commission{}, err
 		}
 		made := affiliate.Commission{ID: id.New[id.Commission](), Account: a.ID, Affiliate: c.Affiliate, Tier: affiliate.FirstTier, Cause: affiliate.Adjust,
-			Amount: c.Amount, Base: money.Zero(c.Amount.Currency), DueAt: now, Note: plainCut(c.Note, 500), At: now}
+			Amount: c.Amount, Base: money.Zero(c.Amount.Currency), DueAt: now, Note: c.Note, At: now}
 		made.Source = int64(made.ID)
 		return made, writeCommissions(tx, a, []affiliate.Commission{made}, c.Actor)
 	})
@@ -116,6 +116,11 @@ type SettlePayout struct {
 // nothing.
 func (s *Service) SettlePayout(ctx context.Context, c SettlePayout) (affiliate.Payout, error) {
 	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (affiliate.Payout, error) {
+		if c.Reference != "" {
+			if err := account.CheckName(c.Reference, 200); err != nil {
+				return affiliate.Payout{}, fault.BadField("reference", "%s", fault.As(err).Message)
+			}
+		}
 		p, err := affiliate.LoadPayout(tx, a.ID, c.Payout)
 		if err != nil {
 			return p, err
@@ -130,7 +135,7 @@ func (s *Service) SettlePayout(ctx context.Context, c SettlePayout) (affiliate.P
 		if p.State != affiliate.Ready {
 			return p, fault.New(fault.Conflict, "the payout is %s already", p.State).WithCode("payout_settled")
 		}
-		p.State, p.Reference = want, plainCut(c.Reference, 200)
+		p.State, p.Reference = want, c.Reference
 		if c.Undo {
 			parts, err := affiliate.OfPayout(tx, a.ID, p.ID)
 			if err != nil {

@@ -190,6 +190,8 @@ const (
 	PayoutCreated       Kind = "payout.created"
 	PayoutPaid          Kind = "payout.paid"
 	PayoutUndone        Kind = "payout.undone"
+	MaterialAdded       Kind = "material.added"
+	MaterialRemoved     Kind = "material.removed"
 
 	LicenseIssued    Kind = "license.issued"
 	LicenseActivated Kind = "license.activated"
@@ -282,6 +284,8 @@ func (e Event) SubjectID() string {
 		return id.Commission(e.Subject).String()
 	case "payout":
 		return id.Payout(e.Subject).String()
+	case "material":
+		return id.Material(e.Subject).String()
 	case "license":
 		return id.License(e.Subject).String()
 	case "lead":

@@ -118,6 +118,8 @@ var Shapes = map[Kind]Shape{
 	CommissionTakenBack:  told("A commission was taken back.", "affiliate:id amount currency cause tier:whole invoice"),
 	PayoutCreated:        told("What an affiliate is due was set aside to be paid.", "affiliate:id amount currency"),
 	PayoutPaid:           told("An affiliate was paid.", "affiliate:id amount currency"),
+	MaterialAdded:        told("Affiliates of a campaign were given something to promote it with.", "campaign:id title"),
+	MaterialRemoved:      told("Promo material was taken out of use.", ""),
 	PayoutUndone:         told("A payout was undone; what it held is owed as before.", "affiliate:id amount currency"),
 	PriceReplaced:        told("Another price of its line took the place of a price.", "by"),
 	CustomerDeleted:      told("A customer was deleted.", "forgotten:bool"),

@@ -175,6 +175,18 @@ func ByKey(tx *db.Tx, account id.Account, key string) (License, error) {
 	return list[0], nil
 }
 
+// Load is one licence of the account, or NotFound.
+func Load(tx *db.Tx, account id.Account, l id.License) (License, error) {
+	list, err := load(tx, account, "and id = $2"+tx.Lock(), l)
+	if err == nil && len(list) == 0 {
+		return License{}, fault.New(fault.NotFound, "there is no licence with that id")
+	}
+	if err != nil {
+		return License{}, err
+	}
+	return list[0], nil
+}
+
 // OfCustomer are a customer's licences, oldest first.
 func OfCustomer(tx *db.Tx, account id.Account, customer id.Customer) ([]License, error) {
 	return load(tx, account, "and customer_id = $2 order by id limit 10000", customer)

@@ -55,6 +55,8 @@ var aheadTellings = map[event.Kind]telling{
 	event.PayoutCreated:       {"money", "", says("What an affiliate is due was set aside to be paid")},
 	event.PayoutPaid:          {"money", web.Success, says("An affiliate was paid")},
 	event.PayoutUndone:        {"money", web.Warning, says("A payout was undone")},
+	event.MaterialAdded:       {"plus", "", named("Promo material “%s” was added", "title")},
+	event.MaterialRemoved:     {"x-circle", "", says("Promo material was taken out of use")},
 	event.PriceReplaced:       {"money", "", says("Another price took its place: it is not sold any more")},
 	event.CustomerDeleted: {"person", web.Warning, func(_ *visit, f facts) string {
 		if f["forgotten"] == true {
