@@ -107,7 +107,7 @@ func (h *house) close() error { return h.db.Close() }
 // admin is the handler of the operator's commands; worker is nil outside of a
 // server.
 func (h *house) admin(address string, worker *server.Worker) http.Handler {
-	o := admin.Options{Version: version, Address: address, Gateways: h.service.GatewaysOf, Log: h.log, Import: h.importSubscriptions}
+	o := admin.Options{Version: version, Address: address, Gateways: h.service.GatewaysOf, Log: h.log, Import: h.importSubscriptions, Reseal: reseals(h.keys)}
 	if worker != nil {
 		o.Confirm = worker.Confirm
 		o.Resume = func(acc id.Account) { worker.Resume(acc) }

@@ -37,6 +37,7 @@ type commands struct {
 	OwnerLink ownerLink `cmd:"" help:"Print a fresh one-time link for the first owner."`
 	Clock     clocks    `cmd:"" help:"Show clocks, and advance those of sandboxes."`
 	Import    imports   `cmd:"" help:"Bring subscriptions from another system."`
+	Reseal    reseal    `cmd:"" help:"Seal all secrets under the first key, so that older keys can be taken away."`
 	Reconcile reconcile `cmd:"" help:"Compare the gateways' own books with payments and refunds."`
 	Books     books     `cmd:"" help:"Prove that ledger, invoices, payments and gateways agree."`
 	Preview   previews  `cmd:"" help:"Show what would be charged, with the arithmetic."`

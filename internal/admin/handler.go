@@ -18,6 +18,7 @@ import (
 	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/money"
+	"perennial/internal/outbox"
 	"perennial/internal/payment"
 	"perennial/internal/period"
 	"perennial/internal/report"
@@ -37,6 +38,8 @@ type Options struct {
 	Log      *slog.Logger
 	// Import brings subscriptions from a file.
 	Import func(ctx context.Context, call commerce.Call, i Import, file io.Reader, progress func(Progress)) (Imported, error)
+	// Reseal seals the secrets of an endpoint of each kind under the key that seals now.
+	Reseal map[outbox.Kind]func(*outbox.Endpoint) error
 	// Confirm ends the hold of live accounts; nil where there is no scheduler.
 	Confirm func() bool
 	// Resume is told about a sandbox clock that was left on its way; may be nil.
@@ -65,6 +68,7 @@ func New(s *commerce.Service, r *report.Reader, o Options) http.Handler {
 	m.Handle("POST /reconcile", command(d, d.reconcile))
 	m.Handle("POST /preview/change", command(d, d.previewChange))
 	m.Handle("POST /preview/invoice", command(d, d.previewInvoice))
+	m.Handle("POST /reseal", command(d, d.reseal))
 	m.Handle("POST /import/subscriptions", command(d, d.importSubscriptions))
 	return m
 }

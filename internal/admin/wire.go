@@ -54,6 +54,13 @@ type Account struct {
 	CreatedAt time.Time  `json:"created_at"`
 }
 
+// Resealed is how many secrets are sealed under another key than before.
+type Resealed struct {
+	Accounts  int `json:"accounts"`
+	Endpoints int `json:"endpoints"` // webhooks, hooks and mail servers
+	Gateways  int `json:"gateways"`
+}
+
 // OwnerLink is a fresh one-time link with which the first owner sets the server up.
 type OwnerLink struct {
 	Address string `json:"address"` // "" when somebody can sign in already

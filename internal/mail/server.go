@@ -17,6 +17,7 @@ import (
 	"perennial/internal/id"
 	"perennial/internal/notice"
 	"perennial/internal/outbound"
+	"perennial/internal/outbox"
 	"perennial/internal/seal"
 )
 
@@ -93,6 +94,13 @@ func (s *Server) Seal(keys *seal.Keys, account id.Account) (string, error) {
 		return "", err
 	}
 	return keys.Seal(account, purpose, b), nil
+}
+
+// Reseal seals a merchant's own server under the key that seals now, as seal.Keys.Again
+// does.
+func Reseal(keys *seal.Keys, e *outbox.Endpoint) (err error) {
+	e.Secret, err = keys.Again(e.Account, purpose, e.Secret)
+	return err
 }
 
 // Unseal reads the stored form of a merchant's own server.

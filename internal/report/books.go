@@ -67,7 +67,10 @@ func (r *Reader) Books(ctx context.Context, acc id.Account, gateways map[string]
 		b = Books{Charges: int64(len(charged)), byHand: map[string]bool{}}
 		clear(moved)
 		clear(pending)
-		var err error
+		err := tx.ReadsWhole()
+		if err != nil {
+			return err
+		}
 		if b.Account, err = account.Load(tx, acc); err != nil {
 			return err
 		}

@@ -237,10 +237,17 @@ func (k *Keys) Unseal(account id.Account, purpose, sealed string) ([]byte, error
 	return plain, nil
 }
 
-// Current reports whether a secret is sealed under the key that seals now. One
-// that is not should be opened and sealed again before its key is taken away.
-func (k *Keys) Current(sealed string) bool {
-	return strings.HasPrefix(sealed, version+"."+k.current.id+".")
+// Again is a sealed secret under the key that seals now, so that its own key can be taken
+// away: as it is when that is its key, else opened and sealed anew. "" stays "".
+func (k *Keys) Again(account id.Account, purpose, sealed string) (string, error) {
+	if sealed == "" || strings.HasPrefix(sealed, version+"."+k.current.id+".") {
+		return sealed, nil
+	}
+	plain, err := k.Unseal(account, purpose, sealed)
+	if err != nil {
+		return "", err
+	}
+	return k.Seal(account, purpose, plain), nil
 }
 
 // bound is what the ciphertext is tied to. The purpose comes last, so that no two

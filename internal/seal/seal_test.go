@@ -81,12 +81,18 @@ func TestKeyReplacement(t *testing.T) {
 	if got, err := both.Unseal(7, "webhook", sealed); err != nil || string(got) != "a secret" {
 		t.Fatalf("%q, %v", got, err)
 	}
-	if both.Current(sealed) || !old.Current(sealed) {
-		t.Error("Current does not tell the keys apart")
+	again, err := both.Again(7, "webhook", sealed)
+	if err != nil || again == sealed {
+		t.Fatalf("sealed again it is %q, %v", again, err)
 	}
-	again := both.Seal(7, "webhook", []byte("a secret"))
-	if !both.Current(again) {
-		t.Error("the first key does not seal")
+	if same, err := both.Again(7, "webhook", again); err != nil || same != again {
+		t.Errorf("what the first key sealed is sealed again: %q, %v", same, err)
+	}
+	if none, err := both.Again(7, "webhook", ""); err != nil || none != "" {
+		t.Errorf("nothing, sealed again: %q, %v", none, err)
+	}
+	if _, err := both.Again(7, "another", sealed); !errors.Is(err, ErrUnseal) {
+		t.Errorf("another purpose: %v", err)
 	}
 	if _, err := old.Unseal(7, "webhook", again); !errors.Is(err, ErrUnseal) {
 		t.Errorf("the old key opens what the new one sealed: %v", err)

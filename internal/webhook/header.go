@@ -53,6 +53,25 @@ func SealHeaders(keys *seal.Keys, account id.Account, headers map[string]string)
 	return list, nil
 }
 
+// Reseal seals the secrets and the header values of a webhook or hook under the key that
+// seals now, as seal.Keys.Again does.
+func Reseal(keys *seal.Keys, e *outbox.Endpoint) (err error) {
+	if e.Secret, err = keys.Again(e.Account, purpose, e.Secret); err != nil {
+		return err
+	}
+	if e.OldSecret, err = keys.Again(e.Account, purpose, e.OldSecret); err != nil {
+		return err
+	}
+	e.Headers = slices.Clone(e.Headers)
+	for i := range e.Headers {
+		h := &e.Headers[i]
+		if h.Value, err = keys.Again(e.Account, headerPurpose+h.Name, h.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func headerName(s string) bool {
 	if s == "" || len(s) > MaxHeaderName {
 		return false
