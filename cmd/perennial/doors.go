@@ -39,6 +39,7 @@ func (h *house) doors(ctx context.Context, secure bool, keys *seal.Keys, nets []
 				secret := webhook.NewSecret()
 				return secret, webhook.SealSecret(keys, account, secret)
 			},
+			SealSecret: func(account id.Account, secret string) string { return webhook.SealSecret(keys, account, secret) },
 			SealHeaders: func(account id.Account, headers map[string]string) ([]outbox.Header, error) {
 				return webhook.SealHeaders(keys, account, headers)
 			},

@@ -12,6 +12,7 @@ import (
 	"perennial/internal/admin"
 	"perennial/internal/clock"
 	"perennial/internal/commerce"
+	"perennial/internal/compat/paywhirl"
 	"perennial/internal/db"
 	"perennial/internal/fault"
 	"perennial/internal/gateway/sandbox"
@@ -98,6 +99,7 @@ func (p *place) open(ctx context.Context, log *slog.Logger, keys func(*place) (*
 	h.service.UseKeys(h.keys)
 	h.service.UseGateways(h.keys, openers(h.clock))
 	h.reader = report.New(d, h.clock)
+	h.service.UseDialects(paywhirl.Webhooks(h.service, h.reader, paywhirl.Options{Clock: h.clock, Log: log})...)
 	return h, nil
 }
 

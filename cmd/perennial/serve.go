@@ -184,7 +184,11 @@ func prefixes(list []string) ([]netip.Prefix, error) {
 
 // deliverer brings events to the endpoints of merchants.
 func (h *house) deliverer(keys *seal.Keys, nets []netip.Prefix, mails *mail.Sender) *outbox.Deliverer {
-	sender := webhook.NewSender(outbound.Client(nets), keys, h.clock, version)
+	dialects := map[string]outbox.Dialect{}
+	for _, d := range h.service.Dialects() {
+		dialects[d.Name] = d
+	}
+	sender := webhook.NewSender(outbound.Client(nets), keys, h.clock, version, dialects)
 	webhooks := event.Render(webhook.Body)
 	return outbox.NewDeliverer(h.db, h.clock, h.log, outbox.Work{
 		Render: func(tx *db.Tx, e outbox.Endpoint, list []outbox.Delivery) ([]outbox.Rendering, error) {
@@ -193,6 +197,7 @@ func (h *house) deliverer(keys *seal.Keys, nets []netip.Prefix, mails *mail.Send
 			}
 			return webhooks(tx, e, list)
 		},
+		Dialects: dialects,
 		Deliver: func(ctx context.Context, e outbox.Endpoint, d outbox.Delivery) outbox.Answer {
 			if e.Kind == outbox.Mail {
 				return mails.Deliver(ctx, e, d)

@@ -47,6 +47,8 @@ type Options struct {
 	CreditNotePDF func(w io.Writer, v report.CreditNoteView) error
 	// NewSecret makes the signing secret of a webhook endpoint, and its sealed form.
 	NewSecret func(id.Account) (secret, sealed string)
+	// SealSecret is the sealed form of a signing secret that was given.
+	SealSecret func(acc id.Account, secret string) string
 	// SealHeaders checks and seals the extra request headers of a webhook endpoint.
 	SealHeaders func(id.Account, map[string]string) ([]outbox.Header, error)
 	// EventBody spells an event as webhooks and hooks receive it.

@@ -16,7 +16,8 @@ import (
 type EndpointWire struct {
 	ID           string     `json:"id"`
 	Address      string     `json:"address"`
-	Events       []string   `json:"events" doc:"Types such as invoice.paid, or invoice.*; empty for all."`
+	Dialect      string     `json:"dialect" doc:"Whose topics, bodies and signatures it gets: own, or the name of another system such as paywhirl."`
+	Events       []string   `json:"events" doc:"Types such as invoice.paid, or invoice.*; empty for all. The topics of its dialect, if it has one."`
 	Headers      []string   `json:"headers" doc:"The names of the extra request headers; their values are not told."`
 	InFlight     int        `json:"in_flight" doc:"Deliveries that may be under way at once. With 1 they mostly come in order."`
 	State        string     `json:"state" enum:"enabled,disabled"`
@@ -27,15 +28,21 @@ type EndpointWire struct {
 }
 
 func endpointOf(e outbox.Endpoint) EndpointWire {
-	events := []string(e.Events)
-	if events == nil {
-		events = []string{}
-	}
 	headers := []string{}
 	for _, h := range e.Headers {
 		headers = append(headers, h.Name)
 	}
-	return EndpointWire{e.ID.String(), e.Address, events, headers, e.InFlight, string(e.State), textOf(e.Failure), timeOf(e.FailingSince), timeOf(e.OldSecretUntil), e.CreatedAt}
+	return EndpointWire{e.ID.String(), e.Address, dialectWord(e.Dialect), e.Events.Words(), headers, e.InFlight, string(e.State), textOf(e.Failure), timeOf(e.FailingSince), timeOf(e.OldSecretUntil), e.CreatedAt}
+}
+
+// ownDialect is what our own dialect is called on the wire.
+const ownDialect = "own"
+
+func dialectWord(name string) string {
+	if name == "" {
+		return ownDialect
+	}
+	return name
 }
 
 // Delivery is an event owed to an endpoint.
@@ -44,6 +51,7 @@ type Delivery struct {
 	Endpoint  string     `json:"endpoint"`
 	Event     string     `json:"event"`
 	Type      string     `json:"type" doc:"Of the event."`
+	Topic     *string    `json:"topic" doc:"What it is told under in the dialect of its endpoint; null in our own."`
 	State     string     `json:"state" enum:"waiting,delivered,dead"`
 	Attempts  int        `json:"attempts" doc:"Since it was owed or replayed."`
 	Tries     int        `json:"tries" doc:"In all."`
@@ -54,14 +62,16 @@ type Delivery struct {
 }
 
 func deliveryOf(d outbox.Delivery) Delivery {
-	return Delivery{d.ID.String(), d.Endpoint.String(), d.Event.String(), d.Kind, string(d.State), d.Attempts, d.Tries, timeOf(d.NextAt), d.Answer, textOf(d.Failure), timeOf(d.SettledAt)}
+	return Delivery{d.ID.String(), d.Endpoint.String(), d.Event.String(), d.Kind, textOf(d.Topic), string(d.State), d.Attempts, d.Tries, timeOf(d.NextAt), d.Answer, textOf(d.Failure), timeOf(d.SettledAt)}
 }
 
 // endpointNew is the form of a new endpoint.
 type endpointNew struct {
 	Body struct {
 		Address  string            `json:"address" minLength:"1" maxLength:"2000" format:"uri" example:"https://example.com/hooks"`
-		Events   []string          `json:"events,omitempty" maxItems:"64" doc:"Types such as invoice.paid, or invoice.*; left out, all."`
+		Dialect  string            `json:"dialect,omitempty" maxLength:"40" example:"own" doc:"Whose topics, bodies and signatures it gets: left out or own, ours; paywhirl or paywhirl_v1, those that receivers of that system know. It cannot be changed."`
+		Secret   string            `json:"secret,omitempty" minLength:"8" maxLength:"200" doc:"Only with a dialect: the secret that its receivers know already; left out, a new one is made."`
+		Events   []string          `json:"events,omitempty" maxItems:"64" doc:"Types such as invoice.paid, or invoice.*, or the topics of the dialect; left out, all."`
 		Headers  map[string]string `json:"headers,omitempty" doc:"Extra request headers, such as Authorization: at most 10. Host, Content-*, Webhook-* and those of the connection cannot be set."`
 		InFlight int               `json:"in_flight,omitempty" minimum:"1" maximum:"32" doc:"Deliveries that may be under way at once; left out, 1."`
 	}
@@ -100,8 +110,18 @@ func (a *API) endpointRoutes() {
 			if err != nil {
 				return endpointMade{}, err
 			}
+			dialect := in.Body.Dialect
+			if dialect == ownDialect {
+				dialect = ""
+			}
 			secret, sealed := a.o.NewSecret(call.Account)
-			e, err := a.s.CreateEndpoint(ctx, commerce.CreateEndpoint{Call: call, Address: in.Body.Address, Events: in.Body.Events, Secret: sealed,
+			if in.Body.Secret != "" {
+				if dialect == "" {
+					return endpointMade{}, fault.BadField("secret", "can be given only with a dialect")
+				}
+				secret, sealed = in.Body.Secret, a.o.SealSecret(call.Account, in.Body.Secret)
+			}
+			e, err := a.s.CreateEndpoint(ctx, commerce.CreateEndpoint{Call: call, Address: in.Body.Address, Dialect: dialect, Events: in.Body.Events, Secret: sealed,
 				Headers: headers, InFlight: in.Body.InFlight})
 			return endpointMade{e, secret}, err
 		}, withSecret)

@@ -23,6 +23,7 @@ import (
 	"perennial/internal/api"
 	"perennial/internal/clock"
 	"perennial/internal/commerce"
+	"perennial/internal/compat/paywhirl"
 	"perennial/internal/db"
 	"perennial/internal/db/dbtest"
 	"perennial/internal/document"
@@ -116,6 +117,7 @@ func (w *world) build() {
 			return manual.Gateway{}, nil
 		},
 	})
+	w.s.UseDialects(paywhirl.Webhooks(w.s, report.New(w.db, w.clock), paywhirl.Options{Clock: w.clock, Log: log})...)
 	w.h = api.New(w.s, report.New(w.db, w.clock), api.Options{Version: "test", Clock: w.clock, Log: log,
 		PDF: func(out io.Writer, v report.InvoiceView) error {
 			paper, err := document.Of(v)
@@ -135,6 +137,7 @@ func (w *world) build() {
 			secret := webhook.NewSecret()
 			return secret, webhook.SealSecret(keys, acc, secret)
 		},
+		SealSecret: func(acc id.Account, secret string) string { return webhook.SealSecret(keys, acc, secret) },
 		SealHeaders: func(acc id.Account, headers map[string]string) ([]outbox.Header, error) {
 			return webhook.SealHeaders(keys, acc, headers)
 		},

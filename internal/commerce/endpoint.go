@@ -2,6 +2,8 @@ package commerce
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"perennial/internal/account"
@@ -17,7 +19,8 @@ type CreateEndpoint struct {
 	Call
 	Kind     outbox.Kind     // Webhook when empty, or Hook
 	Address  string          // checked by the door, which knows what may be reached
-	Events   outbox.Filter   // kinds such as invoice.paid or invoice.*; empty for all
+	Dialect  string          // one of Dialects, "" for our own; a hook speaks our own
+	Events   outbox.Filter   // kinds such as invoice.paid or invoice.*, or topics of the dialect; empty for all
 	Secret   string          // sealed
 	Headers  []outbox.Header // checked and sealed by the door
 	InFlight int             // deliveries under way at once; 0 is one
@@ -31,8 +34,12 @@ func (s *Service) CreateEndpoint(ctx context.Context, c CreateEndpoint) (outbox.
 		if c.Kind == outbox.Hook {
 			kind = outbox.Hook
 		}
-		e := outbox.NewEndpoint(a.ID, kind, c.Address, c.Secret, c.Events, now)
-		e.Headers = c.Headers
+		events, err := s.filterOf(c.Dialect, c.Events)
+		if err != nil {
+			return outbox.Endpoint{}, err
+		}
+		e := outbox.NewEndpoint(a.ID, kind, c.Address, c.Secret, events, now)
+		e.Dialect, e.Headers = c.Dialect, c.Headers
 		if c.InFlight != 0 {
 			e.InFlight = c.InFlight
 		}
@@ -43,12 +50,35 @@ func (s *Service) CreateEndpoint(ctx context.Context, c CreateEndpoint) (outbox.
 	})
 }
 
+// UseDialects says which dialects endpoints may speak besides our own. It is called before
+// anything else, by whoever wires the program.
+func (s *Service) UseDialects(list ...outbox.Dialect) { s.dialects = list }
+
+// Dialects are those that endpoints may speak besides our own.
+func (s *Service) Dialects() []outbox.Dialect { return s.dialects }
+
+// filterOf is the stored filter of an endpoint that speaks a dialect and wants those words.
+func (s *Service) filterOf(dialect string, words outbox.Filter) (outbox.Filter, error) {
+	if dialect == "" {
+		if slices.ContainsFunc(words, func(w string) bool { return strings.Contains(w, "=") }) {
+			return nil, fault.BadField("events", "must be types of events such as invoice.paid, or groups such as invoice.*")
+		}
+		return words, nil
+	}
+	for _, d := range s.dialects {
+		if d.Name == dialect {
+			return d.Filter(words)
+		}
+	}
+	return nil, fault.BadField("dialect", "must be one of those that webhooks can speak")
+}
+
 // UpdateEndpoint changes a webhook endpoint.
 type UpdateEndpoint struct {
 	Call
 	Endpoint id.Endpoint
 	Address  *string
-	Events   *outbox.Filter
+	Events   *outbox.Filter   // as for CreateEndpoint
 	Headers  *[]outbox.Header // checked and sealed by the door; replaces all
 	InFlight *int
 	Enabled  *bool
@@ -73,7 +103,11 @@ func (s *Service) UpdateEndpoint(ctx context.Context, c UpdateEndpoint) (outbox.
 			return e, err
 		}
 		set(&e.Address, c.Address)
-		set(&e.Events, c.Events)
+		if c.Events != nil {
+			if e.Events, err = s.filterOf(e.Dialect, *c.Events); err != nil {
+				return e, err
+			}
+		}
 		set(&e.Headers, c.Headers)
 		set(&e.InFlight, c.InFlight)
 		if c.Enabled != nil && *c.Enabled {

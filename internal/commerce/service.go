@@ -41,6 +41,7 @@ type Service struct {
 	seals      *seal.Keys        // that links are made with; see UseKeys
 	mails      *outbox.Deliverer // of sandboxes: see SettleMails
 	mailServer bool              // see UseMailServer
+	dialects   []outbox.Dialect  // of endpoints; see UseDialects
 }
 
 // New makes the stories. Gateways are known by the name under which payment

@@ -67,7 +67,7 @@ func CountReplay(tx *db.Tx, e outbox.Endpoint, failed bool, r outbox.Range) (int
 	total := 0
 	for kind, n := range kinds {
 		if Replayed(e, kind) {
-			total += n
+			total += n * len(e.Events.Told(string(kind)))
 		}
 	}
 	return total, err

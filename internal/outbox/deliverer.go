@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,9 @@ type Work struct {
 	// Rendering each. It runs in the transaction of the claim; an error undoes the
 	// claim, so whatever is wrong with a single delivery is said in its Rendering.
 	Render func(tx *db.Tx, e Endpoint, list []Delivery) ([]Rendering, error)
+	// Dialects are those that endpoints may speak besides ours, by their names; their
+	// bodies are made by them and not by Render.
+	Dialects map[string]Dialect
 	// Deliver makes one try outside of any transaction. It bounds its own time
 	// and may be called after ctx of Run has ended, for none but what had begun.
 	Deliver func(ctx context.Context, e Endpoint, d Delivery) Answer
@@ -223,8 +227,9 @@ func (d *Deliverer) serve(ctx context.Context, e Endpoint, limit int) (again boo
 func (d *Deliverer) claim(ctx context.Context, e Endpoint, limit int) (Endpoint, []Delivery, int, error) {
 	var claimed []Delivery
 	var n int
+	var made map[id.Delivery]Rendering
 	now := d.clock.Now()
-	err := d.db.Background(ctx, func(tx *db.Tx) error {
+	claim := func(tx *db.Tx) error {
 		var err error
 		claimed, n = nil, 0
 		e, err = LoadEndpoint(tx, e.Account, e.ID)
@@ -234,19 +239,70 @@ func (d *Deliverer) claim(ctx context.Context, e Endpoint, limit int) (Endpoint,
 		if err != nil {
 			return err
 		}
-		if claimed, err = dueFor(tx, e, limit, now); err != nil {
+		if e.Dialect != "" && made == nil {
+			return nil // it is composed first
+		}
+		if claimed, err = dueFor(tx, e, limit, now, tx.Claim()); err != nil {
 			return err
 		}
 		n = len(claimed)
-		claimed, err = d.render(tx, e, claimed, now)
+		claimed, err = d.render(tx, e, claimed, made, now)
+		return err
+	}
+	err := d.db.Background(ctx, claim)
+	if err == nil && e.Dialect != "" && e.State == Enabled {
+		if made, err = d.compose(ctx, e, limit, now); err == nil {
+			err = d.db.Background(ctx, claim)
+		}
+	}
+	return e, claimed, n, err
+}
+
+// compose has an endpoint's dialect make the bodies of deliveries that are due and have
+// none, for a claim to store.
+func (d *Deliverer) compose(ctx context.Context, e Endpoint, limit int, now time.Time) (map[id.Delivery]Rendering, error) {
+	speaks, ok := d.work.Dialects[e.Dialect]
+	if !ok {
+		return nil, fault.New(fault.Internal, "nothing here speaks the dialect %s of the endpoint", e.Dialect)
+	}
+	var due []Delivery
+	err := d.db.Read(ctx, func(tx *db.Tx) (err error) {
+		due, err = dueFor(tx, e, limit, now, "")
 		return err
 	})
-	return e, claimed, n, err
+	due = slices.DeleteFunc(due, func(v Delivery) bool { return v.Body != "" })
+	made := make(map[id.Delivery]Rendering, len(due))
+	if err != nil || len(due) == 0 {
+		return made, err
+	}
+	list, err := speaks.Compose(ctx, e, due)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range list {
+		made[due[i].ID] = r
+	}
+	return made, nil
+}
+
+// bodies are the bodies of deliveries that have none: those that were composed, or else
+// rendered now. Those that became due after the others were composed are left out.
+func (d *Deliverer) bodies(tx *db.Tx, e Endpoint, fresh []Delivery, composed map[id.Delivery]Rendering) ([]Delivery, []Rendering, error) {
+	if e.Dialect == "" {
+		made, err := d.work.Render(tx, e, fresh)
+		return fresh, made, err
+	}
+	fresh = slices.DeleteFunc(fresh, func(v Delivery) bool { _, ok := composed[v.ID]; return !ok })
+	made := make([]Rendering, len(fresh))
+	for i, v := range fresh {
+		made[i] = composed[v.ID]
+	}
+	return fresh, made, nil
 }
 
 // render gives deliveries that are due their bodies, claims them, and returns those to be
 // sent.
-func (d *Deliverer) render(tx *db.Tx, e Endpoint, due []Delivery, now time.Time) ([]Delivery, error) {
+func (d *Deliverer) render(tx *db.Tx, e Endpoint, due []Delivery, composed map[id.Delivery]Rendering, now time.Time) ([]Delivery, error) {
 	claimed := make([]Delivery, 0, len(due))
 	fate := make([]Fate, 0, len(due))
 	why := map[id.Delivery]string{}
@@ -259,7 +315,7 @@ func (d *Deliverer) render(tx *db.Tx, e Endpoint, due []Delivery, now time.Time)
 		}
 	}
 	if len(fresh) > 0 {
-		made, err := d.work.Render(tx, e, fresh)
+		fresh, made, err := d.bodies(tx, e, fresh, composed)
 		if err != nil {
 			return nil, err
 		}

@@ -18,13 +18,14 @@ const (
 	Dead      State = "dead"      // given up; a replay makes it wait again
 )
 
-// Delivery is one event owed to one endpoint.
+// Delivery is one event owed to one endpoint, in a dialect under one of its topics.
 type Delivery struct {
 	ID        id.Delivery
 	Account   id.Account
 	Endpoint  id.Endpoint
 	Event     id.Event
 	Kind      string // of the event
+	Topic     string // what it is told under in the dialect of its endpoint; "" in our own
 	State     State
 	Attempts  int       // tries begun since it was owed or replayed
 	Tries     int       // tries that ended and were stored, in all
@@ -36,6 +37,15 @@ type Delivery struct {
 	CreatedAt time.Time // when the event happened, on its account's clock
 	SettledAt time.Time // machine time at which it was delivered or given up
 	Version   int64
+}
+
+// Message is by what a receiver knows a delivery again, the same in every try and replay:
+// the event, or, where one event may be told under several topics, the delivery.
+func (d Delivery) Message() string {
+	if d.Topic != "" {
+		return d.ID.String()
+	}
+	return d.Event.String()
 }
 
 // Lease is how long a claim holds: longer than a claimed batch can take.

@@ -37,7 +37,7 @@ const (
 const (
 	MaxEndpoints = 32  // of one account: each event costs a row for each of them
 	MaxHooks     = 100 // of one account: each mostly wants one kind of event
-	MaxFilters   = 64  // of one endpoint
+	MaxFilters   = 64  // of one endpoint; of one that speaks a dialect, its topics with their kinds
 	MaxInFlight  = 32  // deliveries under way to one endpoint
 	MaxHeaders   = 10  // extra request headers of one endpoint
 )
@@ -53,6 +53,8 @@ type Endpoint struct {
 	OldSecret      string    // sealed; signs too until OldSecretUntil, "" when there is none
 	OldSecretUntil time.Time // machine time
 
+	// Dialect is whose bodies and signatures it gets, "" for our own. It never changes.
+	Dialect      string
 	Events       Filter
 	Headers      []Header // sent with each delivery
 	InFlight     int      // deliveries under way at once, 1 to MaxInFlight; with 1 they mostly come in order
@@ -117,23 +119,14 @@ func (e *Endpoint) Disable(reason string) {
 }
 
 // Filter is the kinds of events that an endpoint wants: exact kinds
-// ("invoice.paid") and whole groups ("invoice.*"). Empty wants all.
+// ("invoice.paid") and whole groups ("invoice.*"). Empty wants all. That of an endpoint
+// that speaks a dialect names, for each kind, the topic that it is told under
+// ("charge.succeeded=invoice.paid"), and is never empty.
 type Filter []string
 
 // Wants reports whether an event of that kind passes.
 func (f Filter) Wants(kind string) bool {
-	if len(f) == 0 {
-		return true
-	}
-	for _, w := range f {
-		if w == kind {
-			return true
-		}
-		if group, ok := strings.CutSuffix(w, "*"); ok && strings.HasPrefix(kind, group) {
-			return true
-		}
-	}
-	return false
+	return len(f.Told(kind)) > 0
 }
 
 // Check refuses a filter that is too long or holds a word that is neither a kind
@@ -141,9 +134,19 @@ func (f Filter) Wants(kind string) bool {
 // list of kinds.
 func (f Filter) Check() error {
 	var bad fault.Fields
-	bad.Check(len(f) <= MaxFilters, "events", "can hold at most %d kinds", MaxFilters)
+	own := 0
 	for _, w := range f {
-		if !validKind(w) {
+		if !strings.Contains(w, "=") { // what speaks a dialect is bounded by its topics
+			own++
+		}
+	}
+	bad.Check(own <= MaxFilters, "events", "can hold at most %d kinds", MaxFilters)
+	for _, w := range f {
+		topic, kind, foreign := strings.Cut(w, "=")
+		if !foreign {
+			topic, kind = "topic", w
+		}
+		if !validKind(kind) || !validTopic(topic) {
 			bad.Bad("events", "%.80q is neither an event kind such as \"invoice.paid\" nor a group such as \"invoice.*\"", w)
 			break
 		}
@@ -155,6 +158,8 @@ func validKind(w string) bool {
 	group, rest, ok := strings.Cut(w, ".")
 	return ok && len(w) <= 80 && word(group) && (rest == "*" || word(rest))
 }
+
+func validTopic(w string) bool { return len(w) <= 60 && word(strings.ReplaceAll(w, "-", "_")) }
 
 func word(s string) bool {
 	for i := 0; i < len(s); i++ {

@@ -12,15 +12,15 @@ import (
 
 var endpointTable = db.NewTable("endpoint", db.Int("account_id"), db.Int("id"), db.Text("kind"), db.Text("address"), db.Text("secret"),
 	db.Text("old_secret"), db.NullInt("old_secret_until"), db.Text("events"), db.Text("state"), db.NullInt("failing_since"), db.Text("failure"),
-	db.Int("created_at"), db.Int("version"), db.Text("headers"), db.Int("in_flight"), db.Int("failures"))
+	db.Int("created_at"), db.Int("version"), db.Text("headers"), db.Int("in_flight"), db.Int("failures"), db.Text("dialect"))
 
-const endpointColumns = "account_id, id, kind, address, secret, old_secret, old_secret_until, events, state, failing_since, failure, created_at, version, headers, in_flight, failures"
+const endpointColumns = "account_id, id, kind, address, secret, old_secret, old_secret_until, events, state, failing_since, failure, created_at, version, headers, in_flight, failures, dialect"
 
 func scanEndpoint(row db.Scan, list *[]Endpoint) error {
 	var e Endpoint
 	var events, headers string
 	err := row(&e.Account, &e.ID, &e.Kind, &e.Address, &e.Secret, &e.OldSecret, db.ScanTime(&e.OldSecretUntil), &events, &e.State,
-		db.ScanTime(&e.FailingSince), &e.Failure, db.ScanTime(&e.CreatedAt), &e.Version, &headers, &e.InFlight, &e.Failures)
+		db.ScanTime(&e.FailingSince), &e.Failure, db.ScanTime(&e.CreatedAt), &e.Version, &headers, &e.InFlight, &e.Failures, &e.Dialect)
 	e.Events = parseFilter(events)
 	if err == nil && headers != "" {
 		err = json.Unmarshal([]byte(headers), &e.Headers)
@@ -91,6 +91,7 @@ func InsertEndpoint(tx *db.Tx, e Endpoint) error {
 		r.Text(headers)
 		r.Int(int64(e.InFlight))
 		r.Int(int64(e.Failures))
+		r.Text(e.Dialect)
 	})
 }
 

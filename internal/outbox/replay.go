@@ -67,11 +67,12 @@ func CountDead(tx *db.Tx, account id.Account, endpoint id.Endpoint, r Range) (n 
 }
 
 // ReplayDead makes up to limit dead deliveries of a range wait again, in the order of
-// their events, beginning after one event. It tells how many they were and the last
-// event; fewer than limit means that the range is done.
-func ReplayDead(tx *db.Tx, account id.Account, endpoint id.Endpoint, r Range, after id.Event, limit int) (n int, last id.Event, err error) {
+// their events, beginning with one event: of its deliveries some may be left over from the
+// piece before. It tells how many they were and the last event; fewer than limit means that
+// the range is done.
+func ReplayDead(tx *db.Tx, account id.Account, endpoint id.Endpoint, r Range, first id.Event, limit int) (n int, last id.Event, err error) {
 	from, to, since, until := r.Binds()
-	last = after
+	last = first
 	err = tx.Each(func(row db.Scan) error {
 		var event id.Event
 		err := row(&event)
@@ -79,9 +80,9 @@ func ReplayDead(tx *db.Tx, account id.Account, endpoint id.Endpoint, r Range, af
 		last = max(last, event)
 		return err
 	}, `update outbox set state = 'waiting', attempts = 0, next_at = 0, settled_at = null, version = version + 1
-		where account_id = $1 and id in (select id from outbox where account_id = $1 and endpoint_id = $2 and state = 'dead' and event_id > $3
+		where account_id = $1 and id in (select id from outbox where account_id = $1 and endpoint_id = $2 and state = 'dead' and event_id >= $3
 		and event_id >= $4 and event_id <= $5 and created_at >= $6 and created_at < $7 order by event_id limit $8)
-		returning event_id`, account, endpoint, after, from, to, since, until, limit)
+		returning event_id`, account, endpoint, first, from, to, since, until, limit)
 	return n, last, err
 }
 

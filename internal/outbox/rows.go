@@ -13,7 +13,7 @@ import (
 
 var table = db.NewTable("outbox", db.Int("account_id"), db.Int("id"), db.Int("endpoint_id"), db.Int("event_id"), db.Text("state"),
 	db.Int("attempts"), db.Int("next_at"), db.NullInt("tried_at"), db.NullText("body"), db.Int("answer"), db.Text("failure"),
-	db.Int("created_at"), db.NullInt("settled_at"), db.Int("version"), db.Text("kind"), db.Int("tries"))
+	db.Int("created_at"), db.NullInt("settled_at"), db.Int("version"), db.Text("kind"), db.Int("tries"), db.Text("topic"))
 
 // Owe writes what the account's enabled endpoints are owed because of n events,
 // number i being described by event: its id, its kind and when it happened. It is
@@ -44,20 +44,24 @@ func OweTo(tx *db.Tx, e Endpoint, n int, event func(i int) (id.Event, string, ti
 	return tx.InsertIgnore(table, len(owed), func(i int, r *db.Row) { owed[i].append(r) })
 }
 
-// OweOne writes that one endpoint is owed one event, whatever it listens to.
+// OweOne writes that one endpoint is owed one event, a test, whatever it listens to.
 func OweOne(tx *db.Tx, e Endpoint, event id.Event, kind string, at time.Time) (id.Delivery, error) {
 	d := Delivery{ID: id.New[id.Delivery](), Account: e.Account, Endpoint: e.ID, Event: event, Kind: kind, State: Waiting, CreatedAt: at, Version: 1}
+	if e.Dialect != "" {
+		d.Topic = TestTopic
+	}
 	return d.ID, tx.Insert(table, 1, func(_ int, r *db.Row) { d.append(r) })
 }
 
-// due is one waiting delivery for each event and each endpoint that wants it.
+// due is one waiting delivery for each event, each endpoint that wants it, and each topic
+// that it is told under there.
 func due(listeners []Endpoint, n int, event func(i int) (id.Event, string, time.Time)) []Delivery {
 	var owed []Delivery
 	for i := range n {
 		ev, kind, at := event(i)
 		for _, e := range listeners {
-			if e.Events.Wants(kind) {
-				owed = append(owed, Delivery{Account: e.Account, Endpoint: e.ID, Event: ev, Kind: kind, State: Waiting, CreatedAt: at, Version: 1})
+			for _, topic := range e.Events.Told(kind) {
+				owed = append(owed, Delivery{Account: e.Account, Endpoint: e.ID, Event: ev, Kind: kind, Topic: topic, State: Waiting, CreatedAt: at, Version: 1})
 			}
 		}
 	}
@@ -84,15 +88,16 @@ func (d *Delivery) append(r *db.Row) {
 	r.Int(d.Version)
 	r.Text(d.Kind)
 	r.Int(int64(d.Tries))
+	r.Text(d.Topic)
 }
 
-const columns = "id, endpoint_id, event_id, state, attempts, next_at, tried_at, answer, failure, created_at, settled_at, version, kind, tries"
+const columns = "id, endpoint_id, event_id, state, attempts, next_at, tried_at, answer, failure, created_at, settled_at, version, kind, tries, topic"
 
 func scan(row db.Scan, account id.Account, list *[]Delivery, more ...any) error {
 	d := Delivery{Account: account}
 	var body string
 	dst := []any{&d.ID, &d.Endpoint, &d.Event, &d.State, &d.Attempts, db.ScanTime(&d.NextAt), db.ScanTime(&d.TriedAt), &d.Answer,
-		&d.Failure, db.ScanTime(&d.CreatedAt), db.ScanTime(&d.SettledAt), &d.Version, &d.Kind, &d.Tries}
+		&d.Failure, db.ScanTime(&d.CreatedAt), db.ScanTime(&d.SettledAt), &d.Version, &d.Kind, &d.Tries, &d.Topic}
 	if len(more) > 0 {
 		dst = append(dst, db.ScanText(&body))
 	}
@@ -146,13 +151,13 @@ func Due(tx *db.Tx, now time.Time, afterAccount id.Account, after id.Endpoint, l
 }
 
 // dueFor reads up to limit deliveries that are due at now for one endpoint, the longest due
-// first, out of those that nobody else is claiming, and returns them in the order of their
-// events.
-func dueFor(tx *db.Tx, e Endpoint, limit int, now time.Time) ([]Delivery, error) {
+// first, and returns them in the order of their events. claim is what the statement ends
+// with: tx.Claim() to leave out what somebody else is claiming.
+func dueFor(tx *db.Tx, e Endpoint, limit int, now time.Time, claim string) ([]Delivery, error) {
 	var list []Delivery
 	err := tx.Each(scanWithBody(e.Account, &list), "select "+columns+`, body from outbox where account_id = $1 and endpoint_id = $2
-		and state = 'waiting' and next_at <= $3 order by next_at, id limit $4`+tx.Claim(), e.Account, e.ID, clock.Micros(now), limit)
-	slices.SortFunc(list, func(a, b Delivery) int { return cmp.Compare(a.Event, b.Event) })
+		and state = 'waiting' and next_at <= $3 order by next_at, id limit $4`+claim, e.Account, e.ID, clock.Micros(now), limit)
+	slices.SortFunc(list, func(a, b Delivery) int { return cmp.Or(cmp.Compare(a.Event, b.Event), cmp.Compare(a.ID, b.ID)) })
 	return list, err
 }
 
@@ -180,7 +185,7 @@ func lease(tx *db.Tx, list []Delivery, now time.Time) error {
 // Claim takes up to limit deliveries that are due at now for one endpoint, the
 // longest due first.
 func Claim(tx *db.Tx, e Endpoint, limit int, now time.Time) ([]Delivery, error) {
-	list, err := dueFor(tx, e, limit, now)
+	list, err := dueFor(tx, e, limit, now, tx.Claim())
 	if err != nil {
 		return nil, err
 	}
@@ -292,16 +297,17 @@ func List(tx *db.Tx, account id.Account, q Query) ([]Delivery, error) {
 			account, before, q.State, q.Kind, since(q.Since), MailEndpointOf(account), q.Limit)
 		return list, err
 	}
+	topic := "" // of the same event, those before it in the order of their topics are still to come
 	if q.Before != 0 {
 		d, err := Load(tx, account, q.Before)
 		if err != nil {
 			return nil, err
 		}
-		before = int64(d.Event)
+		before, topic = int64(d.Event), d.Topic
 	}
-	err := tx.Each(each, "select "+columns+` from outbox where account_id = $1 and endpoint_id = $2 and event_id < $3
-		and ($4 = '' or state = $4) and ($5 = '' or kind = $5) and created_at >= $6 order by event_id desc limit $7`,
-		account, q.Endpoint, before, q.State, q.Kind, since(q.Since), q.Limit)
+	err := tx.Each(each, "select "+columns+` from outbox where account_id = $1 and endpoint_id = $2 and (event_id, topic) < ($3, $8)
+		and ($4 = '' or state = $4) and ($5 = '' or kind = $5) and created_at >= $6 order by event_id desc, topic desc limit $7`,
+		account, q.Endpoint, before, q.State, q.Kind, since(q.Since), q.Limit, topic)
 	return list, err
 }
 

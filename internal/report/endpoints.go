@@ -70,3 +70,8 @@ func (r *Reader) ReplayCount(ctx context.Context, acc id.Account, endpoint id.En
 		return event.CountReplay(tx, e, failed, of)
 	})
 }
+
+// EventsByID are those of the events that the account has.
+func (r *Reader) EventsByID(ctx context.Context, acc id.Account, ids []int64) (map[id.Event]event.Event, error) {
+	return view(ctx, r, func(tx *db.Tx) (map[id.Event]event.Event, error) { return event.ByID(tx, acc, ids) })
+}

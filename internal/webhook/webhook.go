@@ -92,12 +92,28 @@ type Sender struct {
 	keys   *seal.Keys
 	clock  clock.Clock
 	agent  string
+	speaks map[string]outbox.Dialect
 }
 
 // NewSender makes a Sender that sends with the client of package outbound and
-// calls itself by the program's version.
-func NewSender(client *http.Client, keys *seal.Keys, c clock.Clock, version string) *Sender {
-	return &Sender{client: client, keys: keys, clock: c, agent: "Perennial/" + version}
+// calls itself by the program's version. Endpoints may speak the dialects, by their names,
+// besides our own.
+func NewSender(client *http.Client, keys *seal.Keys, c clock.Clock, version string, dialects map[string]outbox.Dialect) *Sender {
+	return &Sender{client: client, keys: keys, clock: c, agent: "Perennial/" + version, speaks: dialects}
+}
+
+// Secrets are the unsealed secrets with which an endpoint's deliveries are signed at an
+// instant, the newest first.
+func Secrets(keys *seal.Keys, e outbox.Endpoint, now time.Time) ([]string, error) {
+	var list []string
+	for _, sealed := range e.Secrets(now) {
+		secret, err := keys.Unseal(e.Account, purpose, sealed)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, string(secret))
+	}
+	return list, nil
 }
 
 // Deliver makes one try. Only an answer of 2xx takes the delivery; 410 ends all
@@ -145,18 +161,36 @@ func (s *Sender) exchange(req *http.Request, now time.Time) outbox.Answer {
 // request makes the request of one try, and its headers as they are shown: those that
 // the merchant added are named, their values are not.
 func (s *Sender) request(ctx context.Context, e outbox.Endpoint, d outbox.Delivery, now time.Time) (req *http.Request, shown string, err error) {
-	message := d.Event.String()
+	message := d.Message()
+	secrets, err := Secrets(s.keys, e, now)
+	if err != nil {
+		return nil, "", err
+	}
 	var signatures []string
-	for _, sealed := range e.Secrets(now) {
-		secret, err := s.keys.Unseal(e.Account, purpose, sealed)
-		if err != nil {
-			return nil, "", err
+	for _, secret := range secrets {
+		signature, err := Sign(secret, message, now, d.Body)
+		if err != nil && e.Dialect != "" {
+			break // the receiver's own secret from the other system, which has a signature of its own
 		}
-		signature, err := Sign(string(secret), message, now, d.Body)
 		if err != nil {
 			return nil, "", err
 		}
 		signatures = append(signatures, signature)
+	}
+	own := [][2]string{{"Content-Type", "application/json"}, {"User-Agent", s.agent}, {"Webhook-Id", message},
+		{"Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10)}}
+	if len(signatures) > 0 {
+		own = append(own, [2]string{"Webhook-Signature", strings.Join(signatures, " ")})
+	}
+	if e.Dialect != "" {
+		speaks, ok := s.speaks[e.Dialect]
+		if !ok {
+			return nil, "", errors.New("nothing here speaks the dialect of the endpoint")
+		}
+		own[0][1] = speaks.ContentType
+		if speaks.Sign != nil {
+			own = append(own, speaks.Sign(secrets, message, now, d.Body)...)
+		}
 	}
 	req, err = http.NewRequestWithContext(ctx, http.MethodPost, e.Address, strings.NewReader(d.Body))
 	if err != nil {
@@ -174,9 +208,8 @@ func (s *Sender) request(ctx context.Context, e outbox.Endpoint, d outbox.Delive
 		}
 		set(h.Name, string(value), "••••")
 	}
-	for _, own := range [][2]string{{"Content-Type", "application/json"}, {"User-Agent", s.agent}, {"Webhook-Id", message},
-		{"Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10)}, {"Webhook-Signature", strings.Join(signatures, " ")}} {
-		set(own[0], own[1], own[1])
+	for _, h := range own {
+		set(h[0], h[1], h[1])
 	}
 	return req, text.String(), nil
 }

@@ -144,7 +144,7 @@ func newFixture(t *testing.T, allow []netip.Prefix) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{keys: keys, clock: clock.NewManual(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), secret: NewSecret()}
-	f.sender = NewSender(outbound.Client(allow), keys, f.clock, "1.2.3")
+	f.sender = NewSender(outbound.Client(allow), keys, f.clock, "1.2.3", nil)
 	return f
 }
 
@@ -308,7 +308,7 @@ func TestNoAnswer(t *testing.T) {
 		"unknown roots": {outbound.Client(loopback), tlsOnly.URL, "a secure connection could not be made: the certificate or the protocol was refused"},
 		"no address":    {outbound.Client(loopback), "http://a b/", "the address of the endpoint is not valid"},
 	} {
-		s := NewSender(c.client, f.keys, f.clock, "1")
+		s := NewSender(c.client, f.keys, f.clock, "1", nil)
 		a := s.Deliver(t.Context(), f.endpoint(7, c.address), outbox.Delivery{Account: 7, Event: 1, Body: "{}"})
 		a.Request = ""
 		if diff := cmp.Diff(outbox.Answer{Failure: c.want}, a); diff != "" {

@@ -188,7 +188,7 @@ func hookDeliverer(d *db.DB, sealedBy string) (*outbox.Deliverer, error) {
 	if err != nil {
 		return nil, err
 	}
-	sender := webhook.NewSender(outbound.Client([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}), keys, clock.System{}, "bench")
+	sender := webhook.NewSender(outbound.Client([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}), keys, clock.System{}, "bench", nil)
 	return outbox.NewDeliverer(d, clock.System{}, silent(), outbox.Work{Render: event.Render(webhook.Body), Deliver: sender.Deliver,
 		Disabled: func(*db.Tx, outbox.Endpoint, time.Time) error { return errors.New("an endpoint was disabled") }}), nil
 }
