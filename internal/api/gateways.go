@@ -238,6 +238,30 @@ func (a *API) disputeRoutes() {
 			asked, err := a.s.AskPayment(withoutCancel(ctx), commerce.AskPayment{Call: call, Payment: v})
 			return asked.Payment, err
 		}, paymentOf)
+	write(a, operation{id: "ask-refund", status: http.StatusOK, path: "/v1/refunds/{id}/ask", tag: "Payments", summary: "Ask the gateway now what became of a refund"},
+		func(ctx context.Context, call commerce.Call, in *ByID) (payment.Refund, error) {
+			v, err := id.Parse[id.Refund](in.ID)
+			if err != nil {
+				return payment.Refund{}, err
+			}
+			return a.s.AskRefund(withoutCancel(ctx), commerce.AskRefund{Call: call, Refund: v})
+		}, refundOf)
+	type markRefund struct {
+		ByID
+		Body struct {
+			Given     bool   `json:"given"`
+			Reference string `json:"reference,omitempty" maxLength:"255" doc:"What the gateway or the bank calls the refund; needed when it was given."`
+		}
+	}
+	write(a, operation{id: "mark-refund", status: http.StatusOK, path: "/v1/refunds/{id}/mark", tag: "Payments", summary: "Say what became of a refund",
+		text: "For refunds that wait for a person because their gateway cannot say. Any other is refused (409): its gateway knows."},
+		func(ctx context.Context, call commerce.Call, in *markRefund) (payment.Refund, error) {
+			v, err := id.Parse[id.Refund](in.ID)
+			if err != nil {
+				return payment.Refund{}, err
+			}
+			return a.s.MarkRefund(ctx, commerce.MarkRefund{Call: call, Refund: v, Given: in.Body.Given, Reference: in.Body.Reference})
+		}, refundOf)
 	type mark struct {
 		ByID
 		Body struct {

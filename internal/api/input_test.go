@@ -85,6 +85,7 @@ var bases = map[string]string{
 	"update-gateway":               `{"name":"Bank"}`,
 	"rotate-gateway-secret":        `{"webhook_secret":"whsec_two"}`,
 	"mark-payment":                 `{"paid":true,"reference":"statement 7"}`,
+	"mark-refund":                  `{"given":true,"reference":"statement 7"}`,
 	"reconcile":                    `{"since":"2026-01-01T00:00:00Z"}`,
 	"create-link":                  `{"purpose":"update_method"}`,
 	"set-mail-template":            `{"language":"en","subject":"Thank you","body":"{{ cancel.how }}"}`,

@@ -292,13 +292,17 @@ func (a *API) moneyRoutes() {
 			return paymentOf(p), err
 		})
 	read(a, operation{id: "list-refunds", path: "/v1/refunds", tag: "Payments", summary: "The refunds"},
-		func(ctx context.Context, c caller, in *Page) (list[Refund], error) {
-			from, err := before[id.Refund](*in, "ref")
+		func(ctx context.Context, c caller, in *filter) (list[Refund], error) {
+			from, err := before[id.Refund](in.Page, "ref")
 			if err != nil {
 				return list[Refund]{}, err
 			}
-			rows, err := a.r.Refunds(ctx, c.account.ID, from, in.Limit+1)
-			return paged(*in, "ref", rows, func(r payment.Refund) int64 { return int64(r.ID) }, refundOf), err
+			some := a.r.Refunds
+			if in.WaitsFor != "" {
+				some = a.r.RefundsForPeople
+			}
+			rows, err := some(ctx, c.account.ID, from, in.Limit+1)
+			return paged(in.Page, "ref", rows, func(r payment.Refund) int64 { return int64(r.ID) }, refundOf), err
 		})
 	read(a, operation{id: "get-refund", path: "/v1/refunds/{id}", tag: "Payments", summary: "One refund"},
 		func(ctx context.Context, c caller, in *ByID) (Refund, error) {

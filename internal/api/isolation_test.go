@@ -102,6 +102,7 @@ var pathBody = map[string]string{
 	"PATCH /v1/gateways/{id}":                         `{"name":"Taken over"}`,
 	"POST /v1/gateways/{id}/rotate-secret":            `{"webhook_secret":"taken-over"}`,
 	"POST /v1/payments/{id}/mark":                     `{"paid":true,"reference":"taken over"}`,
+	"POST /v1/refunds/{id}/mark":                      `{"given":true,"reference":"taken over"}`,
 	"POST /v1/customers/{id}/links":                   `{"purpose":"update_method"}`,
 	"PATCH /v1/campaigns/{id}/affiliate-program":      `{"landing":"https://taken.example/"}`,
 	"POST /v1/campaigns/{id}/affiliates":              `{"affiliate":"{B:aff}"}`,

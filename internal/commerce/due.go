@@ -283,7 +283,7 @@ func (s *Service) askDue(ctx context.Context, acc id.Account, now time.Time) (in
 			return asked, err
 		}
 		for _, r := range refunds {
-			err := s.askRefund(ctx, r, now)
+			err := s.askRefund(ctx, r, now, event.Clock)
 			if refusedByRule(err) {
 				err = s.refundLater(ctx, r, now, err)
 			}

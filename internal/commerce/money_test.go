@@ -133,6 +133,55 @@ func TestRefundWithoutAnswer(t *testing.T) {
 	}
 }
 
+// What a gateway cannot say for a week waits for a person, who says what became of it.
+func TestRefundThatNeedsAPerson(t *testing.T) {
+	for point, given := range map[string]bool{sandbox.FaultRefundBefore: false, sandbox.FaultRefundAfter: true} {
+		t.Run(point, func(t *testing.T) {
+			onBoth(t, func(w *world) {
+				sale, err := w.sell(w.price(monthly), "tok_visa")
+				w.ok(err)
+				w.bankless.Arm(point, 1, errors.New("no answer"))
+				_, err = w.refund(sale.Payment.ID, 400)
+				w.refused(err, fault.Pending, "refund_unknown")
+				read := func(which func(*db.Tx, id.Account, id.Refund, int) ([]payment.Refund, error)) (list []payment.Refund) {
+					w.ok(w.db.View(w.Context(), func(tx *db.Tx) (err error) {
+						list, err = which(tx, w.acc, 0, 10)
+						return err
+					}))
+					return list
+				}
+				r := read(payment.Refunds)[0].ID
+				mark := func(given bool, reference string) error {
+					_, err := w.s.MarkRefund(w.Context(), commerce.MarkRefund{Call: w.call, Refund: r, Given: given, Reference: reference})
+					return err
+				}
+				w.refused(mark(given, "re_1"), fault.Conflict, "gateway_decides")
+				for i := range 40 {
+					w.bankless.Arm(sandbox.FaultFind, i+1, errors.New("no answer"))
+				}
+				w.advance(start.Add(8 * 24 * time.Hour))
+				if people := read(payment.RefundsForPeople); len(people) != 1 || people[0].ID != r {
+					w.Fatalf("a person is shown %v", people)
+				}
+				asked, err := w.s.AskRefund(w.Context(), commerce.AskRefund{Call: w.call, Refund: r})
+				w.ok(err)
+				same(w, "asked again it is", asked.State, payment.Pending)
+				w.refused(mark(true, ""), fault.Invalid, "")
+				w.ok(mark(given, "re_1"))
+				w.refused(mark(given, "re_1"), fault.Conflict, "refund_settled")
+				same(w, "waiting", len(read(payment.RefundsForPeople)), 0)
+				back := int64(0)
+				if given {
+					back = 400
+				}
+				same(w, "refunded", w.invoices(0)[0].Refunded, back)
+				_, err = w.refund(sale.Payment.ID, 1000-back)
+				w.ok(err)
+			})
+		})
+	}
+}
+
 func TestVoidOpenInvoice(t *testing.T) {
 	onBoth(t, func(w *world) {
 		sub := w.subscribed(w.price(monthly), "tok_declineAfter_1")

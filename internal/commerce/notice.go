@@ -211,7 +211,7 @@ func (s *Service) refundTold(ctx context.Context, t payment.Told, at time.Time) 
 	if err != nil || r.State != payment.Pending {
 		return err
 	}
-	return s.askRefund(ctx, r, at)
+	return s.askRefund(ctx, r, at, event.Clock)
 }
 
 // methodTold takes over what the networks changed of payment methods. One that is gone

@@ -267,7 +267,7 @@ func refundDone(tx *db.Tx, a account.Account, v invoice.Invoice, r payment.Refun
 
 // askRefund finds out what became of a refund; one that the gateway never saw is
 // sent now, under the same key.
-func (s *Service) askRefund(ctx context.Context, r payment.Refund, now time.Time) error {
+func (s *Service) askRefund(ctx context.Context, r payment.Refund, now time.Time, by event.Actor) error {
 	var p payment.Payment
 	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
 		p, err = payment.Load(tx, r.Account, r.Payment)
@@ -296,7 +296,7 @@ func (s *Service) askRefund(ctx context.Context, r payment.Refund, now time.Time
 	default:
 		result = s.giveBack(ctx, r, p)
 	}
-	return s.settleRefund(ctx, r, result, event.Clock, now)
+	return s.settleRefund(ctx, r, result, by, now)
 }
 
 // refunded reads what came of a refund and keeps the answer of the call.

@@ -130,6 +130,7 @@ const (
 	RefundCreated        Kind = "refund.created"
 	RefundSucceeded      Kind = "refund.succeeded"
 	RefundFailed         Kind = "refund.failed"
+	RefundMarked         Kind = "refund.marked"     // a person said what became of it
 	RefundUnresolved     Kind = "refund.unresolved" // it cannot be settled without a person
 
 	// What is about to happen, said ahead so that nobody is surprised.

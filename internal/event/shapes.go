@@ -197,6 +197,7 @@ var Shapes = map[Kind]Shape{
 	PaymentUnresolved:              open("Somebody has to find out what became of a payment."),
 	"payment.mismatch":             open("What the gateway says of a payment does not fit what was asked for."),
 	"payment.marked":               open("Somebody said what became of a payment."),
+	"refund.marked":                open("Somebody said what became of a refund."),
 	"refund.unresolved":            open("A refund cannot be settled without a person."),
 	DisputeOpened:                  open("A customer disputes a payment."),
 	"dispute.updated":              open("A dispute changed."),

@@ -292,7 +292,17 @@ func ForPeople(tx *db.Tx, account id.Account, before id.Payment, limit int) ([]P
 	return payments(tx, account, "select "+paymentColumns+" from payment where account_id = $1 and waits <> '' and waits = 'person' and id < $2 order by id desc limit $3", last, limit)
 }
 
-// ForPeopleAt are the same, and those that a bank is waited for at the gateways named: of
+// RefundsForPeople are the account's refunds that wait for a person, older than before,
+// newest first.
+func RefundsForPeople(tx *db.Tx, account id.Account, before id.Refund, limit int) ([]Refund, error) {
+	last := int64(before)
+	if last == 0 {
+		last = 1<<63 - 1
+	}
+	return refunds(tx, account, "and waits <> '' and waits = 'person' and id < $2 order by id desc limit $3", last, limit)
+}
+
+// ForPeopleAt are the payments that wait for a person, and those that a bank is waited for at the gateways named: of
 // gateways at which people say what arrived.
 func ForPeopleAt(tx *db.Tx, account id.Account, gateways []string, before id.Payment, limit int) ([]Payment, error) {
 	last := int64(before)

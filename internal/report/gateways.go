@@ -38,6 +38,14 @@ func (r *Reader) Dispute(ctx context.Context, acc id.Account, d id.Dispute) (pay
 	return view(ctx, r, func(tx *db.Tx) (payment.Dispute, error) { return payment.LoadDispute(tx, acc, d) })
 }
 
+// RefundsForPeople are refunds that a person has to settle, because a gateway cannot say
+// what became of them.
+func (r *Reader) RefundsForPeople(ctx context.Context, acc id.Account, before id.Refund, limit int) ([]payment.Refund, error) {
+	return view(ctx, r, func(tx *db.Tx) ([]payment.Refund, error) {
+		return payment.RefundsForPeople(tx, acc, before, limit)
+	})
+}
+
 // ForPeople are the payments that wait for a person, older than before.
 func (r *Reader) ForPeople(ctx context.Context, acc id.Account, before id.Payment, limit int) ([]payment.Payment, error) {
 	return view(ctx, r, func(tx *db.Tx) ([]payment.Payment, error) { return payment.ForPeople(tx, acc, before, limit) })

@@ -67,7 +67,7 @@ func lived(t *testing.T) *sample {
 	s.add("home-live", "/app/"+begun[account.Live].String())
 	s.add("customers-none", "/app/"+begun[account.Sandbox].String()+"/customers")
 	for _, list := range []string{"customers", "subscriptions", "invoices", "payments", "products", "developers/keys", "developers/clock",
-		"settings/gateways", "settings/gateways/new", "settings/notices", "settings/billing/limits", "disputes", "payments/waiting"} {
+		"settings/gateways", "settings/gateways/new", "settings/notices", "settings/billing/limits", "disputes", "payments/waiting", "refunds/waiting"} {
 		s.add(strings.ReplaceAll(list, "/", "-"), at(list))
 	}
 	s.add("nothing-matches", at("customers?email=zz"))

@@ -35,11 +35,14 @@ func gatewayPages() map[string]page {
 		"POST " + account + "settings/notices/replay": {taxes, (*visit).replayNotice},
 		"GET " + account + "disputes":                 {see, (*visit).disputes},
 		"GET " + account + "payments/waiting":         {see, (*visit).waitingPayments},
+		"GET " + account + "refunds/waiting":          {see, (*visit).waitingRefunds},
 		"POST " + account + "payments/{id}/ask":       {refunds, (*visit).askPayment},
+		"POST " + account + "refunds/{id}/ask":        {refunds, (*visit).askRefund},
 	}
 	editGatewayAction.routes(list, gateways+"/{id}", taxes)
 	rotateAction.routes(list, gateways+"/{id}", taxes)
 	markAction.routes(list, account+"payments/{id}", taxes)
+	markRefundAction.routes(list, account+"refunds/{id}", taxes)
 	limitsAction.routes(list, account+"settings/billing", products)
 	return list
 }
@@ -425,15 +428,66 @@ func (v *visit) waitingPayments() {
 	v.show(listPage(p, nil, web.FilterSet{}, t, at.pager(v.r.URL, len(list), last, -1)))
 }
 
+func (v *visit) waitingRefunds() {
+	at := pagingOf(v.r.URL)
+	list, err := v.report.RefundsForPeople(v.r.Context(), v.acc.ID, beforeKey[id.Refund](&at), pageSize+1)
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	list, last := cut(list, func(r payment.Refund) string { return r.ID.String() })
+	t := web.Table{ID: "waiting", Caption: "Refunds that need a person", Columns: []web.Column{{Label: "Refund"}, {Label: "Why", Card: true}, {Label: "Amount", Numeric: true, Card: true}, {Label: "When", NoWrap: true}, {Label: "Action", HideLabel: true, Card: true}},
+		Empty: web.EmptyState(web.Empty{Title: "Nothing waits for you", Text: "A refund of which a gateway cannot say for a week what became stands here, and one whose amount differs. Look it up at your gateway, then say here what became of it."})}
+	for _, r := range list {
+		var mark templ.Component
+		if v.may(taxes) {
+			mark = web.PressButton(web.Press{Variant: web.Plain, Small: true, Label: "Settle", Href: v.at("refunds", r.ID.String(), "mark")})
+		}
+		t.Rows = append(t.Rows, web.Row{Href: v.at("invoices", r.Invoice.String()), Cells: []templ.Component{web.Stack(r.ID.String(), orElse(r.Reference, "The gateway has no name for it")), web.Text("The gateway could not say what became of it, or names another amount"), web.Money(v.money(r.Amount)), web.DateTime(r.CreatedAt, v.zone), mark}})
+	}
+	p := v.page("Refunds that need a person")
+	p.Crumbs = []web.Link{{Label: "Payments", Href: v.at("payments")}}
+	v.show(listPage(p, nil, web.FilterSet{}, t, at.pager(v.r.URL, len(list), last, -1)))
+}
+
+// askPayment and askRefund ask a gateway at once, from the page of the invoice.
 func (v *visit) askPayment() {
 	which, ok := find[id.Payment](v)
 	if !ok {
 		return
 	}
-	v.press(v.at("payments", which.String()), func(call commerce.Call) (any, error) {
+	p, err := v.report.Payment(v.r.Context(), v.acc.ID, which)
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	v.press(v.at("invoices", p.Invoice.String())+"?done=asked", func(call commerce.Call) (any, error) {
 		call.Once = nil // asking again is right each time
 		return v.commerce.AskPayment(v.r.Context(), commerce.AskPayment{Call: call, Payment: which})
 	})
+}
+
+func (v *visit) askRefund() {
+	r, ok := v.loadRefund()
+	if !ok {
+		return
+	}
+	v.press(v.at("invoices", r.Invoice.String())+"?done=asked", func(call commerce.Call) (any, error) {
+		call.Once = nil // asking again is right each time
+		return v.commerce.AskRefund(v.r.Context(), commerce.AskRefund{Call: call, Refund: r.ID})
+	})
+}
+
+func (v *visit) loadRefund() (payment.Refund, bool) {
+	which, ok := find[id.Refund](v)
+	if !ok {
+		return payment.Refund{}, false
+	}
+	r, err := v.report.Refund(v.r.Context(), v.acc.ID, which)
+	if err != nil {
+		v.fail(err)
+	}
+	return r, err == nil
 }
 
 func (v *visit) loadPayment() (payment.Payment, bool) {
@@ -471,6 +525,31 @@ var markAction = action[payment.Payment]{path: "mark", title: "Say what became o
 		return story{"payment-settled", func(call commerce.Call) (any, error) {
 			c.Call = call
 			return v.commerce.MarkPayment(v.r.Context(), c)
+		}}, nil
+	},
+}
+
+var markRefundAction = action[payment.Refund]{path: "mark", title: "Say what became of a refund",
+	load: (*visit).loadRefund,
+	place: func(v *visit, r payment.Refund) place {
+		return place{href: v.at("refunds", r.ID.String()), crumbs: []web.Link{{Label: "Payments", Href: v.at("payments")}, {Label: "Refunds that need a person", Href: v.at("refunds", "waiting")}}, currency: r.Amount.Currency}
+	},
+	begin: func(*visit, payment.Refund) url.Values { return url.Values{"given": {"yes"}} },
+	confirm: func(v *visit, r payment.Refund, _ filled) web.Confirmation {
+		return web.Confirmation{Verb: "Settle refund", Busy: "Settling…", CancelHref: v.at("refunds", "waiting"), Changes: []web.Fact{{Term: "Amount", Text: v.money(r.Amount)}, {Term: "Asked for", Text: v.dateTime(r.CreatedAt)}},
+			When: "At once. A refund that arrived gets its credit note", Undo: "Cannot be undone; what did not arrive can be refunded again"}
+	},
+	fields: func(_ *visit, _ payment.Refund, f filled) templ.Component { return markRefundFields(f) },
+	run: func(v *visit, r payment.Refund, f filled) (story, error) {
+		var bad fault.Fields
+		c := commerce.MarkRefund{Refund: r.ID, Given: f.Get("given") == "yes", Reference: f.text("reference")}
+		bad.Check(f.Get("given") == "yes" || f.Get("given") == "no", "given", "must be chosen")
+		if err := bad.Err(); err != nil {
+			return story{}, err
+		}
+		return story{"refund-settled", func(call commerce.Call) (any, error) {
+			c.Call = call
+			return v.commerce.MarkRefund(v.r.Context(), c)
 		}}, nil
 	},
 }

@@ -21,6 +21,12 @@ var gatewayTellings = map[event.Kind]telling{
 		}
 		return "Somebody noted that a payment did not arrive"
 	}},
+	event.RefundMarked: {"pencil", "", func(_ *visit, f facts) string {
+		if f.yes("given") {
+			return "Somebody noted that a refund had arrived"
+		}
+		return "Somebody noted that a refund did not arrive"
+	}},
 	event.MethodUpdated:  {"card", "", named("The card network renewed a payment method: %s", "method")},
 	event.DisputeUpdated: {"warning", web.Warning, says("A dispute moved on")},
 	event.DisputeClosed:  {"check-circle", web.Success, says("The bank asked about a payment and went no further")},

@@ -201,6 +201,8 @@ var notices = map[string]*web.Message{
 	"compared":          {Kind: web.Success, Title: "The books were compared"},
 	"notice-replayed":   {Kind: web.Success, Title: "The notice is worked off again", Text: "The gateway is asked what is true now."},
 	"payment-settled":   {Kind: web.Success, Title: "The payment was settled"},
+	"refund-settled":    {Kind: web.Success, Title: "The refund was settled"},
+	"asked":             {Kind: web.Info, Title: "The gateway was asked", Text: "What it said stands here."},
 	"subscribed":        {Kind: web.Success, Title: "The subscription has started"},
 	"sold":              {Kind: web.Success, Title: "The sale went through"},
 	"method-attached":   {Kind: web.Success, Title: "The payment method was saved"},
