@@ -19,6 +19,7 @@ import (
 	"perennial/internal/web/checkout"
 	"perennial/internal/web/dashboard"
 	"perennial/internal/web/portal"
+	"perennial/internal/web/promote"
 	"perennial/internal/webhook"
 )
 
@@ -60,9 +61,18 @@ func (h *house) doors(ctx context.Context, secure bool, keys *seal.Keys, nets []
 			{Number: "4000 0000 0000 0002", Does: "Is declined"},
 			{Number: "4000 0000 0000 9995", Does: "Has no funds"},
 		}}),
-		Assets: web.Assets(),
-		Hooks:  incoming.New(h.service, wake, h.log),
+		Promote: promote.New(h.service, h.reader, promote.Options{Clock: h.clock, Log: h.log, Secure: secure}),
+		Assets:  web.Assets(),
+		Hooks:   incoming.New(h.service, wake, h.log),
 	}
+}
+
+// links is the host of affiliates' links, if there is one.
+func (c *serve) links(public string) []server.Compat {
+	if c.AffiliateHost == "" {
+		return nil
+	}
+	return []server.Compat{{Door: promote.Links(public), Prefix: "/links", Host: c.AffiliateHost}}
 }
 
 // paper writes an issued invoice as PDF.

@@ -31,6 +31,7 @@ type serve struct {
 	WebhookNets    []string      `help:"Private networks that webhooks may reach, for example 10.1.0.0/16." name:"allow-private-webhooks" env:"PERENNIAL_ALLOW_PRIVATE_WEBHOOKS" placeholder:"CIDR"`
 	SMTP           mailServer    `embed:"" prefix:"smtp-"`
 	PayWhirl       payWhirl      `embed:"" prefix:"paywhirl-"`
+	AffiliateHost  string        `help:"Name of a host whose addresses are links of affiliates alone: NAME/link/affiliate." name:"affiliate-host" env:"PERENNIAL_AFFILIATE_HOST" placeholder:"NAME"`
 	SandboxLatency time.Duration `hidden:"" name:"sandbox-latency" env:"PERENNIAL_SANDBOX_LATENCY"` // how far away the sandbox gateway seems to be
 }
 
@@ -115,7 +116,7 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 	}
 	worker := server.NewWorker(h.service, h.reader, h.clock, h.log, alone, space)
 	compat.Door = h.payWhirl(worker.Wake)
-	s := server.New(server.Options{Public: public, Compat: []server.Compat{compat}, Operator: socket, Doors: h.doors(t.ctx, secure, keys, nets, post, mails != nil, worker.Wake), Admin: h.admin(address, worker), DB: h.db, Space: space,
+	s := server.New(server.Options{Public: public, Compat: append(c.links(address), compat), Operator: socket, Doors: h.doors(t.ctx, secure, keys, nets, post, mails != nil, worker.Wake), Admin: h.admin(address, worker), DB: h.db, Space: space,
 		Clock: h.clock, Log: h.log, Worker: worker, Outbox: h.deliverer(keys, nets, post), Secure: secure})
 	if err := h.announce(t, address); err != nil {
 		return err

@@ -21,8 +21,7 @@ const keepNotices = 90 * 24 * time.Hour
 
 // Housekeep forgets what nobody may ask for any more: the answers to repeatable
 // requests that are older than idempotency.Keep, and what was sent to endpoints longer
-// than outbox.KeptFor ago. It tells how many. Leads of which nothing was seen for a while
-// are called abandoned. It also rebuilds metrics that need it.
+// than outbox.KeptFor ago. It tells how many. It also rebuilds metrics that need it.
 func (s *Service) Housekeep(ctx context.Context) (int64, error) {
 	var all []account.Account
 	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
@@ -36,9 +35,6 @@ func (s *Service) Housekeep(ctx context.Context) (int64, error) {
 	now := s.clock.Now()
 	for _, a := range all {
 		if err := s.KeepMetrics(ctx, a.ID); err != nil {
-			return total, err
-		}
-		if _, err := s.AbandonLeads(ctx, a.ID); err != nil {
 			return total, err
 		}
 		for _, forget := range []func(*db.Tx, id.Account, time.Time, int) (int64, error){idempotency.Forget, outbox.Forget, forgetNotices} {

@@ -26,7 +26,8 @@ type SeeLead struct {
 }
 
 // SeeLead notes that somebody who gave their address looks at a price: their open lead of
-// the campaign is seen again, or one opens.
+// the campaign is seen again, or one opens. Of somebody who bought the product nothing
+// opens: the answer is the lead that bought.
 func (s *Service) SeeLead(ctx context.Context, c SeeLead) (lead.Lead, error) {
 	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (lead.Lead, error) {
 		email, err := account.ParseEmail(c.Email)
@@ -54,6 +55,11 @@ func (s *Service) SeeLead(ctx context.Context, c SeeLead) (lead.Lead, error) {
 			return l, nil
 		}
 		if !fault.Is(err, fault.NotFound) {
+			return l, err
+		}
+		if before, err := lead.LatestOf(tx, a.ID, email); err == nil && before.State == lead.Bought && before.Product == product.ID {
+			return before, nil // whoever has it already did not leave it behind
+		} else if err != nil && !fault.Is(err, fault.NotFound) {
 			return l, err
 		}
 		l = lead.Lead{ID: id.New[id.Lead](), Account: a.ID, Email: email, Name: c.Name, Campaign: product.Campaign, Product: product.ID, Price: price.ID,
@@ -158,9 +164,22 @@ const leadsAtOnce = 200
 // how many.
 func (s *Service) AbandonLeads(ctx context.Context, acc id.Account) (int, error) {
 	all := 0
-	for {
+	for some := true; some; {
+		some = false
+		err := s.db.View(ctx, func(tx *db.Tx) error {
+			a, err := account.Load(tx, acc)
+			if err != nil {
+				return err
+			}
+			list, err := lead.List(tx, acc, lead.Open, a.Now(s.clock.Now()).Add(-lead.After), 1)
+			some = len(list) > 0
+			return err
+		})
+		if err != nil || !some {
+			return all, err
+		}
 		n := 0
-		err := s.db.Background(ctx, func(tx *db.Tx) error {
+		err = s.db.Background(ctx, func(tx *db.Tx) error {
 			a, err := account.Load(tx, acc)
 			if err != nil {
 				return err
@@ -184,8 +203,23 @@ func (s *Service) AbandonLeads(ctx context.Context, acc id.Account) (int, error)
 		if err != nil {
 			return all, err
 		}
-		if all += n; n < leadsAtOnce {
-			return all, nil
+		all += n
+	}
+	return all, nil
+}
+
+// LookForLeads calls the leads of all accounts abandoned of which nothing was seen for a
+// while.
+func (s *Service) LookForLeads(ctx context.Context) error {
+	var all []account.Account
+	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
+		all, err = account.All(tx)
+		return err
+	})
+	for _, a := range all {
+		if err == nil {
+			_, err = s.AbandonLeads(ctx, a.ID)
 		}
 	}
+	return err
 }

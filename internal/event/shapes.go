@@ -105,7 +105,7 @@ var Shapes = map[Kind]Shape{
 	LeadCreated:          told("Somebody began to buy and gave their address.", "email name campaign:id product affiliate:id started"),
 	LeadConfirmed:        told("A lead confirmed their address.", "email name campaign:id product affiliate:id started"),
 	LeadBought:           told("A lead bought.", "email name campaign:id product affiliate:id started"),
-	LeadAbandoned:        told("Nothing was seen of a lead for a day.", "email name campaign:id product affiliate:id started"),
+	LeadAbandoned:        told("A lead left without buying: nothing was seen of them for ten minutes.", "email name campaign:id product affiliate:id started"),
 	ProgramUpdated:       told("How a campaign is promoted was changed.", "slug open:bool"),
 	AffiliateCreated:     told("An affiliate was made.", "name state"),
 	AffiliateUpdated:     told("An affiliate was changed.", "name? state? campaign:id?"),

@@ -56,7 +56,7 @@ type Lead struct {
 }
 
 // After is when a lead counts as abandoned: so long after it was last seen.
-const After = 24 * time.Hour
+const After = 10 * time.Minute
 
 // See notes that the lead was seen again, looking at a price.
 func (l *Lead) See(product id.Product, price id.Price, name string, now time.Time) {

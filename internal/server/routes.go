@@ -79,6 +79,7 @@ func (s *Server) product() http.Handler {
 			mount(r, s.o.Doors.Dashboard, "/setup", "/login", "/logout", "/preferences", "/app", "/app/*")
 			mount(r, s.o.Doors.Checkout, "/c/*", "/o/*")
 			mount(r, s.o.Doors.Portal, "/pay/*")
+			mount(r, s.o.Doors.Promote, "/a/*", "/affiliates", "/affiliates/*")
 			mount(r, s.o.Doors.Assets, "/assets/*")
 			r.Get("/", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/app", http.StatusSeeOther) })
 		})

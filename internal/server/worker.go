@@ -25,6 +25,7 @@ const (
 	bigJump    = 10 * time.Minute // of the machine's clock, forward, while the program runs
 	heldFor    = 15 * time.Minute // live accounts after a big jump
 	tidyEvery  = time.Hour
+	leadsEvery = 5 * time.Minute
 )
 
 // Worker does what falls due: every second it looks for accounts with due work and
@@ -47,6 +48,7 @@ type Worker struct {
 	lastNow  time.Duration
 	heldTill time.Duration // live accounts are not worked on until then
 	tidyAt   time.Duration
+	leadsAt  time.Duration
 	last     id.Account // the account that was begun last, so that each has its turn
 	busy     map[id.Account]bool
 	failed   map[id.Account]failure
@@ -160,6 +162,7 @@ func (w *Worker) passed(now time.Duration, wall time.Time) {
 func (w *Worker) look(ctx context.Context, first bool) {
 	w.space.Look()
 	w.tidy(ctx)
+	w.lookForLeads(ctx)
 	work, err := w.service.Work(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -288,6 +291,24 @@ func (w *Worker) ended(acc id.Account, err error, stopping bool) {
 	f.until = w.now + gap
 	w.failed[acc] = f
 	w.log.Warn("due work failed and will be tried again", "account", acc, "err", err, "tries", f.times, "seconds", int64(gap.Seconds()))
+}
+
+// lookForLeads calls leads abandoned every few minutes.
+func (w *Worker) lookForLeads(ctx context.Context) {
+	w.mu.Lock()
+	due := w.now >= w.leadsAt
+	if due {
+		w.leadsAt = w.now + leadsEvery
+	}
+	w.mu.Unlock()
+	if !due {
+		return
+	}
+	w.runs.Go(func() {
+		if err := w.service.LookForLeads(ctx); err != nil && ctx.Err() == nil {
+			w.log.Warn("leads that left could not be noted; the next try is in a few minutes", "err", err)
+		}
+	})
 }
 
 // tidy forgets outdated answers once an hour.

@@ -61,6 +61,7 @@ func New(s *commerce.Service, r *report.Reader, o Options) http.Handler {
 	mux.HandleFunc("GET /c/{slug}", h.open)
 	mux.HandleFunc("POST /c/{slug}", h.buy)
 	mux.HandleFunc("GET /c/{slug}/total", h.total)
+	mux.HandleFunc("POST /c/{slug}/lead", h.seen)
 	mux.HandleFunc("GET /o/{token}", h.order)
 	mux.HandleFunc("POST /o/{token}/confirm", h.confirm)
 	mux.HandleFunc("GET /o/{token}/invoice.pdf", h.invoice)

@@ -45,6 +45,7 @@ type sale struct {
 	Region, PostalCode         string
 	Address, Company, TaxID    string
 	Key                        string // under which the form acts once
+	Click                      string // on a link of an affiliate, that the address named
 	Problems                   []web.Problem
 	Notice                     *web.Message
 	Cards                      []TestCard
@@ -71,6 +72,9 @@ func (h *shop) read(w http.ResponseWriter, r *http.Request, in url.Values) (sale
 	s.buyer(in)
 	if r.Method == http.MethodGet && s.Country == "" {
 		s.Country = guessCountry(r, s.Account)
+	}
+	if named, err := id.Parse[id.Click](in.Get("click")); err == nil {
+		s.Click = named.String()
 	}
 	s.Codes = strings.Join(codes(in.Get("coupon")), " ")
 	if micros, err := strconv.ParseInt(in.Get("shown_at"), 10, 64); err == nil && r.Method == http.MethodPost {
@@ -235,6 +239,7 @@ func (h *shop) buy(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.check()
+	h.seeLead(r, s)
 	if len(s.Problems) > 0 {
 		h.show(w, r, http.StatusUnprocessableEntity, s)
 		return

@@ -33,7 +33,7 @@ func (h *shop) sell(w http.ResponseWriter, r *http.Request, s sale, token string
 	guest := s.guest()
 	// With a charge at once the bank is asked by it; else the method is set up for later.
 	c := commerce.Sell{Price: s.Chosen.ID, Quantity: s.Count, Token: token, Source: "checkout", Shown: &shown, Options: s.options(s.Applied),
-		Present: !s.Quote.Due.IsZero(), Consent: h.consent(r),
+		Present: !s.Quote.Due.IsZero(), Consent: h.consent(r), Referred: h.referred(r),
 		Buyer: &commerce.CreateCustomer{Email: s.Email, Buyer: guest.Buyer, Taxing: guest.Taxing},
 		Call:  commerce.Call{Account: s.Account.ID, Actor: event.Actor{Kind: event.ByCustomer, Name: s.Name}, Once: once(h.o.Clock.Now(), key, s, token)}}
 	if s.ships() {

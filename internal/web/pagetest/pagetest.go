@@ -34,6 +34,7 @@ import (
 	"perennial/internal/web/checkout"
 	"perennial/internal/web/dashboard"
 	"perennial/internal/web/portal"
+	"perennial/internal/web/promote"
 	"perennial/internal/web/webtest"
 )
 
@@ -96,6 +97,10 @@ func On(t testing.TB, d *db.DB, c *clock.Manual) *Stack {
 	mux.Handle("/pay/", portal.New(s, r, portal.Options{Clock: c, Log: quiet, TokenFor: tokenFor, Answer: box.AnswerStep, StripeScript: far.Script(), TestCards: []web.TestCard{
 		{Number: "4242 4242 4242 4242", Does: "Works"}, {Number: "4000 0000 0000 9995", Does: "Has no funds"}}}))
 	mux.Handle("/o/", shop)
+	partners := promote.New(s, r, promote.Options{Clock: c, Log: quiet})
+	for _, p := range []string{"/a/", "/affiliates", "/affiliates/"} {
+		mux.Handle(p, partners)
+	}
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return &Stack{URL: server.URL, DB: d, Clock: c, Service: s, Reader: r, Stripe: far}
