@@ -48,7 +48,7 @@ func (h *house) doors(ctx context.Context, secure bool, keys *seal.Keys, nets []
 			CheckAddress: func(address string) error { return webhook.CheckAddress(address, nets) },
 		}),
 		Dashboard: dashboard.New(h.service, h.reader, dashboard.Options{Clock: h.clock, Log: h.log, Secure: secure, Background: ctx,
-			PDF: paper, CreditNotePDF: creditPaper, TestCards: testCards, Mail: mailOptions(post, keys, hasServer)}),
+			PDF: paper, CreditNotePDF: creditPaper, TestCards: testCards, Mail: mailOptions(post, keys, hasServer), Webhooks: webhookOptions(keys, nets)}),
 		Checkout: checkout.New(h.service, h.reader, checkout.Options{Clock: h.clock, Log: h.log, PDF: paper, TokenFor: sandbox.TokenForNumber, Answer: h.sandbox.AnswerStep, TestCards: []checkout.TestCard{
 			{Number: "4242 4242 4242 4242", Does: "Works"},
 			{Number: "4000 0000 0000 0002", Does: "Is declined"},
@@ -73,6 +73,19 @@ func (c *serve) links(public string) []server.Compat {
 		return nil
 	}
 	return []server.Compat{{Door: promote.Links(public), Prefix: "/links", Host: c.AffiliateHost}}
+}
+
+// webhookOptions is what the pages about webhooks do with addresses and secrets.
+func webhookOptions(keys *seal.Keys, nets []netip.Prefix) dashboard.WebhookOptions {
+	return dashboard.WebhookOptions{
+		CheckAddress: func(address string) error { return webhook.CheckAddress(address, nets) },
+		Secret: func(account id.Account, secret string) (string, string) {
+			if secret == "" {
+				secret = webhook.NewSecret()
+			}
+			return secret, webhook.SealSecret(keys, account, secret)
+		},
+	}
 }
 
 // paper writes an issued invoice as PDF.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"perennial/internal/report"
 	"perennial/internal/seal"
 	"perennial/internal/server"
+	"perennial/internal/webhook"
 )
 
 // databaseName is the SQLite file in the data folder.
@@ -70,6 +72,7 @@ type house struct {
 	keys     *seal.Keys
 	service  *commerce.Service
 	reader   *report.Reader
+	nets     []netip.Prefix // private ones that webhooks may reach
 }
 
 // open opens the database, brings its schema up to date and wires the stories.
@@ -109,7 +112,8 @@ func (h *house) close() error { return h.db.Close() }
 // admin is the handler of the operator's commands; worker is nil outside of a
 // server.
 func (h *house) admin(address string, worker *server.Worker) http.Handler {
-	o := admin.Options{Version: version, Address: address, Gateways: h.service.GatewaysOf, Log: h.log, Import: h.importSubscriptions, Reseal: reseals(h.keys)}
+	o := admin.Options{Version: version, Address: address, Gateways: h.service.GatewaysOf, Log: h.log, Import: h.importSubscriptions, Reseal: reseals(h.keys),
+		CheckAddress: func(address string) error { return webhook.CheckAddress(address, h.nets) }, WebhookSecret: webhookOptions(h.keys, h.nets).Secret}
 	if worker != nil {
 		o.Confirm = worker.Confirm
 		o.Resume = func(acc id.Account) { worker.Resume(acc) }

@@ -36,6 +36,7 @@ type commands struct {
 	Account   accounts  `cmd:"" help:"Make and list accounts."`
 	OwnerLink ownerLink `cmd:"" help:"Print a fresh one-time link for the first owner."`
 	Clock     clocks    `cmd:"" help:"Show clocks, and advance those of sandboxes."`
+	Webhook   webhooks  `cmd:"" help:"Add and list webhooks."`
 	Import    imports   `cmd:"" help:"Bring subscriptions from another system."`
 	Reseal    reseal    `cmd:"" help:"Seal all secrets under the first key, so that older keys can be taken away."`
 	Reconcile reconcile `cmd:"" help:"Compare the gateways' own books with payments and refunds."`

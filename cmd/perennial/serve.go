@@ -64,6 +64,7 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 	if err != nil {
 		return err
 	}
+	h.nets = nets
 	mails, err := c.SMTP.server(t)
 	if err != nil {
 		return err

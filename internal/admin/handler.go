@@ -40,6 +40,10 @@ type Options struct {
 	Import func(ctx context.Context, call commerce.Call, i Import, file io.Reader, progress func(Progress)) (Imported, error)
 	// Reseal seals the secrets of an endpoint of each kind under the key that seals now.
 	Reseal map[outbox.Kind]func(*outbox.Endpoint) error
+	// CheckAddress refuses an address that webhooks may not reach.
+	CheckAddress func(address string) error
+	// WebhookSecret is a new signing secret, or the one that is given, and its sealed form.
+	WebhookSecret func(acc id.Account, given string) (secret, sealed string)
 	// Confirm ends the hold of live accounts; nil where there is no scheduler.
 	Confirm func() bool
 	// Resume is told about a sandbox clock that was left on its way; may be nil.
@@ -69,6 +73,8 @@ func New(s *commerce.Service, r *report.Reader, o Options) http.Handler {
 	m.Handle("POST /preview/change", command(d, d.previewChange))
 	m.Handle("POST /preview/invoice", command(d, d.previewInvoice))
 	m.Handle("POST /reseal", command(d, d.reseal))
+	m.Handle("POST /webhook/create", command(d, d.createWebhook))
+	m.Handle("POST /webhook/list", command(d, d.webhooks))
 	m.Handle("POST /import/subscriptions", command(d, d.importSubscriptions))
 	return m
 }

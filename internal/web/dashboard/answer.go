@@ -205,7 +205,7 @@ var fieldWords = map[string]string{"name": "The name", "email": "The e-mail addr
 	"until": "The end of the pause", "periods": "The number of periods", "ends": "The end", "at": "The day", "next_charge": "The day of the next charge", "align_to": "The subscription to bill with",
 	"charge": "The charge", "credit": "The credit", "unit_amount": "The price", "note": "The note", "units": "The number of units", "meter": "The meter", "how": "The choice",
 	"coupons": "The coupon code", "region": "The region", "postal_code": "The postal code", "tax_exempt": "The reason for the exemption", "shipping.name": "The name to ship to", "shipping.address": "The shipping address",
-	"shipping.country": "The shipping country", "shipping.region": "The shipping region", "shipping.postal_code": "The shipping postal code"}
+	"webhook_address": "The address", "secret": "The signing secret", "events": "The list of events", "in_flight": "The number of deliveries at once", "shipping.country": "The shipping country", "shipping.region": "The shipping region", "shipping.postal_code": "The shipping postal code"}
 
 // problemsOf are the problems of a refusal, each a sentence that names its field.
 func problemsOf(err error) []web.Problem {

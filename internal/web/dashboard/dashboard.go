@@ -37,6 +37,7 @@ type Options struct {
 	// CreditNotePDF writes the paper of a credit note.
 	CreditNotePDF func(w io.Writer, v report.CreditNoteView) error
 	Mail          MailOptions
+	Webhooks      WebhookOptions
 }
 
 // site is the pages with what they need.
@@ -73,7 +74,7 @@ func New(s *commerce.Service, r *report.Reader, o Options) http.Handler {
 	mux.Handle("/preferences", web.PreferencesHandler())
 	mux.HandleFunc("GET /app", d.chooser)
 	mux.HandleFunc("GET /app/{$}", d.chooser)
-	for _, list := range []map[string]page{d.pages(), billingPages(), catalogPages(), mailPages(), gatewayPages(), recoveryPages()} {
+	for _, list := range []map[string]page{d.pages(), billingPages(), catalogPages(), mailPages(), gatewayPages(), recoveryPages(), webhookPages()} {
 		for pattern, p := range list {
 			mux.HandleFunc(pattern, d.inside(p))
 		}

@@ -66,7 +66,7 @@ func lived(t *testing.T) *sample {
 	s.add("home-begun", "/app/"+begun[account.Sandbox].String())
 	s.add("home-live", "/app/"+begun[account.Live].String())
 	s.add("customers-none", "/app/"+begun[account.Sandbox].String()+"/customers")
-	for _, list := range []string{"customers", "subscriptions", "invoices", "payments", "products", "developers/keys", "developers/clock",
+	for _, list := range []string{"customers", "subscriptions", "invoices", "payments", "products", "developers/keys", "developers/webhooks", "developers/webhooks/new", "developers/clock",
 		"settings/gateways", "settings/gateways/new", "settings/notices", "settings/billing/limits", "disputes", "payments/waiting", "refunds/waiting"} {
 		s.add(strings.ReplaceAll(list, "/", "-"), at(list))
 	}
@@ -122,6 +122,7 @@ func (s *sample) things(t *testing.T, acc id.Account, at func(...string) string)
 		t.Fatalf("no key, %v", err)
 	}
 	s.add("key-revoke", at("developers", "keys", keys[0].ID.String(), "revoke"))
+	s.webhooks(t, acc, at)
 	s.add("checkout", "/c/"+product.Links[0].Slug)
 	s.add("checkout-plan", "/c/"+product.Links[0].Slug+"?quantity=4&price="+product.Prices[1].ID.String())
 	sold, err := s.Service.Sell(ctx, commerce.Sell{Call: commerce.Call{Account: acc, Actor: event.Actor{Kind: event.ByCustomer, Name: "Ines Okafor"}}, Price: product.Prices[len(product.Prices)-1].ID,
@@ -131,6 +132,25 @@ func (s *sample) things(t *testing.T, acc id.Account, at func(...string) string)
 	}
 	s.add("thanks", "/o/"+sold.Order.Token())
 	s.add("checkout-once", "/c/"+offers[0].Links[0].Slug)
+}
+
+// webhooks adds the pages of an endpoint that speaks another system's dialect.
+func (s *sample) webhooks(t *testing.T, acc id.Account, at func(...string) string) {
+	t.Helper()
+	call := commerce.Call{Account: acc, Actor: event.Actor{Kind: event.ByOperator, Name: "test"}}
+	end, err := s.Service.CreateEndpoint(t.Context(), commerce.CreateEndpoint{Call: call, Address: "https://example.com/a/receiver/that/was/there/before", Dialect: "paywhirl", Secret: "sealed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	owed, err := s.Service.TestEndpoint(t.Context(), commerce.TestEndpoint{Call: call, Endpoint: end.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.add("webhooks-one", at("developers", "webhooks"))
+	for _, page := range []string{"", "edit", "remove"} {
+		s.add("webhook"+page, strings.TrimSuffix(at("developers", "webhooks", end.ID.String(), page), "/"))
+	}
+	s.add("delivery", at("developers", "deliveries", owed.ID.String()))
 }
 
 // logIn signs a browser in.

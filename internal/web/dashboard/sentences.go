@@ -308,6 +308,10 @@ func (v *visit) subject(e event.Event, f facts) string {
 		if v.may(keys) {
 			return v.at("developers", "keys")
 		}
+	case "endpoint":
+		if v.may(keys) && e.Kind != event.EndpointRemoved {
+			return v.at("developers", "webhooks", e.SubjectID())
+		}
 	}
 	if e.Customer != 0 {
 		return v.at("customers", e.Customer.String())

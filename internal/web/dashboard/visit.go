@@ -152,7 +152,7 @@ func (v *visit) nav() []web.NavGroup {
 	}
 	var developers []web.NavItem
 	if v.may(keys) {
-		developers = append(developers, item("API keys", "", "", "developers", "keys"))
+		developers = append(developers, item("API keys", "", "", "developers", "keys"), item("Webhooks", "", "w", "developers", "webhooks"))
 	}
 	if v.sandbox() && v.may(subscriptions) {
 		developers = append(developers, item("Sandbox clock", "", "t", "developers", "clock"))
@@ -198,6 +198,11 @@ var notices = map[string]*web.Message{
 	"gateway-disabled":  {Kind: web.Success, Title: "Nothing new is sold there", Text: "What is there already is charged on."},
 	"gateway-enabled":   {Kind: web.Success, Title: "It takes sales again"},
 	"secret-replaced":   {Kind: web.Success, Title: "The signing secrets were saved"},
+	"webhook-on":        {Kind: web.Success, Title: "The webhook is on"},
+	"webhook-off":       {Kind: web.Success, Title: "The webhook is off", Text: "Nothing new is kept for it."},
+	"webhook-removed":   {Kind: web.Success, Title: "The webhook was removed"},
+	"webhook-tested":    {Kind: web.Success, Title: "A test is on its way"},
+	"webhook-again":     {Kind: web.Success, Title: "It is sent again"},
 	"compared":          {Kind: web.Success, Title: "The books were compared"},
 	"notice-replayed":   {Kind: web.Success, Title: "The notice is worked off again", Text: "The gateway is asked what is true now."},
 	"payment-settled":   {Kind: web.Success, Title: "The payment was settled"},

@@ -17,6 +17,7 @@ import (
 	"perennial/internal/account"
 	"perennial/internal/clock"
 	"perennial/internal/commerce"
+	"perennial/internal/compat/paywhirl"
 	"perennial/internal/db"
 	"perennial/internal/db/dbtest"
 	"perennial/internal/document"
@@ -36,6 +37,7 @@ import (
 	"perennial/internal/web/portal"
 	"perennial/internal/web/promote"
 	"perennial/internal/web/webtest"
+	"perennial/internal/webhook"
 )
 
 // Start is the machine's time when a stack begins.
@@ -70,6 +72,7 @@ func On(t testing.TB, d *db.DB, c *clock.Manual) *Stack {
 	}
 	s.UseGateways(keys, map[string]commerce.Opener{stripe.Kind: stripe.Opener(stripe.Options{Client: far.Client, Clock: c, URL: far.URL}), manual.Kind: manual.Open})
 	r := report.New(d, c)
+	s.UseDialects(paywhirl.Webhooks(s, r, paywhirl.Options{Clock: c, Log: quiet})...)
 	paper := func(w io.Writer, v report.InvoiceView) error {
 		p, err := document.Of(v)
 		if err != nil {
@@ -86,7 +89,7 @@ func On(t testing.TB, d *db.DB, c *clock.Manual) *Stack {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/assets/", web.Assets())
-	inside := dashboard.New(s, r, dashboard.Options{Clock: c, Log: quiet, Background: t.Context(), PDF: paper, CreditNotePDF: creditPaper, Mail: mails(), TestCards: []dashboard.TestCard{
+	inside := dashboard.New(s, r, dashboard.Options{Clock: c, Log: quiet, Background: t.Context(), PDF: paper, CreditNotePDF: creditPaper, Mail: mails(), Webhooks: hooks(keys), TestCards: []dashboard.TestCard{
 		{Token: "tok_visa", Does: "Works"}, {Token: "tok_chargeDeclined", Does: "Is always declined"}, {Token: "tok_declineAfter_1", Does: "Works once, then declines"}}})
 	for _, p := range []string{"/app", "/app/", "/login", "/logout", "/setup", "/preferences"} {
 		mux.Handle(p, inside)
@@ -108,6 +111,17 @@ func On(t testing.TB, d *db.DB, c *clock.Manual) *Stack {
 
 // LostAnswer is a card number whose charge goes through without an answer.
 const LostAnswer = "4000 0000 0000 1001"
+
+// hooks is what the pages about webhooks are given.
+func hooks(keys *seal.Keys) dashboard.WebhookOptions {
+	return dashboard.WebhookOptions{CheckAddress: func(address string) error { return webhook.CheckAddress(address, nil) },
+		Secret: func(acc id.Account, secret string) (string, string) {
+			if secret == "" {
+				secret = webhook.NewSecret()
+			}
+			return secret, webhook.SealSecret(keys, acc, secret)
+		}}
+}
 
 // mails plays the outside of e-mails: one server that takes everything, and a password
 // that is wrong.
