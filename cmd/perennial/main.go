@@ -41,6 +41,7 @@ type commands struct {
 	Reseal    reseal    `cmd:"" help:"Seal all secrets under the first key, so that older keys can be taken away."`
 	Reconcile reconcile `cmd:"" help:"Compare the gateways' own books with payments and refunds."`
 	Books     books     `cmd:"" help:"Prove that ledger, invoices, payments and gateways agree."`
+	Metrics   measured  `cmd:"" help:"Show, explain and rebuild revenue metrics."`
 	Preview   previews  `cmd:"" help:"Show what would be charged, with the arithmetic."`
 	Scenario  scenarios `cmd:"" help:"Play stories about a business that are written as text."`
 	Simulate  simulate  `cmd:"" help:"Let random merchants live for years and check the books at every step."`

@@ -22,7 +22,7 @@ var pathKind = map[string]string{"api-keys": "key", "campaigns": "cam", "product
 	"orders": "ord", "subscriptions": "sub", "invoices": "inv", "payments": "pay", "refunds": "ref", "events": "evt", "webhook-endpoints": "end", "deliveries": "dlv", "replays": "rpl", "hooks": "end",
 	"coupons": "cpn", "tax-profiles": "txp", "shipping-rules": "shp", "credit-notes": "crn", "invoice-items": "itm", "meters": "mtr",
 	"gateways": "gw", "gateway-notices": "gwn", "disputes": "dsp", "recovery-policies": "rpo", "recovery-cases": "rec", "mails": "mail", "suppressions": "sup",
-	"addresses": "adr", "questions": "que", "door-keys": "dky",
+	"addresses": "adr", "questions": "que", "door-keys": "dky", "metrics": "cus",
 	"affiliates": "aff", "referrals": "rfl", "payouts": "pyo", "materials": "mat", "licenses": "lic", "leads": "led"}
 
 // idOf puts ids into a path: one of the kind of its collection, and a coupon.
@@ -246,10 +246,20 @@ var probes = map[string][]probe{
 	"PATCH /v1/mail-settings":                        nil,
 	"GET /v1/branding":                               {{field: "campaign", kind: "cam", query: "campaign={A}"}},
 	"POST /v1/branding":                              {{field: "campaign", kind: "cam", query: "campaign={A}", body: `{"name":"Taken over"}`}},
+	"GET /v1/metrics":                                measured(""),
+	"GET /v1/metrics/explain":                        measured("metric=recurring_revenue&"),
+	"GET /v1/metrics/plans":                          nil,
+	"GET /v1/metrics/cohorts":                        nil,
+	"GET /v1/metrics/definitions":                    nil,
 	"GET /v1/suppressions":                           nil,
 	"POST /v1/suppressions":                          nil,
 	"POST /v1/mail-bounces":                          nil,
 	"DELETE /v1/subscriptions/{id}/coupons/{coupon}": {{field: "coupon", kind: "cpn"}},
+}
+
+// measured are the ids by which figures are narrowed.
+func measured(rest string) []probe {
+	return []probe{{field: "plan", kind: "prc", query: rest + "plan={A}"}, {field: "campaign", kind: "cam", query: rest + "campaign={A}"}, {field: "coupon", kind: "cpn", query: rest + "coupon={A}"}}
 }
 
 var sale = []probe{
@@ -270,7 +280,7 @@ var open = []string{"GET /v1/openapi.json", "GET /v1/docs", "GET /v1/docs.css"}
 // idFields are the names under which ids of things are given.
 var idFields = map[string]bool{"campaign": true, "product": true, "price": true, "customer": true, "payment_method": true, "subscription": true,
 	"invoice": true, "payment": true, "refund": true, "order": true, "event": true, "endpoint": true, "delivery": true, "account": true, "api_key": true,
-	"coupon": true, "tax_profile": true, "next_price": true, "align_to": true, "credit_note": true, "change": true, "products": true, "ends": true, "meter": true, "recovery_policy": true, "gateway": true, "question": true, "affiliate": true, "recruiter": true}
+	"coupon": true, "plan": true, "tax_profile": true, "next_price": true, "align_to": true, "credit_note": true, "change": true, "products": true, "ends": true, "meter": true, "recovery_policy": true, "gateway": true, "question": true, "affiliate": true, "recruiter": true}
 
 // routes are the routes of the API, from the router itself.
 func routes(t testing.TB, w *world) []string {
@@ -470,6 +480,9 @@ func (w *world) snapshot(key string) string {
 			}
 			if slices.ContainsFunc(w.spec().Paths[path]["get"].Parameters, func(p specParam) bool { return p.Name == "limit" }) {
 				query = "?limit=100"
+			}
+			if path == "/v1/metrics/explain" {
+				query = "?metric=recurring_revenue"
 			}
 			b.WriteString(w.callAs(key, 200, method, idOf(path, own)+query, "").raw)
 		}

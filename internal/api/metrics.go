@@ -2,8 +2,8 @@ package api
 
 import (
 	"context"
+	"errors"
 	"strings"
-	"time"
 
 	"perennial/internal/fault"
 	"perennial/internal/id"
@@ -24,50 +24,23 @@ type MetricFilter struct {
 	Trait    string `query:"trait" maxLength:"200" example:"tier:pro" doc:"A category and a word."`
 }
 
-// measure is the question that a filter and a grain ask.
-func (f MetricFilter) measure(grain string) (report.Measure, error) {
-	set, err := metrics.ParseSet(f.Set)
-	if err != nil {
-		return report.Measure{}, err
-	}
-	m := report.Measure{Set: set, Grain: metrics.ByMonth, Filter: metrics.Filter{Interval: f.Interval, Currency: strings.ToUpper(f.Currency), Traits: map[string]string{}}}
-	if grain == "day" {
-		m.Grain = metrics.ByDay
-	}
-	var wrong fault.Fields
-	m.Filter.Campaign = int64(refer[id.Campaign](&wrong, "query.campaign", f.Campaign))
-	m.Filter.Coupon = int64(refer[id.Coupon](&wrong, "query.coupon", f.Coupon))
-	if f.Plan != "" {
-		if price, err := id.Parse[id.Price](f.Plan); err == nil {
-			m.Filter.Plan = int64(price)
-		} else {
-			m.Filter.Plan = int64(refer[id.MetricPlan](&wrong, "query.plan", f.Plan))
-		}
-	}
-	for category, word := range map[string]string{metrics.Country: strings.ToUpper(f.Country), metrics.Source: f.Source} {
-		if word != "" {
-			m.Filter.Traits[category] = word
-		}
-	}
-	if f.Trait != "" {
-		category, word, ok := strings.Cut(f.Trait, ":")
-		wrong.Check(ok && category != "" && word != "", "query.trait", "must be a category, a colon and a word")
-		m.Filter.Traits[category] = word
-	}
-	return m, wrong.Err()
+// text is the question that a filter asks.
+func (f MetricFilter) text() report.MeasureText {
+	return report.MeasureText{Set: f.Set, Plan: f.Plan, Campaign: f.Campaign, Coupon: f.Coupon, Interval: f.Interval, Currency: f.Currency, Country: f.Country, Source: f.Source, Trait: f.Trait}
 }
 
-// periodIn reads a month or a day, as noon of a day in it; zero for none.
-func periodIn(field, text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
+// inQuery says that the wrong fields of a refusal stand in the query.
+func inQuery(err error) error {
+	var e *fault.Error
+	if !errors.As(err, &e) || len(e.Fields) == 0 {
+		return err
 	}
-	for _, layout := range []string{time.DateOnly, "2006-01"} {
-		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 1970 && t.Year() < 2200 {
-			return t.Add(12 * time.Hour), nil
-		}
+	out := *e
+	out.Fields = make([]fault.Field, len(e.Fields))
+	for i, f := range e.Fields {
+		out.Fields[i] = fault.Field{Name: "query." + f.Name, Message: f.Message}
 	}
-	return time.Time{}, fault.BadField(field, "must be a month such as 2026-05, or a day such as 2026-05-31")
+	return &out
 }
 
 // MetricPoint is one figure of a series.
@@ -140,7 +113,7 @@ func namedMetrics(list string) ([]metrics.Metric, error) {
 	for name := range strings.SplitSeq(list, ",") {
 		m, known := metrics.MetricOf(name)
 		if !known {
-			return nil, fault.BadField("query.metrics", "knows no %q", name)
+			return nil, fault.BadField("metrics", "knows no %q", name)
 		}
 		out = append(out, m)
 	}
@@ -156,14 +129,10 @@ type metricsQuestion struct {
 }
 
 func (q *metricsQuestion) ask() (report.Measure, []metrics.Metric, error) {
-	m, err := q.measure(q.Grain)
+	t := q.text()
+	t.Grain, t.From, t.To = q.Grain, q.From, q.To
+	m, err := t.Measure()
 	if err != nil {
-		return m, nil, err
-	}
-	if m.From, err = periodIn("query.from", q.From); err != nil {
-		return m, nil, err
-	}
-	if m.To, err = periodIn("query.to", q.To); err != nil {
 		return m, nil, err
 	}
 	names, err := namedMetrics(q.Metrics)
@@ -298,10 +267,13 @@ func (a *API) metricRoutes() {
 		func(ctx context.Context, c caller, in *metricsQuestion) (MetricsWire, error) {
 			m, names, err := in.ask()
 			if err != nil {
-				return MetricsWire{}, err
+				return MetricsWire{}, inQuery(err)
 			}
 			f, err := a.r.Metrics(ctx, c.account.ID, m)
-			return metricsOf(f, names), err
+			if err != nil {
+				return MetricsWire{}, inQuery(err)
+			}
+			return metricsOf(f, names), nil
 		})
 	type explainQuestion struct {
 		MetricFilter
@@ -312,20 +284,13 @@ func (a *API) metricRoutes() {
 	}
 	read(a, operation{id: "explain-metric", path: "/v1/metrics/explain", tag: "Metrics", summary: "Who adds what to one figure"},
 		func(ctx context.Context, c caller, in *explainQuestion) (MetricExplanation, error) {
-			grain := "month"
-			if len(in.Period) > len("2026-05") {
-				grain = "day"
-			}
-			m, err := in.measure(grain)
+			m, err := in.text().In(in.Period).Measure()
 			if err != nil {
-				return MetricExplanation{}, err
-			}
-			if m.To, err = periodIn("query.period", in.Period); err != nil {
-				return MetricExplanation{}, err
+				return MetricExplanation{}, inQuery(err)
 			}
 			e, err := a.r.Explain(ctx, c.account.ID, m, in.Metric, in.Skip, in.Limit)
 			if err != nil {
-				return MetricExplanation{}, err
+				return MetricExplanation{}, inQuery(err)
 			}
 			return explanationOf(e), nil
 		})
@@ -350,13 +315,13 @@ func (a *API) metricRoutes() {
 	}
 	read(a, operation{id: "get-cohorts", path: "/v1/metrics/cohorts", tag: "Metrics", summary: "Who stays, by the month in which they first paid"},
 		func(ctx context.Context, c caller, in *cohortQuestion) (MetricCohorts, error) {
-			from, err := periodIn("query.from", in.From)
+			m, err := report.MeasureText{From: in.From}.Measure()
 			if err != nil {
-				return MetricCohorts{}, err
+				return MetricCohorts{}, inQuery(err)
 			}
 			first := metrics.Month(0)
-			if !from.IsZero() {
-				first = metrics.DayOf(from).Month()
+			if !m.From.IsZero() {
+				first = metrics.DayOf(m.From).Month()
 			}
 			found, err := a.r.Cohorts(ctx, c.account.ID, first)
 			return cohortsOf(found, in.Of, in.As), err

@@ -32,7 +32,7 @@ func ParseSet(word string) (Set, error) {
 	}
 	i := slices.Index(setNames, word)
 	if i < 0 {
-		return 0, fault.BadField("set", "must be profitwell, chartmogul, stripe or baremetrics")
+		return 0, fault.New(fault.Invalid, "must be profitwell, chartmogul, stripe or baremetrics")
 	}
 	return Set(i), nil // #nosec G115 -- one of four
 }

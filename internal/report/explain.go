@@ -171,14 +171,23 @@ func whose(tx *db.Tx, acc id.Account, list []metrics.Share) ([]ShareOf, error) {
 
 // planNames adds what plans are called.
 func planNames(tx *db.Tx, acc id.Account, list []PlanFigures) error {
-	names, pushed := map[int64]string{}, map[int64]bool{}
 	var ids []int64
 	for _, p := range list {
 		ids = append(ids, p.Plan)
 	}
+	names, pushed, err := namesOfPlans(tx, acc, ids)
+	for i := range list {
+		list[i].Name, list[i].Pushed = names[list[i].Plan], pushed[list[i].Plan]
+	}
+	return err
+}
+
+// namesOfPlans are what plans of an account are called, and which of them were pushed.
+func namesOfPlans(tx *db.Tx, acc id.Account, ids []int64) (names map[int64]string, pushed map[int64]bool, err error) {
+	names, pushed = map[int64]string{}, map[int64]bool{}
 	prices, err := catalog.PricesByID(tx, acc, ids)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	var products []int64
 	for _, p := range prices {
@@ -186,7 +195,7 @@ func planNames(tx *db.Tx, acc id.Account, list []PlanFigures) error {
 	}
 	sold, err := catalog.ProductsByID(tx, acc, products)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	for _, p := range prices {
 		names[int64(p.ID)] = sold[p.Product].Name
@@ -198,10 +207,7 @@ func planNames(tx *db.Tx, acc id.Account, list []PlanFigures) error {
 	for _, p := range plans {
 		names[int64(p.ID)], pushed[int64(p.ID)] = p.Name, true
 	}
-	for i := range list {
-		list[i].Name, list[i].Pushed = names[list[i].Plan], pushed[list[i].Plan]
-	}
-	return err
+	return names, pushed, err
 }
 
 // MeasuredHistory is all that is known of what one customer brings, and what a set makes

@@ -91,8 +91,10 @@ func (r *Reader) measuring(ctx context.Context, acc id.Account, m Measure) (*mea
 			return err
 		}
 		q.today = metrics.DayOf(a.Now(r.clock.Now()).In(q.state.Location()))
-		first, err = metrics.FirstMonth(tx, acc)
-		return err
+		if first, err = metrics.FirstMonth(tx, acc); err != nil {
+			return err
+		}
+		return knows(tx, acc, m.Filter)
 	})
 	if err != nil {
 		return nil, err

@@ -28,6 +28,11 @@ type earned struct {
 func newEarned(t *testing.T, d *db.DB, zone string) *earned {
 	e := &earned{t, d, id.New[id.Account](), report.New(d, clock.NewManual(time.Date(2026, 7, 20, 9, 0, 0, 0, time.UTC))), rand.New(rand.NewPCG(11, 5))}
 	e.update(func(tx *db.Tx) error {
+		for plan, code := range []string{"gold", "silver", "bronze"} {
+			if err := metrics.InsertPlan(tx, metrics.PushedPlan{ID: id.MetricPlan(plan + 1), Account: e.acc, Code: code, Name: code}); err != nil {
+				return err
+			}
+		}
 		return account.Insert(tx, account.Account{ID: e.acc, Name: "Acme", Mode: account.Live, Currency: "EUR", Zone: zone, Email: "help@example.com", CreatedAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)})
 	})
 	return e
