@@ -19,10 +19,14 @@ const (
 	PayWhirl     Dialect = "paywhirl"
 	PayKickstart Dialect = "paykickstart"
 	ProfitWell   Dialect = "profitwell"
+	// ProfitWellPublic is what pages of a shop show: its keys open only what is for browsers.
+	ProfitWellPublic Dialect = "profitwell_public"
 )
 
 // Known reports whether d is a dialect.
-func (d Dialect) Known() bool { return d == PayWhirl || d == PayKickstart || d == ProfitWell }
+func (d Dialect) Known() bool {
+	return d == PayWhirl || d == PayKickstart || d == ProfitWell || d == ProfitWellPublic
+}
 
 // DoorKey is the credentials with which clients of another system come in: a key that
 // names the account, and a secret where the dialect has one. Both may be those that the
@@ -47,7 +51,7 @@ var shortDoorKeyForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{10,128}$`)
 // letters, digits, and any of _ . - and may be 10 or more where that system's own are.
 func NewDoorKey(account id.Account, d Dialect, name, key, secret string, now time.Time) (k DoorKey, theKey, theSecret string, err error) {
 	var f fault.Fields
-	f.Check(d.Known(), "dialect", "must be paywhirl, paykickstart or profitwell")
+	f.Check(d.Known(), "dialect", "must be paywhirl, paykickstart, profitwell or profitwell_public")
 	form, least := doorKeyForm, 20
 	if d == PayKickstart {
 		form, least = shortDoorKeyForm, 10 // that system gives no longer ones
@@ -72,7 +76,7 @@ func NewDoorKey(account id.Account, d Dialect, name, key, secret string, now tim
 	return k, key, secret, nil
 }
 
-var doorKeyPrefix = map[Dialect]string{PayWhirl: "pwpk_", PayKickstart: "", ProfitWell: ""}
+var doorKeyPrefix = map[Dialect]string{PayWhirl: "pwpk_", PayKickstart: "", ProfitWell: "", ProfitWellPublic: ""}
 
 // Opens reports whether the secret is the key's.
 func (k DoorKey) Opens(secret string) bool {

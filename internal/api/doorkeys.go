@@ -15,7 +15,7 @@ import (
 // described.
 type DoorKeyWire struct {
 	ID        string     `json:"id"`
-	Dialect   string     `json:"dialect" enum:"paywhirl,paykickstart,profitwell" doc:"The system whose clients come in with it."`
+	Dialect   string     `json:"dialect" enum:"paywhirl,paykickstart,profitwell,profitwell_public" doc:"The system whose clients come in with it."`
 	Name      string     `json:"name"`
 	Hint      string     `json:"hint" doc:"The beginning of the key, to recognise it by."`
 	CreatedAt time.Time  `json:"created_at"`
@@ -34,7 +34,7 @@ func (a *API) doorKeyRoutes() {
 		})
 	type newDoorKey struct {
 		Body struct {
-			Dialect string `json:"dialect" enum:"paywhirl,paykickstart,profitwell" doc:"The system that the clients were written for."`
+			Dialect string `json:"dialect" enum:"paywhirl,paykickstart,profitwell,profitwell_public" doc:"The system that the clients were written for."`
 			Name    string `json:"name" minLength:"1" maxLength:"80"`
 			Key     string `json:"key,omitempty" minLength:"10" maxLength:"128" doc:"The key that the clients hold already; left out, one is made. 20 or more letters, digits and any of _ . - (10 or more of paykickstart)."`
 			Secret  string `json:"secret,omitempty" minLength:"20" maxLength:"128" doc:"The same for the secret, of paywhirl only."`

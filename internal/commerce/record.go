@@ -148,7 +148,7 @@ func (r *measuring) instant(sub *subscription.Subscription) time.Time {
 }
 
 func (r *measuring) write() error {
-	_, err := metrics.Append(r.tx, metrics.Write{Account: r.account.ID, Zone: r.account.Zone, Currency: r.account.Currency, Entries: r.entries, Onward: !r.history, Known: attributesOf(r.account.ID)})
+	_, err := metrics.Append(r.tx, metrics.Write{Account: r.account.ID, Zone: r.account.Zone, Currency: r.account.Currency, Now: r.now, Entries: r.entries, Onward: !r.history, Known: attributesOf(r.account.ID)})
 	return err
 }
 

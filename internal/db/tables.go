@@ -98,4 +98,7 @@ var Tables = []TableKind{
 	{Name: "metric_plan", Kind: Merchant},
 	{Name: "metric_user", Kind: Merchant},
 	{Name: "metric_subscription", Kind: Merchant},
+	{Name: "metric_push", Kind: Merchant},
+	{Name: "metric_stop", Kind: Merchant},
+	{Name: "metric_word", Kind: Merchant},
 }

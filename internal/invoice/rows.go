@@ -375,3 +375,19 @@ func Sum(tx *db.Tx, account id.Account) ([]Totals, error) {
 		from invoice where account_id = $1 group by state, currency order by state, currency`, account)
 	return list, err
 }
+
+// PaidBy are the sums of what customers paid of invoices in one currency, refunds not taken off.
+func PaidBy(tx *db.Tx, account id.Account, customers []int64, in money.Currency) (map[id.Customer]int64, error) {
+	found := make(map[id.Customer]int64, len(customers))
+	if len(customers) == 0 {
+		return found, nil
+	}
+	err := tx.Each(func(row db.Scan) error {
+		var c id.Customer
+		var sum int64
+		err := row(&c, &sum)
+		found[c] = sum
+		return err
+	}, "select customer_id, cast(sum(total) as bigint) from invoice where account_id = $1 and "+tx.AnyOf("customer_id", 2)+" and state = 'paid' and currency = $3 group by customer_id", account, tx.List(customers), in)
+	return found, err
+}

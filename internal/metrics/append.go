@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"slices"
+	"time"
 
 	"perennial/internal/db"
 	"perennial/internal/id"
@@ -19,6 +20,7 @@ type Write struct {
 	Account  id.Account
 	Zone     string         // of the account, in case nothing was measured yet
 	Currency money.Currency // likewise
+	Now      time.Time
 	Entries  []Entry
 	// Onward says that the entries tell of what a subscription came to be after all that
 	// is known of it, whatever their instants say: work that was caught up with happened
@@ -75,7 +77,7 @@ func Append(tx *db.Tx, w Write) ([]Fact, error) {
 			}
 		}
 	}
-	return list, touch(tx, w.Account, s.Seq, customers, known)
+	return list, touch(tx, w.Account, s.Seq, w.Now, customers, known)
 }
 
 // onward moves facts to after what is known of their subscription.
@@ -186,7 +188,7 @@ func keepRates(list []Fact, before map[int64][]Fact, book Book) {
 func lastBefore(kept, added []Fact, f *Fact) (last *Fact) {
 	for _, list := range [...][]Fact{kept, added} {
 		for i := range list {
-			if o := &list[i]; o.Subject == f.Subject && o.Customer == f.Customer && Compare(*o, *f) < 0 && (last == nil || Compare(*last, *o) < 0) {
+			if o := &list[i]; o.Voids == 0 && o.Subject == f.Subject && o.Customer == f.Customer && Compare(*o, *f) < 0 && (last == nil || Compare(*last, *o) < 0) {
 				last = o
 			}
 		}

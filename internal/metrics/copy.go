@@ -225,11 +225,12 @@ func SetAttributes(tx *db.Tx, w Write, customers []int64, set Attributes) error 
 	if err != nil {
 		return err
 	}
-	_, err = tx.Put(customerTable, "on conflict (account_id, customer_id) do update set seq = excluded.seq, attributes = excluded.attributes", len(changed), func(i int, r *db.Row) {
+	_, err = tx.Put(customerTable, "on conflict (account_id, customer_id) do update set seq = excluded.seq, attributes = excluded.attributes, updated_at = excluded.updated_at", len(changed), func(i int, r *db.Row) {
 		r.Int(int64(w.Account))
 		r.Int(changed[i])
 		r.Int(s.Seq)
 		r.Text(known[changed[i]].text())
+		r.Time(w.Now)
 	}, nil)
 	return err
 }

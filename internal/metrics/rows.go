@@ -226,15 +226,16 @@ func parseAttributes(text string) (Attributes, error) {
 	return a, err
 }
 
-var customerTable = db.NewTable("metric_customer", db.Int("account_id"), db.Int("customer_id"), db.Int("seq"), db.Text("attributes"))
+var customerTable = db.NewTable("metric_customer", db.Int("account_id"), db.Int("customer_id"), db.Int("seq"), db.Text("attributes"), db.Int("updated_at"))
 
-// touch notes which write changed customers last.
-func touch(tx *db.Tx, acc id.Account, seq int64, customers []int64, attributes map[int64]Attributes) error {
-	_, err := tx.Put(customerTable, "on conflict (account_id, customer_id) do update set seq = excluded.seq", len(customers), func(i int, r *db.Row) {
+// touch notes which write changed customers last, and when.
+func touch(tx *db.Tx, acc id.Account, seq int64, now time.Time, customers []int64, attributes map[int64]Attributes) error {
+	_, err := tx.Put(customerTable, "on conflict (account_id, customer_id) do update set seq = excluded.seq, updated_at = excluded.updated_at", len(customers), func(i int, r *db.Row) {
 		r.Int(int64(acc))
 		r.Int(customers[i])
 		r.Int(seq)
 		r.Text(attributes[customers[i]].text())
+		r.Time(now)
 	}, nil)
 	return err
 }

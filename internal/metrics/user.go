@@ -257,3 +257,10 @@ func SavePlan(tx *db.Tx, p *PushedPlan) error {
 	p.Version++
 	return err
 }
+
+// AnonymiseSubscriptions puts another address in the place of what was given with the
+// subscriptions of a user, and takes the id at another system away.
+func AnonymiseSubscriptions(tx *db.Tx, u User, email string) error {
+	_, err := tx.Exec("update metric_subscription set email = $3, provider = '' where account_id = $1 and user_id = $2", u.Account, u.ID, email)
+	return err
+}

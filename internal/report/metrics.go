@@ -45,6 +45,7 @@ const (
 type measuring struct {
 	Measure
 	state    metrics.State
+	now      time.Time // of the account
 	today    metrics.Day
 	from, to metrics.Day // the first day of the first period and the last that counts
 }
@@ -90,7 +91,8 @@ func (r *Reader) measuring(ctx context.Context, acc id.Account, m Measure) (*mea
 		if q.state, err = metrics.LoadState(tx, acc, a.Zone, a.Currency); err != nil {
 			return err
 		}
-		q.today = metrics.DayOf(a.Now(r.clock.Now()).In(q.state.Location()))
+		q.now = a.Now(r.clock.Now())
+		q.today = metrics.DayOf(q.now.In(q.state.Location()))
 		if first, err = metrics.FirstMonth(tx, acc); err != nil {
 			return err
 		}

@@ -63,7 +63,7 @@ func (e *earned) live(writes int) {
 				Interval: period.Interval{Unit: []period.Unit{period.Month, period.Year}[e.random.IntN(2)], Count: 1}}})
 		}
 		e.update(func(tx *db.Tx) error {
-			_, err := metrics.Append(tx, metrics.Write{Account: e.acc, Zone: "UTC", Currency: "EUR", Entries: list, Known: func(_ *db.Tx, customers []int64) (map[int64]metrics.Attributes, error) {
+			_, err := metrics.Append(tx, metrics.Write{Account: e.acc, Zone: "UTC", Currency: "EUR", Now: time.Unix(1_780_000_000, 0), Entries: list, Known: func(_ *db.Tx, customers []int64) (map[int64]metrics.Attributes, error) {
 				known := map[int64]metrics.Attributes{}
 				for _, c := range customers {
 					known[c] = metrics.Attributes{metrics.Country: countries[c%3]}
