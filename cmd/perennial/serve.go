@@ -31,6 +31,7 @@ type serve struct {
 	WebhookNets    []string      `help:"Private networks that webhooks may reach, for example 10.1.0.0/16." name:"allow-private-webhooks" env:"PERENNIAL_ALLOW_PRIVATE_WEBHOOKS" placeholder:"CIDR"`
 	SMTP           mailServer    `embed:"" prefix:"smtp-"`
 	PayWhirl       payWhirl      `embed:"" prefix:"paywhirl-"`
+	ProfitWell     profitWell    `embed:"" prefix:"profitwell-"`
 	AffiliateHost  string        `help:"Name of a host whose addresses are links of affiliates alone: NAME/link/affiliate." name:"affiliate-host" env:"PERENNIAL_AFFILIATE_HOST" placeholder:"NAME"`
 	SandboxLatency time.Duration `hidden:"" name:"sandbox-latency" env:"PERENNIAL_SANDBOX_LATENCY"` // how far away the sandbox gateway seems to be
 }
@@ -82,13 +83,11 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 	if err != nil {
 		return err
 	}
-	compat, err := c.PayWhirl.listen(t.ctx)
+	compat, err := listenAll(t.ctx, c.PayWhirl.place(), c.ProfitWell.place())
 	if err != nil {
 		return err
 	}
-	if compat.Listener != nil {
-		defer compat.Listener.Close() //nolint:errcheck // as above
-	}
+	defer closeAll(compat)
 	socket, err := admin.Listen(t.ctx, p.Data)
 	if err != nil {
 		return err
@@ -116,14 +115,16 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 		space = server.NewSpace(p.Data, h.log)
 	}
 	worker := server.NewWorker(h.service, h.reader, h.clock, h.log, alone, space)
-	compat.Door = h.payWhirl(worker.Wake)
-	s := server.New(server.Options{Public: public, Compat: append(c.links(address), compat), Operator: socket, Doors: h.doors(t.ctx, secure, keys, nets, post, mails != nil, worker.Wake), Admin: h.admin(address, worker), DB: h.db, Space: space,
+	compat[0].Door, compat[1].Door = h.payWhirl(worker.Wake), h.profitWell(c.ProfitWell.Rate)
+	s := server.New(server.Options{Public: public, Compat: append(c.links(address), compat...), Operator: socket, Doors: h.doors(t.ctx, secure, keys, nets, post, mails != nil, worker.Wake), Admin: h.admin(address, worker), DB: h.db, Space: space,
 		Clock: h.clock, Log: h.log, Worker: worker, Outbox: h.deliverer(keys, nets, post), Secure: secure})
 	if err := h.announce(t, address); err != nil {
 		return err
 	}
-	if compat.Listener != nil {
-		fmt.Fprintf(t.out, "Clients of PayWhirl are served on %s\n", compat.Listener.Addr())
+	for i, name := range []string{"PayWhirl", "ProfitWell"} {
+		if l := compat[i].Listener; l != nil {
+			fmt.Fprintf(t.out, "Clients of %s are served on %s\n", name, l.Addr())
+		}
 	}
 	ctx, end := context.WithCancel(t.ctx)
 	var presence sync.WaitGroup

@@ -44,9 +44,9 @@ type PushedPlan struct {
 }
 
 var (
-	userTable = db.NewTable("metric_user", db.Int("account_id"), db.Int("id"), db.Text("alias"), db.Text("email"), db.Text("name"), db.Bool("excluded"),
+	userTable = db.NewTable("metric_user", db.Int("account_id"), db.Int("id"), db.Text("code"), db.Text("email"), db.Text("name"), db.Bool("excluded"),
 		db.Int("created_at"), db.Int("updated_at"), db.Int("version"))
-	subscriptionTable = db.NewTable("metric_subscription", db.Int("account_id"), db.Int("id"), db.Int("user_id"), db.Text("alias"), db.Text("email"), db.Text("provider"),
+	subscriptionTable = db.NewTable("metric_subscription", db.Int("account_id"), db.Int("id"), db.Int("user_id"), db.Text("code"), db.Text("email"), db.Text("provider"),
 		db.Int("created_at"))
 	planTable = db.NewTable("metric_plan", db.Int("account_id"), db.Int("id"), db.Text("code"), db.Text("name"), db.Bool("listed"), db.Int("created_at"), db.Int("version"))
 )
@@ -72,7 +72,7 @@ func InsertUser(tx *db.Tx, u User) error {
 
 // SaveUser writes a user over the version that was loaded.
 func SaveUser(tx *db.Tx, u *User) error {
-	lost, err := tx.Update(userTable, []string{"alias", "email", "name", "excluded", "updated_at"}, 1, func(_ int, r *db.Row) {
+	lost, err := tx.Update(userTable, []string{"code", "email", "name", "excluded", "updated_at"}, 1, func(_ int, r *db.Row) {
 		r.Int(int64(u.Account))
 		r.Int(int64(u.ID))
 		r.Int(u.Version)
@@ -96,7 +96,7 @@ func users(tx *db.Tx, acc id.Account, where string, args ...any) ([]User, error)
 		err := row(&u.ID, &u.Alias, &u.Email, &u.Name, &u.Excluded, db.ScanTime(&u.CreatedAt), db.ScanTime(&u.UpdatedAt), &u.Version)
 		list = append(list, u)
 		return err
-	}, "select id, alias, email, name, excluded, created_at, updated_at, version from metric_user where account_id = $1 and "+where, append([]any{acc}, args...)...)
+	}, "select id, code, email, name, excluded, created_at, updated_at, version from metric_user where account_id = $1 and "+where, append([]any{acc}, args...)...)
 	return list, err
 }
 
@@ -115,7 +115,7 @@ func UsersByID(tx *db.Tx, acc id.Account, ids []int64) (map[id.MetricUser]User, 
 func FindUser(tx *db.Tx, acc id.Account, user id.MetricUser, alias string) (User, error) {
 	where, arg := "id = $2", any(user)
 	if user == 0 {
-		where, arg = "alias = $2 and alias <> ''", any(alias)
+		where, arg = "code = $2 and code <> ''", any(alias)
 	}
 	list, err := users(tx, acc, where, arg)
 	if err == nil && len(list) == 0 {
@@ -161,7 +161,7 @@ func subscriptions(tx *db.Tx, acc id.Account, where string, args ...any) ([]Subs
 		err := row(&s.ID, &s.User, &s.Alias, &s.Email, &s.Provider, db.ScanTime(&s.CreatedAt))
 		list = append(list, s)
 		return err
-	}, "select id, user_id, alias, email, provider, created_at from metric_subscription where account_id = $1 and "+where, append([]any{acc}, args...)...)
+	}, "select id, user_id, code, email, provider, created_at from metric_subscription where account_id = $1 and "+where, append([]any{acc}, args...)...)
 	return list, err
 }
 
@@ -170,7 +170,7 @@ func subscriptions(tx *db.Tx, acc id.Account, where string, args ...any) ([]Subs
 func FindSubscription(tx *db.Tx, acc id.Account, sub id.MetricSubscription, alias string) (Subscription, error) {
 	where, arg := "id = $2", any(sub)
 	if sub == 0 {
-		where, arg = "alias = $2 and alias <> ''", any(alias)
+		where, arg = "code = $2 and code <> ''", any(alias)
 	}
 	list, err := subscriptions(tx, acc, where, arg)
 	if err == nil && len(list) == 0 {

@@ -119,6 +119,7 @@ func live(t *testing.T, d *db.DB) {
 	stories(t, s, r, call)
 	engine(t, s, r, call)
 	gatewayStories(t, s, machine, call)
+	measuring(t, s, r, call)
 	reads(t, s, r, call, gateways, made)
 }
 

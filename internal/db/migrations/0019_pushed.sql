@@ -31,3 +31,7 @@ create table metric_word (
 alter table metric_customer add column updated_at {int} not null default 0;
 update metric_customer set updated_at = (select coalesce(max(f.at), 0) from metric_fact f where f.account_id = metric_customer.account_id and f.customer_id = metric_customer.customer_id);
 create index metric_customer_updated_ix on metric_customer (account_id, updated_at, customer_id);
+
+-- What the pushing system calls its users and subscriptions, named as that of its plans.
+alter table metric_user rename column alias to code;
+alter table metric_subscription rename column alias to code;
