@@ -15,13 +15,13 @@ import (
 )
 
 // The bounds of the work. An endpoint that fails is tried with one delivery a
-// second until one succeeds, among at most lane others like it: it costs those
+// second until one succeeds, among at most laneWidth others like it: it costs those
 // that work nothing but its first slow answers.
 const (
 	every      = time.Second // between looks for work
 	page       = 200         // endpoints a look reads at once
 	batch      = 100         // deliveries of one claim
-	lane       = 64          // endpoints served at once, of those that work and of those that fail
+	laneWidth  = 64          // endpoints served at once, of those that work and of those that fail
 	longestTry = time.Minute // no try takes longer: none is begun when so little of the lease is left
 )
 
@@ -90,18 +90,26 @@ type Deliverer struct {
 	work  Work
 
 	wake    chan struct{}
-	working chan struct{} // a slot for each endpoint that works and is being served
-	failing chan struct{} // a slot for each endpoint that fails and is being served
 	runs    sync.WaitGroup
 	storers []chan answered // each stores the answers of its part of the accounts
 	mu      sync.Mutex
-	busy    map[id.Endpoint]bool
+	working lane
+	failing lane
+	busy    map[id.Endpoint]bool // being served, or in a queue
+}
+
+// lane is where endpoints are served that work, or that fail: some at once, the rest in
+// the order in which their turn came, so that none waits for another look at all of them.
+type lane struct {
+	free  int // how many more may be served at once
+	batch int // deliveries of one claim
+	queue []Endpoint
 }
 
 // NewDeliverer makes a Deliverer that does nothing until Run.
 func NewDeliverer(d *db.DB, c clock.Clock, log *slog.Logger, work Work) *Deliverer {
 	return &Deliverer{db: d, clock: c, log: log, work: work, wake: make(chan struct{}, 1),
-		working: make(chan struct{}, lane), failing: make(chan struct{}, lane), busy: map[id.Endpoint]bool{}}
+		working: lane{free: laneWidth, batch: batch}, failing: lane{free: laneWidth, batch: 1}, busy: map[id.Endpoint]bool{}}
 }
 
 // Wake makes Run look for work now instead of within a second. It never blocks.
@@ -149,8 +157,8 @@ func (d *Deliverer) replays(ctx context.Context) {
 	}
 }
 
-// look begins to serve every endpoint that has something due, is not being served
-// and finds a free slot. Without all it leaves out those that fail.
+// look begins to serve every endpoint that has something due and is not being served.
+// Without all it leaves out those that fail.
 func (d *Deliverer) look(ctx context.Context, all bool) error {
 	var last Endpoint
 	for more := true; more; {
@@ -171,33 +179,49 @@ func (d *Deliverer) look(ctx context.Context, all bool) error {
 	return nil
 }
 
+// begin serves an endpoint, or queues it where as many as may be are served.
 func (d *Deliverer) begin(ctx context.Context, e Endpoint) {
-	slot, limit := d.working, batch
-	if !e.FailingSince.IsZero() {
-		slot, limit = d.failing, 1
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.busy[e.ID] {
-		return
+	l := &d.working
+	if !e.FailingSince.IsZero() {
+		l = &d.failing
 	}
-	select {
-	case slot <- struct{}{}:
+	switch {
+	case d.busy[e.ID]:
+		return
+	case l.free == 0:
+		l.queue = append(l.queue, e)
 	default:
-		return // the next one to end wakes Run
+		l.free--
+		d.runs.Go(func() { d.turns(ctx, l, e) })
 	}
 	d.busy[e.ID] = true
-	d.runs.Go(func() {
-		again := d.serve(ctx, e, limit)
+}
+
+// turns serves an endpoint and then those that wait in its lane, one batch each. One that
+// may have more due goes to the end of the queue of those that work.
+func (d *Deliverer) turns(ctx context.Context, l *lane, e Endpoint) {
+	for more := true; more; {
+		again := d.serve(ctx, e, l.batch)
 		d.mu.Lock()
 		delete(d.busy, e.ID)
-		full := len(slot) == cap(slot)
-		d.mu.Unlock()
-		<-slot
-		if again || full {
-			d.Wake()
+		if again = again && ctx.Err() == nil; again && l == &d.working {
+			d.busy[e.ID], again = true, false
+			l.queue = append(l.queue, e)
 		}
-	})
+		works := e
+		if more = len(l.queue) > 0 && ctx.Err() == nil; more {
+			e, l.queue = l.queue[0], l.queue[1:]
+		} else {
+			l.free++
+		}
+		d.mu.Unlock()
+		if again { // it failed before
+			works.FailingSince = time.Time{}
+			d.begin(ctx, works)
+		}
+	}
 }
 
 // serve claims one batch for an endpoint, sends it and has the answers stored. It

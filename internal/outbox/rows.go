@@ -112,14 +112,16 @@ func scanWithBody(account id.Account, list *[]Delivery) func(db.Scan) error {
 }
 
 // owing is the next endpoint after ($1, $2) that has a delivery waiting, in two parts: the
-// index of what waits is entered twice for each of them, and not for any other endpoint.
+// index of what waits is entered twice for each of them, and not for any other endpoint. The
+// sums keep SQLite from taking account and endpoint for columns of a table, by which it would
+// enter the index with the account alone and read all that is owed there.
 func owing(column, account, endpoint string) string {
 	return "(select o." + column + " from outbox o where o.state = 'waiting' and (o.account_id, o.endpoint_id) > (" + account + ", " + endpoint +
 		") order by o.account_id, o.endpoint_id limit 1)"
 }
 
 var dueStatement = "with recursive owed(account_id, endpoint_id, n) as (select " + owing("account_id", "$1", "$2") + ", " + owing("endpoint_id", "$1", "$2") +
-	", 1 union all select " + owing("account_id", "w.account_id", "w.endpoint_id") + ", " + owing("endpoint_id", "w.account_id", "w.endpoint_id") +
+	", 1 union all select " + owing("account_id", "w.account_id + 0", "w.endpoint_id + 0") + ", " + owing("endpoint_id", "w.account_id + 0", "w.endpoint_id + 0") +
 	`, w.n + 1 from owed w where w.account_id is not null and w.n < $4) select w.account_id, w.endpoint_id,
 	(select e.failing_since from endpoint e where e.account_id = w.account_id and e.id = w.endpoint_id),
 	case when (select e.state from endpoint e where e.account_id = w.account_id and e.id = w.endpoint_id) = 'enabled' and
