@@ -5,6 +5,7 @@ import (
 
 	"perennial/internal/compat/paywhirl"
 	"perennial/internal/gateway/sandbox"
+	"perennial/internal/web/widget"
 )
 
 // payWhirl is where clients of PayWhirl find the server, besides /paywhirl of its own address.
@@ -17,7 +18,16 @@ type payWhirl struct {
 
 func (c *payWhirl) place() foreign { return foreign{"paywhirl", c.Listen, c.Host, c.Cert, c.Key} }
 
-// payWhirl is the door for clients of PayWhirl.
-func (h *house) payWhirl(wake func()) http.Handler {
-	return paywhirl.New(h.service, h.reader, paywhirl.Options{Clock: h.clock, Log: h.log, TokenFor: sandbox.TokenForNumber, Woken: wake})
+// payWhirl is the door for clients of PayWhirl, with the pages that sites show in frames;
+// base is where the other pages are reached.
+func (h *house) payWhirl(base string, wake func()) http.Handler {
+	door := paywhirl.New(h.service, h.reader, paywhirl.Options{Clock: h.clock, Log: h.log, TokenFor: sandbox.TokenForNumber, Woken: wake})
+	pages := widget.New(h.service, h.reader, widget.Options{Clock: h.clock, Log: h.log, Base: base})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if widget.Owns(r.URL.Path) {
+			pages.ServeHTTP(w, r)
+			return
+		}
+		door.ServeHTTP(w, r)
+	})
 }

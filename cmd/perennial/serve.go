@@ -115,7 +115,7 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 		space = server.NewSpace(p.Data, h.log)
 	}
 	worker := server.NewWorker(h.service, h.reader, h.clock, h.log, alone, space)
-	compat[0].Door, compat[1].Door = h.payWhirl(worker.Wake), h.profitWell(c.ProfitWell.Rate)
+	compat[0].Door, compat[1].Door = h.payWhirl(address, worker.Wake), h.profitWell(c.ProfitWell.Rate)
 	s := server.New(server.Options{Public: public, Compat: append(c.links(address), compat...), Operator: socket, Doors: h.doors(t.ctx, secure, keys, nets, post, mails != nil, worker.Wake), Admin: h.admin(address, worker), DB: h.db, Space: space,
 		Clock: h.clock, Log: h.log, Worker: worker, Outbox: h.deliverer(keys, nets, post), Secure: secure})
 	if err := h.announce(t, address); err != nil {

@@ -84,7 +84,7 @@ func New(s *commerce.Service, r *report.Reader, o Options) *API {
 	a.huma = humachi.New(a.mux, a.config())
 	a.huma.UseMiddleware(a.guard)
 	a.huma.OpenAPI().Components.Responses = refusalResponses(a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[problem](), true, "Problem"))
-	for _, routes := range []func(){a.accountRoutes, a.doorKeyRoutes, a.catalogRoutes, a.customerRoutes, a.addressRoutes, a.questionRoutes, a.creditRoutes, a.saleRoutes, a.changeRoutes, a.breakRoutes, a.itemRoutes, a.couponRoutes, a.programRoutes, a.affiliateRoutes, a.payoutRoutes, a.licenseRoutes, a.invoiceRoutes, a.byHandRoutes, a.creditNoteRoutes, a.taxRoutes, a.moneyRoutes, a.recoveryRoutes, a.gatewayRoutes, a.eventRoutes, a.clockRoutes, a.endpointRoutes, a.hookRoutes, a.schemaRoutes, a.usageRoutes, a.mailRoutes, a.metricRoutes} {
+	for _, routes := range []func(){a.accountRoutes, a.doorKeyRoutes, a.widgetRoutes, a.catalogRoutes, a.customerRoutes, a.addressRoutes, a.questionRoutes, a.creditRoutes, a.saleRoutes, a.changeRoutes, a.breakRoutes, a.itemRoutes, a.couponRoutes, a.programRoutes, a.affiliateRoutes, a.payoutRoutes, a.licenseRoutes, a.invoiceRoutes, a.byHandRoutes, a.creditNoteRoutes, a.taxRoutes, a.moneyRoutes, a.recoveryRoutes, a.gatewayRoutes, a.eventRoutes, a.clockRoutes, a.endpointRoutes, a.hookRoutes, a.schemaRoutes, a.usageRoutes, a.mailRoutes, a.metricRoutes} {
 		routes()
 	}
 	a.describe()

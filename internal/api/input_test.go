@@ -20,6 +20,7 @@ import (
 var bases = map[string]string{
 	"update-account":          `{"name":"Acme"}`,
 	"create-api-key":          `{"name":"shop"}`,
+	"create-widget":           `{"name":"Plans","code":"7d2a1b9e-3c44-4f5b-9d0e-1a2b3c4d5e6f","plans":[],"sites":["https://example.com"]}`,
 	"create-door-key":         `{"dialect":"paywhirl","name":"shop","key":"pwpk_00000000000000000000","secret":"pwpsk_0000000000000000000"}`,
 	"set-password":            `{"password":"correct horse"}`,
 	"create-address":          `{"city":"Berlin"}`,

@@ -22,7 +22,7 @@ var pathKind = map[string]string{"api-keys": "key", "campaigns": "cam", "product
 	"orders": "ord", "subscriptions": "sub", "invoices": "inv", "payments": "pay", "refunds": "ref", "events": "evt", "webhook-endpoints": "end", "deliveries": "dlv", "replays": "rpl", "hooks": "end",
 	"coupons": "cpn", "tax-profiles": "txp", "shipping-rules": "shp", "credit-notes": "crn", "invoice-items": "itm", "meters": "mtr",
 	"gateways": "gw", "gateway-notices": "gwn", "disputes": "dsp", "recovery-policies": "rpo", "recovery-cases": "rec", "mails": "mail", "suppressions": "sup",
-	"addresses": "adr", "questions": "que", "door-keys": "dky", "metrics": "cus",
+	"addresses": "adr", "questions": "que", "door-keys": "dky", "metrics": "cus", "widgets": "wdg",
 	"affiliates": "aff", "referrals": "rfl", "payouts": "pyo", "materials": "mat", "licenses": "lic", "leads": "led"}
 
 // idOf puts ids into a path: one of the kind of its collection, and a coupon.
@@ -155,6 +155,8 @@ var probes = map[string][]probe{
 	"POST /v1/customers/{id}/answers":         {{field: "question", kind: "que", body: `{"question":"{A}","answer":"x"}`}},
 	"POST /v1/addresses/{id}/answers":         {{field: "question", kind: "que", body: `{"question":"{A}","answer":"x"}`}},
 	"POST /v1/prices/{id}/replace":            {{field: "next_price", kind: "prc", body: `{"terms":{"payments":2,"next_price":"{A}"}}`}, {field: "meter", kind: "mtr", body: `{"terms":{"usage":[{"meter":"{A}","overage":{"model":"per_unit","unit":"1"}}]}}`}},
+	"GET /v1/widgets":                         nil,
+	"POST /v1/widgets":                        {{field: "plans", kind: "prc", body: `{"name":"x","plans":["{A}"]}`}},
 	"GET /v1/door-keys":                       nil,
 	"POST /v1/door-keys":                      nil,
 	"GET /v1/api-keys":                        nil,
@@ -361,6 +363,7 @@ func (w *world) everything(key, prefix string) map[string]string {
 	all["cam"] = w.callAs(key, 200, "GET", "/v1/campaigns", "").data()[0]["id"].(string)
 	all["key"] = w.callAs(key, 201, "POST", "/v1/api-keys", `{"name":"`+prefix+`second"}`).text("id")
 	all["dky"] = w.callAs(key, 201, "POST", "/v1/door-keys", `{"dialect":"paywhirl","name":"`+prefix+`shop"}`).text("id")
+	all["wdg"] = w.callAs(key, 201, "POST", "/v1/widgets", `{"name":"`+prefix+`table","sites":["https://example.com"]}`).text("id")
 	all["que"] = w.callAs(key, 201, "POST", "/v1/questions", `{"name":"size","label":"`+prefix+`","kind":"text"}`).text("id")
 	all["adr"] = w.callAs(key, 201, "POST", "/v1/customers/"+s.customer+"/addresses", `{"city":"`+prefix+`"}`).text("id")
 	w.callAs(key, 200, "POST", "/v1/customers/"+s.customer+"/answers", `{"question":"`+all["que"]+`","answer":"`+prefix+`"}`)

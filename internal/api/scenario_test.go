@@ -192,6 +192,12 @@ func TestDoorKeys(t *testing.T) {
 		if key := made.text("key"); !open(key, made.text("secret")) || open(key, "pwpsk_0123456789abcdefghij") || !open("pwpk_0123456789abcdefghij", "pwpsk_0123456789abcdefghij") {
 			w.Error("the keys do not open what they should, or more")
 		}
+		widget := s.send("a widget", "POST", "/v1/widgets", `{"name":"Plans","code":"7d2a1b9e-3c44-4f5b-9d0e-1a2b3c4d5e6f","sites":["https://Example.com/"]}`).text("id")
+		s.send("its code is taken", "POST", "/v1/widgets", `{"name":"Plans","code":"7d2a1b9e-3c44-4f5b-9d0e-1a2b3c4d5e6f"}`)
+		s.send("no origin", "POST", "/v1/widgets", `{"name":"Plans","sites":["https://example.com/shop","http://example.com","https://*.example.com"]}`)
+		s.send("no plan", "POST", "/v1/widgets", `{"name":"Plans","plans":["prc_0000000000001"]}`)
+		s.send("widgets", "GET", "/v1/widgets", "")
+		s.send("remove it", "POST", "/v1/widgets/"+widget+"/remove", "")
 		s.send("list", "GET", "/v1/door-keys", "")
 		s.send("revoke", "POST", "/v1/door-keys/"+made.text("id")+"/revoke", "")
 		s.send("revoked already", "POST", "/v1/door-keys/"+made.text("id")+"/revoke", "")

@@ -256,7 +256,7 @@ func (w *world) shop(key, prefix string) shop {
 
 // What differs from run to run is replaced in golden files.
 var (
-	ids     = regexp.MustCompile(`(?:\b|_)(acc|key|cam|prd|prc|cus|pm|pay|ref|sub|inv|ord|evt|dlv|rpl|end|ent|mtr|cpn|txp|txr|shp|chg|crn|itm|sup|rpo|rec|lnk|gw|gwn|dsp|adr|que|dky|fct|mus|msu|mpl)_[0-7][0-9a-hjkmnp-tv-z]{12}\b`)
+	ids     = regexp.MustCompile(`(?:\b|_)(acc|key|cam|prd|prc|cus|pm|pay|ref|sub|inv|ord|evt|dlv|rpl|end|ent|mtr|cpn|txp|txr|shp|chg|crn|itm|sup|rpo|rec|lnk|gw|gwn|dsp|adr|que|dky|wdg|fct|mus|msu|mpl)_[0-7][0-9a-hjkmnp-tv-z]{12}\b`)
 	secrets = regexp.MustCompile(`(perennial_(?:test|live)_|pwp(?:k|sk)_|whsec_|/c/|/pay/|"next_cursor": ")[0-9A-Za-z+/=_-]+`)
 )
 

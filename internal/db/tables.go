@@ -9,6 +9,7 @@ var Tables = []TableKind{
 	{Name: "invoice_series", Kind: Merchant},
 	{Name: "api_key", Kind: Directory, Key: "hash"},
 	{Name: "door_key", Kind: Directory, Key: "hash"},
+	{Name: "widget", Kind: Directory, Key: "code"},
 	{Name: "login", Kind: Directory, Key: "email"},
 	{Name: "membership", Kind: Directory, Key: "member_id"},
 	{Name: "session", Kind: Directory, Key: "hash"},

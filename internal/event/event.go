@@ -176,6 +176,8 @@ const (
 	QuestionUpdated Kind = "question.updated"
 	DoorKeyCreated  Kind = "door_key.created"
 	DoorKeyRevoked  Kind = "door_key.revoked"
+	WidgetCreated   Kind = "widget.created"
+	WidgetRemoved   Kind = "widget.removed"
 
 	// Affiliates.
 	ProgramUpdated      Kind = "campaign.program_updated"
@@ -275,6 +277,8 @@ func (e Event) SubjectID() string {
 		return id.TaxProfile(e.Subject).String()
 	case "question":
 		return id.Question(e.Subject).String()
+	case "widget":
+		return id.Widget(e.Subject).String()
 	case "door_key":
 		return id.DoorKey(e.Subject).String()
 	case "affiliate":

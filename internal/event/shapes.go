@@ -131,6 +131,8 @@ var Shapes = map[Kind]Shape{
 	QuestionCreated:      told("A question for customers was made.", "name"),
 	QuestionUpdated:      told("A question for customers was changed.", "name"),
 	DoorKeyCreated:       told("Credentials for clients of another system were made.", "dialect name hint"),
+	WidgetCreated:        told("A widget for a site was made.", "name code"),
+	WidgetRemoved:        told("A widget for a site was removed.", ""),
 	DoorKeyRevoked:       told("Credentials for clients of another system were revoked.", "dialect"),
 	CustomerImported:     told("A customer was brought over from another system.", "theirs"),
 	MethodAttached:       told("A payment method was saved.", "method"),

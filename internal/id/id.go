@@ -61,6 +61,7 @@ type (
 	place          struct{}
 	question       struct{}
 	doorKey        struct{}
+	widget         struct{}
 	affiliate      struct{}
 	click          struct{}
 	referral       struct{}
@@ -113,6 +114,7 @@ func (dispute) prefix() string        { return "dsp" }
 func (place) prefix() string          { return "adr" }
 func (question) prefix() string       { return "que" }
 func (doorKey) prefix() string        { return "dky" }
+func (widget) prefix() string         { return "wdg" }
 func (affiliate) prefix() string      { return "aff" }
 func (click) prefix() string          { return "clk" }
 func (referral) prefix() string       { return "rfl" }
@@ -166,6 +168,7 @@ type (
 	Place          = ID[place] // a further address of a customer
 	Question       = ID[question]
 	DoorKey        = ID[doorKey] // credentials of a door that speaks another system's wire
+	Widget         = ID[widget]  // what a merchant's site shows of ours in a frame
 	Affiliate      = ID[affiliate]
 	Click          = ID[click]    // on an affiliate's link
 	Referral       = ID[referral] // a sale that an affiliate brought

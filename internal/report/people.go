@@ -77,3 +77,24 @@ func (r *Reader) Answers(ctx context.Context, acc id.Account, c id.Customer, pla
 func (r *Reader) DoorKeys(ctx context.Context, acc id.Account) ([]account.DoorKey, error) {
 	return view(ctx, r, func(tx *db.Tx) ([]account.DoorKey, error) { return account.DoorKeys(tx, acc) })
 }
+
+// Widgets are what sites of the merchant show of ours, oldest first.
+func (r *Reader) Widgets(ctx context.Context, acc id.Account) ([]account.Widget, error) {
+	return view(ctx, r, func(tx *db.Tx) ([]account.Widget, error) { return account.Widgets(tx, acc) })
+}
+
+// Widget is the widget with a code, and its account; NotFound when there is none.
+func (r *Reader) Widget(ctx context.Context, code string) (account.Widget, account.Account, error) {
+	type both struct {
+		w account.Widget
+		a account.Account
+	}
+	found, err := view(ctx, r, func(tx *db.Tx) (b both, err error) {
+		if b.w, err = account.WidgetByCode(tx, code); err != nil {
+			return b, err
+		}
+		b.a, err = account.Load(tx, b.w.Account)
+		return b, err
+	})
+	return found.w, found.a, err
+}

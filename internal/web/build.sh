@@ -47,7 +47,7 @@ sources() {
 		echo "| \`webtest/axe.js\` (tests only) | axe-core | $(version axe-core) | MPL-2.0 | \`$(hash webtest/axe.js)\` |"
 		echo
 		echo "\`dashboard.css\` and \`public.css\` are generated from \`style/\` with Tailwind CSS $(version tailwindcss) (MIT)"
-		echo "and contain rules of daisyUI $(version daisyui) (MIT). Icons, favicons, \`app.js\` and \`payment.js\` are our own."
+		echo "and contain rules of daisyUI $(version daisyui) (MIT). Icons, favicons, \`app.js\`, \`frame.js\` and \`payment.js\` are our own."
 	} >assets/SOURCES.md
 }
 

@@ -72,6 +72,8 @@ var aheadTellings = map[event.Kind]telling{
 	event.QuestionCreated: {"pencil", "", named("Customers are asked from now on: %s", "name")},
 	event.QuestionUpdated: {"pencil", "", named("A question for customers was changed: %s", "name")},
 	event.DoorKeyCreated:  {"key", "", named("Credentials for clients of another system were made: %s", "dialect")},
+	event.WidgetCreated:   {"plug", "", named("A widget for a site was made: %s", "name")},
+	event.WidgetRemoved:   {"plug", "", says("A widget for a site was removed")},
 	event.DoorKeyRevoked:  {"key", web.Warning, named("Credentials for clients of another system were revoked: %s", "dialect")},
 	event.LinkUsed:        {"check-circle", web.Success, says("The customer used a secure link")},
 
