@@ -11,7 +11,9 @@ import (
 	"github.com/a-h/templ"
 
 	"perennial/internal/account"
+	"perennial/internal/catalog"
 	"perennial/internal/commerce"
+	"perennial/internal/customer"
 	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/locale"
@@ -103,8 +105,20 @@ func (v *visit) mailTable(list []report.MailView) web.Table {
 func (v *visit) mails() {
 	at, q := pagingOf(v.r.URL), v.r.URL.Query()
 	state := outbox.State(q.Get("status"))
+	email := strings.ToLower(strings.TrimSpace(q.Get("email")))
 	query := report.MailQuery{State: state, Before: beforeKey[id.Delivery](&at), Limit: pageSize + 1}
-	list, err := v.report.Mails(v.r.Context(), v.acc.ID, query)
+	var list []report.MailView
+	c, err := customer.Customer{}, error(nil)
+	if email != "" {
+		c, err = v.report.CustomerByEmail(v.r.Context(), v.acc.ID, email)
+		query.Customer = c.ID
+	}
+	switch {
+	case fault.Is(err, fault.NotFound): // nobody has that address, so nothing was sent to it
+		err = nil
+	case err == nil:
+		list, err = v.report.Mails(v.r.Context(), v.acc.ID, query)
+	}
 	if err != nil {
 		v.fail(err)
 		return
@@ -120,10 +134,17 @@ func (v *visit) mails() {
 			p.Header.Lead += " There is no mail server yet, so they are kept here."
 		}
 	}
-	filter := web.FilterSet{Action: v.at("mails"), Fields: []web.Filter{{Name: "status", Label: "Status", Options: web.Choices(string(state), mailStates...)}}}
+	filter := web.FilterSet{Action: v.at("mails"), Fields: []web.Filter{{Name: "status", Label: "Status", Options: web.Choices(string(state), mailStates...)},
+		{Name: "email", Label: "Customer's e-mail", Type: "search", Value: email, Hint: "ada@example.com"}}}
 	empty := web.Empty{Title: "E-mails will stand here", Text: "The first ones are written when somebody subscribes or pays."}
 	if state != "" {
-		filter.Chips, filter.Clear = []web.Chip{{Label: "Status: " + optionLabel(mailStates, string(state)), Href: v.at("mails")}}, v.at("mails")
+		filter.Chips = append(filter.Chips, web.Chip{Label: "Status: " + optionLabel(mailStates, string(state)), Href: v.at("mails") + "?" + url.Values{"email": {email}}.Encode()})
+	}
+	if email != "" {
+		filter.Chips = append(filter.Chips, web.Chip{Label: "Customer: " + email, Href: v.at("mails") + "?" + url.Values{"status": {string(state)}}.Encode()})
+	}
+	if len(filter.Chips) > 0 {
+		filter.Clear = v.at("mails")
 		empty = web.Empty{Title: "Nothing matches", Chips: filter.Chips, Clear: filter.Clear}
 	}
 	t.Empty = web.EmptyState(empty)
@@ -271,12 +292,63 @@ func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // mailEdit is the editor of one mail.
 type mailEdit struct {
-	mail     notice.Mail
-	set      report.MailSetUp
-	campaign id.Campaign
+	mail notice.Mail
+	set  report.MailSetUp
+	campaigns
 	language string
 	own      bool
 	filled
+}
+
+// campaigns are those that a mail, or the look of mails, may be chosen for.
+type campaigns struct {
+	campaign id.Campaign // that was chosen; 0 for all
+	all      []catalog.Campaign
+}
+
+// maxChosen is how many campaigns a page offers.
+const maxChosen = 50
+
+// loadCampaigns reads the campaigns, and which of them the request names.
+func (v *visit) loadCampaigns() (campaigns, bool) {
+	var c campaigns
+	var err error
+	if text := v.r.FormValue("campaign"); text != "" {
+		if c.campaign, err = id.Parse[id.Campaign](text); err == nil {
+			_, err = v.report.Campaign(v.r.Context(), v.acc.ID, c.campaign)
+		}
+	}
+	if err == nil {
+		c.all, err = v.report.Campaigns(v.r.Context(), v.acc.ID, 0, maxChosen)
+	}
+	if err != nil {
+		v.fail(err)
+	}
+	return c, err == nil
+}
+
+// query is the chosen campaign as addresses name it, behind a sign.
+func (c campaigns) query(sign string) string {
+	if c.campaign == 0 {
+		return ""
+	}
+	return sign + "campaign=" + c.campaign.String()
+}
+
+// name is the chosen campaign as forms name it.
+func (c campaigns) name() string {
+	if c.campaign == 0 {
+		return ""
+	}
+	return c.campaign.String()
+}
+
+// inherited says where a text comes from that is not the account's own here.
+func (e mailEdit) inherited() string {
+	if _, has := e.set.Own(e.mail.Kind, 0, e.language); has && e.campaign != 0 {
+		return "of all campaigns"
+	}
+	return "that comes with the program"
 }
 
 // loadMailText is the mail of the address in the language and for the campaign that the
@@ -292,10 +364,17 @@ func (v *visit) loadMailText() (mailEdit, bool) {
 		v.fail(err)
 		return mailEdit{}, false
 	}
+	chosen, ok := v.loadCampaigns()
+	if !ok {
+		return mailEdit{}, false
+	}
 	l := locale.Named(v.r.FormValue("language"))
-	e := mailEdit{mail: m, set: set, language: l.Language().String()}
+	e := mailEdit{mail: m, set: set, language: l.Language().String(), campaigns: chosen}
 	text, _ := notice.Default(m.Kind, l)
 	if o, has := set.Own(m.Kind, 0, e.language); has {
+		text, e.own = o.Text, e.campaign == 0
+	}
+	if o, has := set.Own(m.Kind, e.campaign, e.language); has {
 		text, e.own = o.Text, true
 	}
 	e.Values = url.Values{"subject": {text.Subject}, "preheader": {text.Preheader}, "body": {text.Body}}
@@ -329,7 +408,7 @@ func (v *visit) editedMailText() (mailEdit, bool) {
 }
 
 func (v *visit) mailTextAt(e mailEdit) string {
-	return v.at("settings", "mails", string(e.mail.Kind)) + "?language=" + e.language
+	return v.at("settings", "mails", string(e.mail.Kind)) + "?language=" + e.language + e.query("&")
 }
 
 func (v *visit) saveMailText() {
@@ -338,7 +417,7 @@ func (v *visit) saveMailText() {
 		return
 	}
 	v.submit(e.filled, "", nil, func(any) string { return v.mailTextAt(e) + "&done=saved" }, func(call commerce.Call) (any, error) {
-		return v.commerce.SetMailText(v.r.Context(), commerce.SetMailText{Call: call, Own: notice.Own{Kind: e.mail.Kind, Language: e.language, Text: e.text()}})
+		return v.commerce.SetMailText(v.r.Context(), commerce.SetMailText{Call: call, Own: notice.Own{Kind: e.mail.Kind, Campaign: e.campaign, Language: e.language, Text: e.text()}})
 	}, func(status int, f filled) {
 		e.filled = f
 		v.showMailText(status, e)
@@ -392,7 +471,7 @@ func (v *visit) resetMail() {
 		return
 	}
 	v.press(v.mailTextAt(e)+"&done=mail-reset", func(call commerce.Call) (any, error) {
-		return nil, v.commerce.RemoveMailText(v.r.Context(), commerce.RemoveMailText{Call: call, Kind: e.mail.Kind, Language: e.language})
+		return nil, v.commerce.RemoveMailText(v.r.Context(), commerce.RemoveMailText{Call: call, Kind: e.mail.Kind, Campaign: e.campaign, Language: e.language})
 	})
 }
 
@@ -430,25 +509,33 @@ func (v *visit) showSender(status int, f filled, which string) {
 		v.fail(err)
 		return
 	}
+	chosen, ok := v.loadCampaigns()
+	if !ok {
+		return
+	}
 	if which == "" {
-		b := set.Brands[0]
+		b := set.Brands[chosen.campaign]
 		f.Values = url.Values{"name": {b.Name}, "colour": {b.Colour}, "logo": {b.Logo}, "from_name": {b.FromName}, "reply_to": {b.ReplyTo}, "footer": {b.Footer}, "legal": {b.Legal}, "manage": {b.Manage}, "terms": {b.Terms}}
 	}
 	p := v.page("Sender and look")
 	p.Narrow = true
-	p.Header.Lead = "Whom e-mails come from and how they look. Campaigns can differ, through the API."
-	web.Render(v.w, v.r, status, senderPage(v, p, set, f, which))
+	p.Header.Lead = "Whom e-mails come from and how they look. A campaign can differ."
+	web.Render(v.w, v.r, status, senderPage(v, p, set, chosen, f, which))
 }
 
 func (v *visit) saveSender() {
 	if !v.form() {
 		return
 	}
+	chosen, ok := v.loadCampaigns()
+	if !ok {
+		return
+	}
 	f := filled{Values: v.r.PostForm}
 	lines := func(name string) string { return strings.ReplaceAll(f.text(name), "\r\n", "\n") }
 	b := notice.Brand{Name: f.text("name"), Colour: f.text("colour"), Logo: f.text("logo"), FromName: f.text("from_name"), ReplyTo: f.text("reply_to"), Footer: lines("footer"), Legal: lines("legal"), Manage: f.text("manage"), Terms: f.text("terms")}
-	v.submit(f, "", nil, func(any) string { return v.at("settings", "sender") + "?done=saved" }, func(call commerce.Call) (any, error) {
-		return v.commerce.SetBrand(v.r.Context(), commerce.SetBrand{Call: call, Brand: b})
+	v.submit(f, "", nil, func(any) string { return v.at("settings", "sender") + "?done=saved" + chosen.query("&") }, func(call commerce.Call) (any, error) {
+		return v.commerce.SetBrand(v.r.Context(), commerce.SetBrand{Call: call, Campaign: chosen.campaign, Brand: b})
 	}, func(status int, f filled) { v.showSender(status, f, "look") })
 }
 

@@ -133,6 +133,45 @@ func TestMailsAreShownApart(t *testing.T) {
 	}
 }
 
+// A campaign has a look and texts of its own, beside those of all campaigns.
+func TestMailsOfACampaign(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	club := must(d.s.Service.CreateCampaign(t.Context(), commerce.CreateCampaign{Call: d.call, Name: "Book Club"}))(t).ID.String()
+	text, look := "/settings/mails/receipt?language=en", "/settings/sender"
+	d.reads(d.get(d.home+text), "Book Club", "All campaigns")
+	d.from(text, "/settings/mails/receipt", 303, []string{"language", "en", "subject", "Thanks from all", "body", "Thanks.\n\n{{ cancel.how }}"})
+	d.reads(d.get(d.home+text+"&campaign="+club), "Thanks from all", "the one of all campaigns")
+	d.from(text, "/settings/mails/receipt", 303, []string{"language", "en", "campaign", club, "subject", "Thanks from the club", "body", "Thanks.\n\n{{ cancel.how }}"})
+	d.reads(d.get(d.home+text+"&campaign="+club), "Thanks from the club", "is your own")
+	d.reads(d.get(d.home+text), "Thanks from all")
+	d.from(look, "/settings/sender", 303, []string{"campaign", club, "name", "The Book Club", "colour", "#123456"})
+	d.reads(d.get(d.home+look+"?campaign="+club), "The Book Club")
+	if r := d.get(d.home + look); strings.Contains(r.body, "The Book Club") {
+		t.Error("the look of a campaign is that of all")
+	}
+	d.from(text, "/settings/mails/receipt/preview", 200, []string{"language", "en", "campaign", club, "subject", "x", "body", "Thanks.\n\n{{ cancel.how }}"}, "The Book Club")
+	d.from(text, "/settings/mails/receipt/reset", 303, []string{"language", "en", "campaign", club})
+	d.reads(d.get(d.home+text+"&campaign="+club), "Thanks from all")
+	if r := d.get(d.home + look + "?campaign=cmp_0000000000001"); r.status != http.StatusNotFound {
+		t.Errorf("a campaign that is not: %d", r.status)
+	}
+}
+
+// Who has an address is found in the log by it.
+func TestMailsOfACustomer(t *testing.T) {
+	t.Parallel()
+	s := correspondence(t)
+	p := newPerson(t, s.Stack)
+	p.post("/login", url.Values{"email": {s.email}, "password": {s.password}})
+	for address, shown := range map[string]bool{"ADA@example.com": true, "nobody@example.com": false} {
+		r := p.get(s.at("mails") + "?email=" + url.QueryEscape(address))
+		if r.status != http.StatusOK || strings.Contains(r.body, "Zahlungsbeleg") != shown || strings.Contains(r.body, "Nothing matches") == shown || strings.Contains(r.body, "gone@example.com") {
+			t.Errorf("%s: %d, %s", address, r.status, said(r.body))
+		}
+	}
+}
+
 // What a merchant does on the pages about e-mails.
 func TestMailForms(t *testing.T) {
 	t.Parallel()
