@@ -122,6 +122,9 @@ func currencySent(c *caller, v *params.Values) money.Currency {
 	}
 	parsed, err := money.ParseCurrency(s)
 	v.Add("currency", err)
+	if err == nil {
+		c.spoken = parsed
+	}
 	return parsed
 }
 
@@ -168,6 +171,7 @@ func (d *Door) refundCharge(ctx context.Context, c *caller, v *params.Values) (a
 	if err != nil {
 		return nil, err
 	}
+	c.spoken = p.Amount.Currency
 	name := "refund_amount"
 	if !v.Has(name) {
 		name = "amount"

@@ -19,6 +19,7 @@ import (
 	"perennial/internal/event"
 	"perennial/internal/fault"
 	"perennial/internal/idempotency"
+	"perennial/internal/money"
 	"perennial/internal/params"
 	"perennial/internal/report"
 )
@@ -66,7 +67,8 @@ type caller struct {
 	now     time.Time         // on the account's clock
 	path    map[string]string // what stands in the wildcards of the route, unescaped
 	once    *idempotency.Request
-	user    int64 // the account's number, once it was asked for
+	user    int64          // the account's number, once it was asked for
+	spoken  money.Currency // of the amounts that were sent
 }
 
 // call is how the caller tells a story.
@@ -81,7 +83,7 @@ func (c *caller) callOnce(render func(result any) any) commerce.Call {
 	if c.once != nil {
 		call.Once = &commerce.Once{Request: *c.once, Answer: func(result any, refusal error) (int, string) {
 			if refusal != nil {
-				status, p := problemOf(refusal)
+				status, p := problemOf(inMajor(refusal, c.spoken))
 				return status, string(encode(p))
 			}
 			return http.StatusOK, string(encode(render(result)))
@@ -147,7 +149,8 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request) (any, error) {
 	if c.once, err = once(r, said.Bytes(), d.o.Clock.Now()); err != nil {
 		return nil, err
 	}
-	return to.run(r.Context(), c, v)
+	body, err := to.run(r.Context(), c, v)
+	return body, inMajor(err, c.spoken)
 }
 
 // admit finds out who asks by the headers, in every spelling of them, and counts the
@@ -168,7 +171,7 @@ func (d *Door) admit(w http.ResponseWriter, r *http.Request) (*caller, error) {
 	if wait > 0 {
 		return nil, &fault.Error{Kind: fault.Limited, Message: "too many requests", RetryAfter: wait}
 	}
-	return &caller{key: k, account: a, now: a.Now(now)}, nil
+	return &caller{key: k, account: a, now: a.Now(now), spoken: a.Currency}, nil
 }
 
 // header is the value under a name in any letter case, with dashes or underscores; "" when

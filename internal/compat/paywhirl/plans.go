@@ -236,6 +236,9 @@ func (d *Door) planSent(ctx context.Context, c *caller, v *params.Values, was re
 	setText(v, "metadata", &notes.Metadata)
 	p.Product.Metadata = notes.text()
 	planMoney(v, &p.Price)
+	if p.Price.Amount.Currency.Known() {
+		c.spoken = p.Price.Amount.Currency
+	}
 	planRhythm(v, &p.Price)
 	d.planChain(ctx, c, v, &p.Price)
 	planSettings(v, &p)
@@ -414,6 +417,7 @@ func (d *Door) changePlan(ctx context.Context, c *caller, of id.Price, v *params
 	if !ok {
 		return planWire{}, unknown(commerce.NumberPlans)
 	}
+	c.spoken = was.Price.Amount.Currency // a plan keeps it
 	p := read(ctx, c, v, was)
 	if was.Price.Name == "" {
 		p.Price.Name = "" // the product's name is the plan's

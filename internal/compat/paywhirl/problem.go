@@ -3,8 +3,13 @@ package paywhirl
 import (
 	"errors"
 	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 
 	"perennial/internal/fault"
+	"perennial/internal/money"
 	"perennial/internal/params"
 )
 
@@ -62,6 +67,42 @@ func problemOf(err error) (int, problem) {
 		p.Errors[f.Name] = append(p.Errors[f.Name], f.Message)
 	}
 	return status, p
+}
+
+var minorUnits = regexp.MustCompile(`(?:(\d+) to )?(-?[\d,]*\d) minor units`)
+
+// inMajor says amounts in a refusal as the wire does: stories name minor units.
+func inMajor(err error, c money.Currency) error {
+	var e *fault.Error
+	if !errors.As(err, &e) || !c.Known() {
+		return err
+	}
+	said := func(digits string) string {
+		n, err := strconv.ParseInt(strings.ReplaceAll(digits, ",", ""), 10, 64)
+		if err != nil {
+			return digits
+		}
+		return money.Amount{Minor: n, Currency: c}.Major()
+	}
+	reword := func(s string) string {
+		return minorUnits.ReplaceAllStringFunc(s, func(found string) string {
+			m := minorUnits.FindStringSubmatch(found)
+			if m[1] == "" {
+				return said(m[2])
+			}
+			return said(m[1]) + " to " + said(m[2])
+		})
+	}
+	out := *e
+	out.Message = reword(e.Message)
+	out.Fields = slices.Clone(e.Fields)
+	for i := range out.Fields {
+		out.Fields[i].Message = reword(out.Fields[i].Message)
+	}
+	if _, unread := err.(malformed); unread { //nolint:errorlint // only the wrapper itself
+		return malformed{&out}
+	}
+	return &out
 }
 
 // renamed calls the wrong fields of a refusal as the client spelt them.

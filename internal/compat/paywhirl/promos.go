@@ -222,6 +222,7 @@ func (d *Door) promoWorth(c *caller, v *params.Values, m *coupon.Coupon) {
 		}
 		currency = parsed
 	}
+	c.spoken = currency
 	m.Kind, m.Amount = coupon.Fixed, amountOf(v, "amount_off", currency)
 }
 
