@@ -31,6 +31,9 @@ type Cancel struct {
 	Reason       string    // the canceler's own words, at most 500 bytes
 	Override     bool      // the merchant may end what the product does not let its customers end
 	BillUsage    bool      // charge the usage of the last period at the end
+	// Quiet keeps the end from receivers that were written for a system where its callers
+	// decide whether they are told. It is told to everybody else.
+	Quiet bool
 }
 
 // Cancel ends a subscription now or schedules its end, within what its product allows.
@@ -59,6 +62,7 @@ func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscripti
 			return sub, err
 		}
 		sub.Extras.BillUsage = c.BillUsage && sub.State != subscription.Canceled
+		sub.Extras.Quiet = c.Quiet && sub.State != subscription.Canceled
 		if err := subscription.SaveOne(tx, &sub); err != nil {
 			return sub, err
 		}
@@ -73,6 +77,9 @@ func (s *Service) Cancel(ctx context.Context, c Cancel) (subscription.Subscripti
 		kind, facts := event.SubscriptionCanceled, map[string]any{"reason": sub.EndReason, "words": c.Reason}
 		if sub.State != subscription.Canceled {
 			kind, facts = event.CancelScheduled, map[string]any{"at": sub.CancelAt, "words": c.Reason}
+		}
+		if c.Quiet {
+			facts["quiet"] = true
 		}
 		told := []event.Event{event.New(a.ID, now, c.Actor, kind, int64(sub.ID), sub.Customer, event.Data(facts))}
 		if scheduled != 0 && sub.State == subscription.Canceled {

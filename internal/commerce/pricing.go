@@ -37,6 +37,9 @@ type Options struct {
 	// TrialTo begins the subscription with a free trial up to an instant, instead of what
 	// the price says of one; zero leaves that. The merchant's choice.
 	TrialTo time.Time
+	// Recurrence sells the price to be paid again otherwise than it says, for this sale
+	// alone; nil leaves that. The merchant's choice.
+	Recurrence *Recurrence
 }
 
 // priced is a price as one sale or subscription has it: in its currency, with its own
@@ -213,6 +216,11 @@ func choose(tx *db.Tx, a account.Account, price id.Price, quantity int64, o Opti
 	}
 	if o.Currency == "" {
 		o.Currency = p.Amount.Currency
+	}
+	if o.Recurrence != nil {
+		if p, err = o.Recurrence.on(p); err != nil {
+			return c, err
+		}
 	}
 	rate, err := rateFor(tx, a, p, o.Currency, now)
 	if err != nil {

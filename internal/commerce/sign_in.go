@@ -17,6 +17,9 @@ import (
 type CreateSignIn struct {
 	Call
 	Customer id.Customer
+	// Several makes a token that works for link.BrowseLife, for several pages of one visit;
+	// else it works once.
+	Several bool
 }
 
 // CreatedSignIn is a new token, which is kept nowhere.
@@ -25,13 +28,18 @@ type CreatedSignIn struct {
 	ExpiresAt time.Time // on the account's clock: link.SignInLife from now
 }
 
-// CreateSignIn makes a token that signs a customer in once, within link.SignInLife.
+// CreateSignIn makes a token that signs a customer in once, within link.SignInLife, or
+// several times within link.BrowseLife.
 func (s *Service) CreateSignIn(ctx context.Context, c CreateSignIn) (CreatedSignIn, error) {
 	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (CreatedSignIn, error) {
 		if _, err := present(tx, a, c.Customer); err != nil {
 			return CreatedSignIn{}, err
 		}
-		l := link.New(s.seals, a.ID, link.SignIn, c.Customer, 0, now)
+		purpose := link.SignIn
+		if c.Several {
+			purpose = link.Browse
+		}
+		l := link.New(s.seals, a.ID, purpose, c.Customer, 0, now)
 		if err := link.Mint(tx, a.ID, []link.Link{l}, now); err != nil {
 			return CreatedSignIn{}, err
 		}
@@ -44,7 +52,7 @@ func (s *Service) CreateSignIn(ctx context.Context, c CreateSignIn) (CreatedSign
 	})
 }
 
-// UseSignIn uses a token up, and is the customer that it signs in. Whatever is wrong with it is
+// UseSignIn uses a token up, unless it works several times, and is the customer that it signs in. Whatever is wrong with it is
 // fault.Unauthorized.
 func (s *Service) UseSignIn(ctx context.Context, token string) (customer.Customer, error) {
 	var who customer.Customer
@@ -58,6 +66,13 @@ func (s *Service) UseSignIn(ctx context.Context, token string) (customer.Custome
 			return err
 		}
 		now := a.Now(s.clock.Now())
+		if l.Purpose == link.Browse {
+			if err := l.Check(now); err != nil {
+				return err
+			}
+			who, err = present(tx, a, l.Customer)
+			return err
+		}
 		if err := link.Use(tx, l, now); err != nil {
 			return err
 		}

@@ -363,8 +363,11 @@ func (w *claiming) end(sub *subscription.Subscription, at time.Time, why subscri
 	sub.End(at, why)
 	w.changed = append(w.changed, sub)
 	w.ended++
-	w.events = append(w.events, event.New(w.account.ID, now, event.Clock, event.SubscriptionCanceled, int64(sub.ID), sub.Customer,
-		event.Data(map[string]any{"reason": sub.EndReason})))
+	facts := map[string]any{"reason": sub.EndReason}
+	if sub.Extras.Quiet {
+		facts["quiet"] = true
+	}
+	w.events = append(w.events, event.New(w.account.ID, now, event.Clock, event.SubscriptionCanceled, int64(sub.ID), sub.Customer, event.Data(facts)))
 	if scheduled != 0 {
 		w.undone = append(w.undone, subscription.Undone{Change: scheduled, At: now})
 		w.events = append(w.events, changeUndone(sub, scheduled, event.Clock, now))

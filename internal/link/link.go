@@ -23,6 +23,8 @@ const (
 	// SignIn opens the customer's own pages once, for a site that knows already who they
 	// are. It is a token, which is handed on at once, and no address of a page.
 	SignIn Purpose = "sign_in"
+	// Browse is such a token for several pages of one visit: it works until it expires.
+	Browse Purpose = "browse"
 )
 
 // Known reports whether p is a purpose of links that people are given.
@@ -32,12 +34,19 @@ func (p Purpose) Known() bool { return p == UpdateMethod || p == ConfirmPayment 
 const (
 	Life       = 7 * 24 * time.Hour
 	SignInLife = 30 * time.Second
+	BrowseLife = 30 * time.Minute
 )
+
+// token reports whether links of the purpose are tokens, which no page has as its address.
+func (p Purpose) token() bool { return p == SignIn || p == Browse }
 
 // life is how long links of the purpose work.
 func (p Purpose) life() time.Duration {
-	if p == SignIn {
+	switch p {
+	case SignIn:
 		return SignInLife
+	case Browse:
+		return BrowseLife
 	}
 	return Life
 }

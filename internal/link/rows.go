@@ -18,7 +18,7 @@ var table = db.NewTable("link", db.Text("hash"), db.Int("id"), db.Int("account_i
 func Mint(tx *db.Tx, account id.Account, list []Link, now time.Time) error {
 	subjects, customers := map[Purpose][]int64{}, map[Purpose][]int64{}
 	for _, l := range list {
-		if l.Purpose == SignIn {
+		if l.Purpose.token() {
 			continue
 		}
 		if l.Subject == 0 {
@@ -60,8 +60,8 @@ func Mint(tx *db.Tx, account id.Account, list []Link, now time.Time) error {
 // customer just before now.
 func Allow(tx *db.Tx, account id.Account, customer id.Customer, now time.Time) error {
 	var n int
-	err := tx.One([]any{&n}, "select count(*) from link where account_id = $1 and customer_id = $2 and created_at > $3 and purpose <> $4",
-		account, customer, clock.Micros(now.Add(-AskedWithin)), SignIn)
+	err := tx.One([]any{&n}, "select count(*) from link where account_id = $1 and customer_id = $2 and created_at > $3 and purpose <> $4 and purpose <> $5",
+		account, customer, clock.Micros(now.Add(-AskedWithin)), SignIn, Browse)
 	if err == nil && n >= AskedMost {
 		return errTooMany()
 	}
@@ -81,7 +81,7 @@ func load(tx *db.Tx, where string, args ...any) (Link, error) {
 // sign in is no such link.
 func BySecret(tx *db.Tx, secret string) (Link, error) {
 	l, err := bySecret(tx, secret)
-	if err == nil && l.Purpose == SignIn {
+	if err == nil && l.Purpose.token() {
 		return Link{}, ErrUnknown
 	}
 	return l, err
@@ -90,7 +90,7 @@ func BySecret(tx *db.Tx, secret string) (Link, error) {
 // Token is the token to sign in with that secret, whatever has become of it, or ErrUnknown.
 func Token(tx *db.Tx, secret string) (Link, error) {
 	l, err := bySecret(tx, secret)
-	if err == nil && l.Purpose != SignIn {
+	if err == nil && !l.Purpose.token() {
 		return Link{}, ErrUnknown
 	}
 	return l, err

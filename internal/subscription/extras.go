@@ -52,7 +52,9 @@ type Extras struct {
 	Uncharged bool `json:"uncharged,omitempty"`
 	// BillUsage says that the scheduled end bills what was used up to it.
 	BillUsage bool `json:"bill_usage,omitempty"`
-	Alone     bool `json:"alone,omitempty"` // nothing follows its last payment
+	// Quiet says that the scheduled end is kept from some receivers; see commerce.Cancel.
+	Quiet bool `json:"quiet,omitempty"`
+	Alone bool `json:"alone,omitempty"` // nothing follows its last payment
 	// Unpaid says that the last try of its invoice failed and nobody tries any more: it
 	// waits, past due or paused, until somebody pays.
 	Unpaid bool `json:"unpaid,omitempty"`
@@ -123,7 +125,7 @@ type Pausing struct {
 // IsZero reports whether a subscription is as plain as they come.
 func (e Extras) IsZero() bool {
 	return e.Charge == nil && e.Discounts == nil && e.Spent == nil && e.Rate.IsZero() && e.Whole == 0 && e.Parts == 0 && e.Trial == (Trial{}) && e.Dates == nil && e.Grace == 0 && !e.Items &&
-		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.Gaps == 0 && e.CollectAt.IsZero() && e.Held == (Held{}) && e.Short == 0 && e.Moved == (Moved{}) && e.Rest == (Rest{}) && e.Given == nil && !e.Freed && !e.Uncharged && !e.Alone && !e.Unpaid && !e.BillUsage && !e.Succeeds && e.Aside == 0 && e.Address == 0 && e.Note == "" && e.Fields == nil
+		e.Pausing == nil && e.ChangeAt.IsZero() && e.Skipped == 0 && e.Gaps == 0 && e.CollectAt.IsZero() && e.Held == (Held{}) && e.Short == 0 && e.Moved == (Moved{}) && e.Rest == (Rest{}) && e.Given == nil && !e.Freed && !e.Uncharged && !e.Alone && !e.Unpaid && !e.BillUsage && !e.Quiet && !e.Succeeds && e.Aside == 0 && e.Address == 0 && e.Note == "" && e.Fields == nil
 }
 
 // text is the extras as they are kept.

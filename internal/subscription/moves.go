@@ -67,7 +67,7 @@ func (s *Subscription) UndoCancel() error {
 	if s.State == Canceled || s.CancelAt.IsZero() {
 		return fault.New(fault.Conflict, "the subscription has no scheduled end").WithCode("not_scheduled_to_end")
 	}
-	s.CancelAt, s.Extras.Alone, s.Extras.BillUsage = time.Time{}, false, false
+	s.CancelAt, s.Extras.Alone, s.Extras.BillUsage, s.Extras.Quiet = time.Time{}, false, false, false
 	switch {
 	case s.Extras.Unpaid:
 		s.NextActionAt = time.Time{}

@@ -128,6 +128,18 @@ func Start(sub id.Subscription, account id.Account, customer id.Customer, method
 	return s
 }
 
+// BoundaryFrom is the first end of a period at or after an instant that the present terms
+// lead to; zero when it has days of payment instead of an interval.
+func (s *Subscription) BoundaryFrom(at time.Time) time.Time {
+	if s.Interval.IsZero() {
+		return time.Time{}
+	}
+	if !at.After(s.Span.To) {
+		return s.Span.To
+	}
+	return s.anchor().Boundary(s.Interval, s.anchor().Index(s.Interval, at.Add(-1))+1)
+}
+
 // take makes the terms those of the subscription.
 func (s *Subscription) take(t Terms) {
 	s.Product, s.Price, s.UnitAmount, s.Quantity, s.Interval, s.AnchorDay = t.Product, t.Price, t.UnitAmount, t.Quantity, t.Interval, t.AnchorDay
