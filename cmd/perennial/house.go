@@ -102,7 +102,7 @@ func (p *place) open(ctx context.Context, log *slog.Logger, keys func(*place) (*
 	h.service.UseKeys(h.keys)
 	h.service.UseGateways(h.keys, openers(h.clock))
 	h.reader = report.New(d, h.clock)
-	h.service.UseDialects(paywhirl.Webhooks(h.service, h.reader, paywhirl.Options{Clock: h.clock, Log: log})...)
+	h.service.UseDialects(append(paywhirl.Webhooks(h.service, h.reader, paywhirl.Options{Clock: h.clock, Log: log}), h.notifications()...)...)
 	return h, nil
 }
 

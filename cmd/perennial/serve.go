@@ -32,6 +32,7 @@ type serve struct {
 	SMTP           mailServer    `embed:"" prefix:"smtp-"`
 	PayWhirl       payWhirl      `embed:"" prefix:"paywhirl-"`
 	ProfitWell     profitWell    `embed:"" prefix:"profitwell-"`
+	PayKickstart   payKickstart  `embed:"" prefix:"paykickstart-"`
 	AffiliateHost  string        `help:"Name of a host whose addresses are links of affiliates alone: NAME/link/affiliate." name:"affiliate-host" env:"PERENNIAL_AFFILIATE_HOST" placeholder:"NAME"`
 	SandboxLatency time.Duration `hidden:"" name:"sandbox-latency" env:"PERENNIAL_SANDBOX_LATENCY"` // how far away the sandbox gateway seems to be
 }
@@ -83,7 +84,7 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 	if err != nil {
 		return err
 	}
-	compat, err := listenAll(t.ctx, c.PayWhirl.place(), c.ProfitWell.place())
+	compat, err := listenAll(t.ctx, c.PayWhirl.place(), c.ProfitWell.place(), c.PayKickstart.place())
 	if err != nil {
 		return err
 	}
@@ -115,13 +116,13 @@ func (h *house) serve(t *terminal, p *place, c *serve) error {
 		space = server.NewSpace(p.Data, h.log)
 	}
 	worker := server.NewWorker(h.service, h.reader, h.clock, h.log, alone, space)
-	compat[0].Door, compat[1].Door = h.payWhirl(address, worker.Wake), h.profitWell(c.ProfitWell.Rate)
+	compat[0].Door, compat[1].Door, compat[2].Door = h.payWhirl(address, worker.Wake), h.profitWell(c.ProfitWell.Rate), h.payKickstart(address, worker.Wake)
 	s := server.New(server.Options{Public: public, Compat: append(c.links(address), compat...), Operator: socket, Doors: h.doors(t.ctx, secure, keys, nets, post, mails != nil, worker.Wake), Admin: h.admin(address, worker), DB: h.db, Space: space,
 		Clock: h.clock, Log: h.log, Worker: worker, Outbox: h.deliverer(keys, nets, post), Secure: secure})
 	if err := h.announce(t, address); err != nil {
 		return err
 	}
-	for i, name := range []string{"PayWhirl", "ProfitWell"} {
+	for i, name := range []string{"PayWhirl", "ProfitWell", "PayKickstart"} {
 		if l := compat[i].Listener; l != nil {
 			fmt.Fprintf(t.out, "Clients of %s are served on %s\n", name, l.Addr())
 		}

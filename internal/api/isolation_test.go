@@ -196,7 +196,7 @@ var probes = map[string][]probe{
 	"POST /v1/clock/advance":                          nil,
 	"GET /v1/upcoming":                                nil,
 	"GET /v1/webhook-endpoints":                       nil,
-	"POST /v1/webhook-endpoints":                      nil,
+	"POST /v1/webhook-endpoints":                      {{field: "products", kind: "prd", body: `{"address":"https://example.com/x","dialect":"paykickstart","products":["{A}"]}`}, {field: "campaigns", kind: "cam", body: `{"address":"https://example.com/y","dialect":"paykickstart","campaigns":["{A}"]}`}},
 	"POST /v1/webhook-endpoints/{id}/replays":         {{field: "from_event", kind: "evt", body: `{"what":"all","from_event":"{A}"}`}, {field: "to_event", kind: "evt", body: `{"what":"all","to_event":"{A}"}`}},
 	"POST /v1/webhook-endpoints/{id}/replays/preview": {{field: "from_event", kind: "evt", body: `{"what":"all","from_event":"{A}"}`}, {field: "to_event", kind: "evt", body: `{"what":"all","to_event":"{A}"}`}},
 	"GET /v1/deliveries":                              nil,

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"perennial/internal/commerce"
@@ -19,6 +20,9 @@ type EndpointWire struct {
 	Dialect      string     `json:"dialect" doc:"Whose topics, bodies and signatures it gets: own, or the name of another system such as paywhirl."`
 	Events       []string   `json:"events" doc:"Types such as invoice.paid, or invoice.*; empty for all. The topics of its dialect, if it has one."`
 	Headers      []string   `json:"headers" doc:"The names of the extra request headers; their values are not told."`
+	Products     []string   `json:"products" doc:"Of which it is told; empty for all. Only with a dialect."`
+	Campaigns    []string   `json:"campaigns" doc:"The same."`
+	Retry        bool       `json:"retry" doc:"What failed is tried again, also where the dialect does not."`
 	InFlight     int        `json:"in_flight" doc:"Deliveries that may be under way at once. With 1 they mostly come in order."`
 	State        string     `json:"state" enum:"enabled,disabled"`
 	Failure      *string    `json:"failure" doc:"Why it was disabled for its failures."`
@@ -32,7 +36,26 @@ func endpointOf(e outbox.Endpoint) EndpointWire {
 	for _, h := range e.Headers {
 		headers = append(headers, h.Name)
 	}
-	return EndpointWire{e.ID.String(), e.Address, dialectWord(e.Dialect), e.Events.Words(), headers, e.InFlight, string(e.State), textOf(e.Failure), timeOf(e.FailingSince), timeOf(e.OldSecretUntil), e.CreatedAt}
+	return EndpointWire{e.ID.String(), e.Address, dialectWord(e.Dialect), e.Events.Words(), headers, idList(e.Settings.Products), idList(e.Settings.Campaigns), e.Settings.Retry, e.InFlight, string(e.State), textOf(e.Failure), timeOf(e.FailingSince), timeOf(e.OldSecretUntil), e.CreatedAt}
+}
+
+func idList[I interface{ String() string }](list []I) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = v.String()
+	}
+	return out
+}
+
+// endpointScope is what an endpoint with a dialect is told of, in a form.
+func endpointScope(f *fault.Fields, products, campaigns []string) (s outbox.Settings) {
+	for i, text := range products {
+		s.Products = append(s.Products, mustRefer[id.Product](f, "products."+strconv.Itoa(i), text))
+	}
+	for i, text := range campaigns {
+		s.Campaigns = append(s.Campaigns, mustRefer[id.Campaign](f, "campaigns."+strconv.Itoa(i), text))
+	}
+	return s
 }
 
 // ownDialect is what our own dialect is called on the wire.
@@ -68,12 +91,15 @@ func deliveryOf(d outbox.Delivery) Delivery {
 // endpointNew is the form of a new endpoint.
 type endpointNew struct {
 	Body struct {
-		Address  string            `json:"address" minLength:"1" maxLength:"2000" format:"uri" example:"https://example.com/hooks"`
-		Dialect  string            `json:"dialect,omitempty" maxLength:"40" example:"own" doc:"Whose topics, bodies and signatures it gets: left out or own, ours; paywhirl or paywhirl_v1, those that receivers of that system know. It cannot be changed."`
-		Secret   string            `json:"secret,omitempty" minLength:"8" maxLength:"200" doc:"Only with a dialect: the secret that its receivers know already; left out, a new one is made."`
-		Events   []string          `json:"events,omitempty" maxItems:"64" doc:"Types such as invoice.paid, or invoice.*, or the topics of the dialect; left out, all."`
-		Headers  map[string]string `json:"headers,omitempty" doc:"Extra request headers, such as Authorization: at most 10. Host, Content-*, Webhook-* and those of the connection cannot be set."`
-		InFlight int               `json:"in_flight,omitempty" minimum:"1" maximum:"32" doc:"Deliveries that may be under way at once; left out, 1."`
+		Address   string            `json:"address" minLength:"1" maxLength:"2000" format:"uri" example:"https://example.com/hooks"`
+		Dialect   string            `json:"dialect,omitempty" maxLength:"40" example:"own" doc:"Whose topics, bodies and signatures it gets: left out or own, ours; paywhirl or paywhirl_v1, those that receivers of that system know; paykickstart, or paykickstart_utf8 or paykickstart_ascii, the same with the charset of its signature. It cannot be changed."`
+		Secret    string            `json:"secret,omitempty" minLength:"8" maxLength:"200" doc:"Only with a dialect: the secret that its receivers know already; left out, a new one is made."`
+		Events    []string          `json:"events,omitempty" maxItems:"64" doc:"Types such as invoice.paid, or invoice.*, or the topics of the dialect; left out, all."`
+		Headers   map[string]string `json:"headers,omitempty" doc:"Extra request headers, such as Authorization: at most 10. Host, Content-*, Webhook-* and those of the connection cannot be set."`
+		InFlight  int               `json:"in_flight,omitempty" minimum:"1" maximum:"32" doc:"Deliveries that may be under way at once; left out, 1."`
+		Products  []string          `json:"products,omitempty" maxItems:"100" doc:"Only with a dialect: it is told of these alone; left out, of all."`
+		Campaigns []string          `json:"campaigns,omitempty" maxItems:"100" doc:"The same for all products of campaigns."`
+		Retry     bool              `json:"retry,omitempty" doc:"Only with a dialect: try again what failed, also where the dialect does not."`
 	}
 }
 
@@ -121,8 +147,14 @@ func (a *API) endpointRoutes() {
 				}
 				secret, sealed = in.Body.Secret, a.o.SealSecret(call.Account, in.Body.Secret)
 			}
+			var f fault.Fields
+			settings := endpointScope(&f, in.Body.Products, in.Body.Campaigns)
+			if err := f.Err(); err != nil {
+				return endpointMade{}, err
+			}
+			settings.Retry = in.Body.Retry
 			e, err := a.s.CreateEndpoint(ctx, commerce.CreateEndpoint{Call: call, Address: in.Body.Address, Dialect: dialect, Events: in.Body.Events, Secret: sealed,
-				Headers: headers, InFlight: in.Body.InFlight})
+				Headers: headers, InFlight: in.Body.InFlight, Settings: settings})
 			return endpointMade{e, secret}, err
 		}, withSecret)
 	read(a, operation{id: "get-webhook-endpoint", path: "/v1/webhook-endpoints/{id}", tag: "Webhooks", summary: "One webhook endpoint"},

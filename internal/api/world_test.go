@@ -23,6 +23,7 @@ import (
 	"perennial/internal/api"
 	"perennial/internal/clock"
 	"perennial/internal/commerce"
+	"perennial/internal/compat/paykickstart"
 	"perennial/internal/compat/paywhirl"
 	"perennial/internal/db"
 	"perennial/internal/db/dbtest"
@@ -117,7 +118,8 @@ func (w *world) build() {
 			return manual.Gateway{}, nil
 		},
 	})
-	w.s.UseDialects(paywhirl.Webhooks(w.s, report.New(w.db, w.clock), paywhirl.Options{Clock: w.clock, Log: log})...)
+	w.s.UseDialects(append(paywhirl.Webhooks(w.s, report.New(w.db, w.clock), paywhirl.Options{Clock: w.clock, Log: log}),
+		paykickstart.Webhooks(w.s, report.New(w.db, w.clock), paykickstart.Options{Clock: w.clock, Log: log}, nil)...)...)
 	w.h = api.New(w.s, report.New(w.db, w.clock), api.Options{Version: "test", Clock: w.clock, Log: log,
 		PDF: func(out io.Writer, v report.InvoiceView) error {
 			paper, err := document.Of(v)

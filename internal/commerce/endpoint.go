@@ -3,10 +3,12 @@ package commerce
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"perennial/internal/account"
+	"perennial/internal/catalog"
 	"perennial/internal/db"
 	"perennial/internal/event"
 	"perennial/internal/fault"
@@ -24,6 +26,7 @@ type CreateEndpoint struct {
 	Secret   string          // sealed
 	Headers  []outbox.Header // checked and sealed by the door
 	InFlight int             // deliveries under way at once; 0 is one
+	Settings outbox.Settings // of one with a dialect
 }
 
 // CreateEndpoint makes a webhook endpoint. It is owed the events that happen from
@@ -39,7 +42,10 @@ func (s *Service) CreateEndpoint(ctx context.Context, c CreateEndpoint) (outbox.
 			return outbox.Endpoint{}, err
 		}
 		e := outbox.NewEndpoint(a.ID, kind, c.Address, c.Secret, events, now)
-		e.Dialect, e.Headers = c.Dialect, c.Headers
+		e.Dialect, e.Headers, e.Settings = c.Dialect, c.Headers, c.Settings
+		if err := scopeRefers(tx, a, e.Settings); err != nil {
+			return e, err
+		}
 		if c.InFlight != 0 {
 			e.InFlight = c.InFlight
 		}
@@ -73,6 +79,19 @@ func (s *Service) filterOf(dialect string, words outbox.Filter) (outbox.Filter, 
 	return nil, fault.BadField("dialect", "must be one of those that webhooks can speak")
 }
 
+// scopeRefers refuses settings that name a product or campaign that is not there.
+func scopeRefers(tx *db.Tx, a account.Account, s outbox.Settings) error {
+	if err := productsRefer(tx, a, s.Products); err != nil {
+		return err
+	}
+	for i, c := range s.Campaigns {
+		if _, err := catalog.LoadCampaign(tx, a.ID, c); err != nil {
+			return refersTo(err, "campaigns."+strconv.Itoa(i))
+		}
+	}
+	return nil
+}
+
 // UpdateEndpoint changes a webhook endpoint.
 type UpdateEndpoint struct {
 	Call
@@ -81,6 +100,7 @@ type UpdateEndpoint struct {
 	Events   *outbox.Filter   // as for CreateEndpoint
 	Headers  *[]outbox.Header // checked and sealed by the door; replaces all
 	InFlight *int
+	Settings *outbox.Settings // of one with a dialect
 	Enabled  *bool
 	// Drop gives up what waits when the endpoint is enabled; otherwise it is sent.
 	Drop bool
@@ -110,6 +130,10 @@ func (s *Service) UpdateEndpoint(ctx context.Context, c UpdateEndpoint) (outbox.
 		}
 		set(&e.Headers, c.Headers)
 		set(&e.InFlight, c.InFlight)
+		set(&e.Settings, c.Settings)
+		if err := scopeRefers(tx, a, e.Settings); err != nil {
+			return e, err
+		}
 		if c.Enabled != nil && *c.Enabled {
 			e.Enable()
 		} else if c.Enabled != nil {

@@ -2,11 +2,13 @@ package outbox
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
 
 	"perennial/internal/fault"
+	"perennial/internal/id"
 )
 
 // Dialect is how receivers are told that were written for another system: its words for
@@ -27,6 +29,36 @@ type Dialect struct {
 	// Sign are the headers that its receivers know a genuine request by, name and value,
 	// besides those of every webhook; nil for none. secrets are unsealed, the newest first.
 	Sign func(secrets []string, message string, at time.Time, body string) [][2]string
+	// Once says that a delivery is tried once and no more, unless the endpoint's settings
+	// ask for retries: its receivers were not written to be told twice.
+	Once bool
+}
+
+// Settings are what an endpoint that speaks a dialect is told of, and how often.
+type Settings struct {
+	// Products and Campaigns are those of which it is told; none of either: all.
+	Products  []id.Product  `json:"products,omitempty"`
+	Campaigns []id.Campaign `json:"campaigns,omitempty"`
+	// Retry tries again what failed, also where the dialect does not.
+	Retry bool `json:"retry,omitempty"`
+}
+
+// MaxScope is how many products, and how many campaigns, the settings of an endpoint may name.
+const MaxScope = 100
+
+// Covers reports whether an endpoint with the settings is told of a product of a campaign.
+// What belongs to no product is told to endpoints that name none.
+func (s Settings) Covers(product id.Product, campaign id.Campaign) bool {
+	return len(s.Products) == 0 && len(s.Campaigns) == 0 || slices.Contains(s.Products, product) || slices.Contains(s.Campaigns, campaign)
+}
+
+// text is the stored form.
+func (s Settings) text() string {
+	if len(s.Products) == 0 && len(s.Campaigns) == 0 && !s.Retry {
+		return ""
+	}
+	b, _ := json.Marshal(s) // ids and flags always marshal
+	return string(b)
 }
 
 // Topic is a word of a dialect and the kinds of events that it tells of.

@@ -55,6 +55,7 @@ type Endpoint struct {
 
 	// Dialect is whose bodies and signatures it gets, "" for our own. It never changes.
 	Dialect      string
+	Settings     Settings // of one with a dialect
 	Events       Filter
 	Headers      []Header // sent with each delivery
 	InFlight     int      // deliveries under way at once, 1 to MaxInFlight; with 1 they mostly come in order

@@ -12,18 +12,21 @@ import (
 
 var endpointTable = db.NewTable("endpoint", db.Int("account_id"), db.Int("id"), db.Text("kind"), db.Text("address"), db.Text("secret"),
 	db.Text("old_secret"), db.NullInt("old_secret_until"), db.Text("events"), db.Text("state"), db.NullInt("failing_since"), db.Text("failure"),
-	db.Int("created_at"), db.Int("version"), db.Text("headers"), db.Int("in_flight"), db.Int("failures"), db.Text("dialect"))
+	db.Int("created_at"), db.Int("version"), db.Text("headers"), db.Int("in_flight"), db.Int("failures"), db.Text("dialect"), db.Text("settings"))
 
-const endpointColumns = "account_id, id, kind, address, secret, old_secret, old_secret_until, events, state, failing_since, failure, created_at, version, headers, in_flight, failures, dialect"
+const endpointColumns = "account_id, id, kind, address, secret, old_secret, old_secret_until, events, state, failing_since, failure, created_at, version, headers, in_flight, failures, dialect, settings"
 
 func scanEndpoint(row db.Scan, list *[]Endpoint) error {
 	var e Endpoint
-	var events, headers string
+	var events, headers, settings string
 	err := row(&e.Account, &e.ID, &e.Kind, &e.Address, &e.Secret, &e.OldSecret, db.ScanTime(&e.OldSecretUntil), &events, &e.State,
-		db.ScanTime(&e.FailingSince), &e.Failure, db.ScanTime(&e.CreatedAt), &e.Version, &headers, &e.InFlight, &e.Failures, &e.Dialect)
+		db.ScanTime(&e.FailingSince), &e.Failure, db.ScanTime(&e.CreatedAt), &e.Version, &headers, &e.InFlight, &e.Failures, &e.Dialect, &settings)
 	e.Events = parseFilter(events)
 	if err == nil && headers != "" {
 		err = json.Unmarshal([]byte(headers), &e.Headers)
+	}
+	if err == nil && settings != "" {
+		err = json.Unmarshal([]byte(settings), &e.Settings)
 	}
 	*list = append(*list, e)
 	return err
@@ -45,6 +48,12 @@ func (e Endpoint) check() error {
 	}
 	if e.InFlight < 1 || e.InFlight > MaxInFlight {
 		return fault.BadField("in_flight", "must be from 1 to %d", MaxInFlight)
+	}
+	if e.Dialect == "" && e.Settings.text() != "" {
+		return fault.BadField("dialect", "must be another system's for an endpoint that is told of some products alone, or tried otherwise")
+	}
+	if len(e.Settings.Products) > MaxScope || len(e.Settings.Campaigns) > MaxScope {
+		return fault.BadField("products", "can be at most %d, and so can campaigns", MaxScope)
 	}
 	if len(e.Headers) > MaxHeaders {
 		return fault.BadField("headers", "can be at most %d", MaxHeaders)
@@ -92,6 +101,7 @@ func InsertEndpoint(tx *db.Tx, e Endpoint) error {
 		r.Int(int64(e.InFlight))
 		r.Int(int64(e.Failures))
 		r.Text(e.Dialect)
+		r.Text(e.Settings.text())
 	})
 }
 
@@ -148,9 +158,9 @@ func SaveEndpoint(tx *db.Tx, e *Endpoint) error {
 		return err
 	}
 	n, err := tx.Exec(`update endpoint set address = $4, secret = $5, old_secret = $6, old_secret_until = $7, events = $8, state = $9,
-		failing_since = $10, failure = $11, headers = $12, in_flight = $13, failures = $14, version = version + 1 where account_id = $1 and id = $2 and version = $3`,
+		failing_since = $10, failure = $11, headers = $12, in_flight = $13, failures = $14, settings = $15, version = version + 1 where account_id = $1 and id = $2 and version = $3`,
 		e.Account, e.ID, e.Version, e.Address, e.Secret, e.OldSecret, db.Time(e.OldSecretUntil), e.Events.text(), e.State,
-		db.Time(e.FailingSince), e.Failure, headers, e.InFlight, e.Failures)
+		db.Time(e.FailingSince), e.Failure, headers, e.InFlight, e.Failures, e.Settings.text())
 	if err != nil {
 		return err
 	}

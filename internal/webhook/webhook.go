@@ -126,6 +126,9 @@ func (s *Sender) Deliver(ctx context.Context, e outbox.Endpoint, d outbox.Delive
 		return outbox.Answer{Verdict: outbox.Failed, Failure: err.Error()}
 	}
 	a := s.exchange(req, now)
+	if a.Verdict == outbox.Failed && s.speaks[e.Dialect].Once && !e.Settings.Retry {
+		a.Verdict = outbox.Aborted // a replay tries it again
+	}
 	a.Request, a.Took = shown, s.clock.Now().Sub(now)
 	return a
 }

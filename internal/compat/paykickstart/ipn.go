@@ -187,10 +187,10 @@ func (d *Door) told(ctx context.Context, c *caller, to outbox.Endpoint, topic st
 		return nil, err
 	}
 	f := s.fields(&p, m)
-	switch {
-	case topic == outbox.TestTopic:
+	switch topic {
+	case outbox.TestTopic:
 		f["mode"], f["payment_processor"] = "test", "testmode"
-	case topic == eventUpdated:
+	case eventUpdated:
 		delete(f, "next_billing_date")
 		delete(f, "transaction_type")
 	}

@@ -113,7 +113,9 @@ func (d *Door) number(ctx context.Context, acc id.Account, kind, name string) (i
 }
 
 // unknown refuses a number that stands for nothing that the account has.
-func unknown(kind string) error { return fault.New(fault.NotFound, "there is no %s with that id", called[kind]) }
+func unknown(kind string) error {
+	return fault.New(fault.NotFound, "there is no %s with that id", called[kind])
+}
 
 // sent is our id of the thing whose number was sent under a name; 0 when none was.
 func sent[I id.Identifier](ctx context.Context, d *Door, c *caller, v *params.Values, name, kind string) (I, error) {

@@ -347,13 +347,14 @@ func statusOf(p *report.Purchase) string {
 	if sub := p.Subscription; sub != nil {
 		return string(sub.State)
 	}
-	for _, row := range p.Invoices {
-		if row.Invoice.Refunded > 0 && row.Invoice.Refunded >= row.Invoice.Total.Minor-row.Invoice.CreditUsed {
-			return "refunded"
-		}
-		return string(row.Invoice.State)
+	if len(p.Invoices) == 0 {
+		return "completed" // it cost nothing
 	}
-	return "completed"
+	v := p.Invoices[0].Invoice
+	if v.Refunded > 0 && v.Refunded >= v.Total.Minor-v.CreditUsed {
+		return "refunded"
+	}
+	return string(v.State)
 }
 
 func spellSubscription(sub *subscription.Subscription) subscriptionWire {

@@ -406,7 +406,6 @@ func (d *Door) recordOf(ctx context.Context, c *caller, p *report.Purchase, m mo
 	return sorted(f), nil
 }
 
-
 // nextCharge is when a subscription is charged next; zero when it is not.
 func nextCharge(s *subscription.Subscription) time.Time {
 	switch {

@@ -64,6 +64,9 @@ func (d *Door) reactivate(ctx context.Context, c *caller, v *params.Values) (any
 		_, err = d.s.Reactivate(ctx, commerce.Reactivate{Call: c.call(), Subscription: p.Subscription.ID, NextCharge: next})
 	} else {
 		_, err = d.s.UndoCancel(ctx, commerce.UndoCancel{Call: c.call(), Subscription: p.Subscription.ID})
+		if err == nil && !next.Equal(p.Subscription.Span.To) {
+			_, err = d.s.Reschedule(context.WithoutCancel(ctx), commerce.Reschedule{Call: c.call(), Subscription: p.Subscription.ID, To: next, ForGood: true})
+		}
 	}
 	if err != nil {
 		return nil, renamed(err, map[string]string{"next_charge": "date", "at": "date", "to": "date"})
