@@ -160,6 +160,6 @@ func (a *API) payoutFileRoute() {
 			return a.refused(ctx, err), nil
 		}
 		name := fmt.Sprintf("payouts-%s-%d.csv", rows[0].Run, in.Part+1)
-		return &answer{Status: http.StatusOK, ContentType: "text/csv; charset=utf-8", Disposition: `attachment; filename="` + name + `"`, Body: b.Bytes()}, nil
+		return &answer{Status: http.StatusOK, ContentType: "text/csv", Disposition: `attachment; filename="` + name + `"`, Body: b.Bytes()}, nil
 	})
 }
