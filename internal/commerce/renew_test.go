@@ -2,11 +2,13 @@ package commerce_test
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"perennial/internal/clock"
 	"perennial/internal/commerce"
 	"perennial/internal/event"
 	"perennial/internal/id"
@@ -235,6 +237,37 @@ func TestClockStepsBack(t *testing.T) {
 		w.paidOnce(sub, 0, 2)
 		n, _, _ := w.charged()
 		same(w, "charges", n, 3)
+	})
+}
+
+// Two machines whose clocks are 90 seconds apart work on the same account at once, through
+// many boundaries: whichever sees a boundary first, each period is billed once.
+func TestTwoClocksApart(t *testing.T) {
+	onBoth(t, func(w *world) {
+		subs := []id.Subscription{w.subscribed(w.price(weekly), "tok_visa"), w.subscribed(w.price(weekly), "tok_visa"), w.subscribed(w.price(weekly), "tok_visa")}
+		ahead := clock.NewManual(w.clock.Now())
+		other := commerce.New(w.db, ahead, w.gateways(), nil, slog.New(slog.DiscardHandler))
+		for week := 1; week <= 6; week++ {
+			for _, around := range []time.Duration{-2 * time.Minute, -time.Minute, -time.Second, 0, time.Second, time.Minute, 2 * time.Minute} {
+				at := start.AddDate(0, 0, 7*week).Add(around)
+				w.clock.Set(at)
+				ahead.Set(at.Add(90 * time.Second))
+				var both sync.WaitGroup
+				for _, s := range []*commerce.Service{w.s, other} {
+					both.Go(func() {
+						if _, err := s.RunAccount(w.Context(), w.acc); err != nil {
+							w.Error(err)
+						}
+					})
+				}
+				both.Wait()
+			}
+			for _, sub := range subs {
+				w.paidOnce(sub, 0, week)
+			}
+		}
+		n, _, _ := w.charged()
+		same(w, "charges", n, 3*7)
 	})
 }
 
