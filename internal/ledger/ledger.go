@@ -245,3 +245,37 @@ func Earned(tx *db.Tx, account id.Account, c money.Currency, starts []time.Time)
 		) as part group by month`, args...)
 	return sums, err
 }
+
+// Flow is what came in and went out in a month, in minor units of one currency.
+type Flow struct {
+	In       int64 // payments
+	Refunded int64
+	Disputed int64 // held or taken back by the customers' banks, less what came back
+}
+
+// CashFlow is what reached the gateways and what left them for customers: in each of the
+// Months starts up to the next, and from the last one on.
+func CashFlow(tx *db.Tx, account id.Account, c money.Currency, starts []time.Time) ([]Flow, error) {
+	args := []any{account, c}
+	for _, s := range starts {
+		args = append(args, clock.Micros(s))
+	}
+	flows := make([]Flow, Months)
+	err := tx.Each(func(row db.Scan) error {
+		var month int
+		var f Flow
+		err := row(&month, &f.In, &f.Refunded, &f.Disputed)
+		if err == nil {
+			flows[month] = f
+		}
+		return err
+	}, `select month, cast(sum(paid) as bigint), cast(sum(refunded) as bigint), cast(sum(disputed) as bigint) from (
+			select case when at < $4 then 0 when at < $5 then 1 when at < $6 then 2 when at < $7 then 3 when at < $8 then 4 when at < $9 then 5
+				when at < $10 then 6 when at < $11 then 7 when at < $12 then 8 when at < $13 then 9 when at < $14 then 10 else 11 end as month,
+				case when debit = 'cash' and credit <> 'disputed' then amount else 0 end as paid,
+				case when credit = 'cash' and debit <> 'disputed' then amount else 0 end as refunded,
+				case when credit = 'cash' and debit = 'disputed' then amount when debit = 'cash' and credit = 'disputed' then -amount else 0 end as disputed
+			from ledger_entry where account_id = $1 and currency = $2 and at >= $3 and (credit = 'cash' or debit = 'cash')
+		) as part group by month`, args...)
+	return flows, err
+}

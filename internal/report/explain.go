@@ -273,3 +273,11 @@ func (r *Reader) MeasuredCustomer(ctx context.Context, acc id.Account, who int64
 		return out, nil
 	})
 }
+
+// PlanNames are what the plans of terms are called.
+func (r *Reader) PlanNames(ctx context.Context, acc id.Account, book metrics.Book) (map[int64]string, error) {
+	return view(ctx, r, func(tx *db.Tx) (map[int64]string, error) {
+		names, _, err := namesOfPlans(tx, acc, plansIn(book))
+		return names, err
+	})
+}

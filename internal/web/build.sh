@@ -26,6 +26,7 @@ styles() {
 	fi
 	cp style/node_modules/htmx.org/dist/htmx.min.js assets/htmx.js
 	cp style/node_modules/axe-core/axe.min.js webtest/axe.js
+	cp style/node_modules/uplot/dist/uPlot.iife.min.js assets/uplot.js
 	sed -i '/^\/\/# sourceMappingURL=/d' assets/htmx.js
 	tailwind dashboard ../assets/dashboard.css
 	tailwind public ../assets/public.css
@@ -44,10 +45,11 @@ sources() {
 		echo "| File | From | Version | Licence | SHA-256 |"
 		echo "| --- | --- | --- | --- | --- |"
 		echo "| \`assets/htmx.js\` | htmx.org | $(version htmx.org) | 0BSD | \`$(hash assets/htmx.js)\` |"
+		echo "| \`assets/uplot.js\` | uplot | $(version uplot) | MIT | \`$(hash assets/uplot.js)\` |"
 		echo "| \`webtest/axe.js\` (tests only) | axe-core | $(version axe-core) | MPL-2.0 | \`$(hash webtest/axe.js)\` |"
 		echo
 		echo "\`dashboard.css\` and \`public.css\` are generated from \`style/\` with Tailwind CSS $(version tailwindcss) (MIT)"
-		echo "and contain rules of daisyUI $(version daisyui) (MIT). Icons, favicons, \`app.js\`, \`frame.js\` and \`payment.js\` are our own."
+		echo "and contain rules of daisyUI $(version daisyui) (MIT). Rules of uPlot are in it, too. Icons, favicons, \`app.js\`, \`chart.js\`, \`frame.js\` and \`payment.js\` are our own."
 	} >assets/SOURCES.md
 }
 
@@ -59,7 +61,7 @@ verify() {
 		echo "internal/web: generated Go code was not up to date; commit the new files" >&2
 		exit 1
 	fi
-	for file in assets/htmx.js webtest/axe.js; do
+	for file in assets/htmx.js assets/uplot.js webtest/axe.js; do
 		grep -q "$(sha256sum "$file" | cut -d' ' -f1)" assets/SOURCES.md || {
 			echo "internal/web: $file differs from assets/SOURCES.md" >&2
 			exit 1

@@ -19,6 +19,7 @@ type Chart struct {
 	Series []Series
 	Net    *Series            // ColumnChart only: a line with dots above the columns
 	Axis   func(int64) string // the axis's numbers; nil writes the number plain
+	Per    int64              // how much of a value is one on the axis that a script draws: 100 for cents; 0 is 1
 	SoFar  bool               // the last period is still running: hatched and labelled "so far"
 }
 
@@ -61,6 +62,9 @@ func (c Chart) axisText(v int64) string {
 	}
 	return CountText(v)
 }
+
+// per is Per of a chart that sets none, too.
+func (c Chart) per() string { return strconv.FormatInt(max(c.Per, 1), 10) }
 
 // all are the series with the net line last, for legend and table.
 func (c Chart) all() []Series {

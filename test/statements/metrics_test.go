@@ -95,3 +95,14 @@ func figures(t *testing.T, r *report.Reader, acc id.Account, made commerce.Pushe
 	_, _, err = r.MeasuredAs(ctx, acc)
 	must(nil, err)
 }
+
+// cash reads what came in and went out.
+func cash(t *testing.T, r *report.Reader, call commerce.Call) {
+	a, now, err := r.Account(context.Background(), call.Account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.CashFlow(context.Background(), a, "USD", now); err != nil {
+		t.Fatal(err)
+	}
+}

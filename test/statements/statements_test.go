@@ -120,6 +120,7 @@ func live(t *testing.T, d *db.DB) {
 	engine(t, s, r, call)
 	gatewayStories(t, s, machine, call)
 	measuring(t, s, r, call)
+	cash(t, r, call)
 	reads(t, s, r, call, gateways, made)
 }
 

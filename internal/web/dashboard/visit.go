@@ -145,7 +145,7 @@ func (v *visit) nav() []web.NavGroup {
 	sold := item("Products", "", "p", "products")
 	sold.Current = sold.Current || strings.HasPrefix(here, v.at("prices")+"/")
 	nav := []web.NavGroup{
-		{Items: []web.NavItem{item("Home", "home", "h"), item("Customers", "people", "c", "customers"), item("Subscriptions", "repeat", "s", "subscriptions")}},
+		{Items: []web.NavItem{item("Home", "home", "h"), item("Customers", "people", "c", "customers"), item("Subscriptions", "repeat", "s", "subscriptions"), item("Metrics", "chart", "n", "metrics")}},
 		{Label: "Money", Icon: "money", Items: []web.NavItem{item("Invoices", "", "i", "invoices"), item("Payments", "", "", "payments"), item("Credit notes", "", "", "credit-notes"), item("Disputes", "", "", "disputes")}},
 		{Label: "Recover", Icon: "repeat", Items: []web.NavItem{item("Failed payments", "", "r", "recovery")}},
 		{Label: "Catalog", Icon: "box", Items: []web.NavItem{sold, item("Coupons", "", "o", "coupons"), item("Meters", "", "m", "meters")}},
