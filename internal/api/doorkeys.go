@@ -64,4 +64,26 @@ func (a *API) doorKeyRoutes() {
 			}
 			return revoked{in.ID, true}, a.s.RevokeDoorKey(ctx, commerce.RevokeDoorKey{Call: withoutAnswer(call, revoked{in.ID, true}), DoorKey: key})
 		}, func(r revoked) revoked { return r })
+	type doorNumber struct {
+		Body struct {
+			Dialect string `json:"dialect" enum:"paykickstart" doc:"The system that the clients were written for."`
+			Kind    string `json:"kind" enum:"campaign,product,coupon,affiliate"`
+			Thing   string `json:"thing" minLength:"1" maxLength:"40" doc:"Its id here."`
+			Number  int64  `json:"number,omitempty" minimum:"1" maximum:"4503599627370496" doc:"The one that it had there; left out, the one that it has, or the next."`
+		}
+	}
+	type numbered struct {
+		Thing  string `json:"thing"`
+		Number int64  `json:"number"`
+	}
+	write(a, operation{id: "settle-door-number", path: "/v1/door-numbers", status: http.StatusOK, tag: "Account", summary: "By which number clients of another system know a thing", unkept: true,
+		text: "Tells it, and settles it when there is none yet: with the number that the thing had there, so that scripts which name it go on unchanged. It never changes again."},
+		func(ctx context.Context, call commerce.Call, in *doorNumber) (numbered, error) {
+			b := in.Body
+			n := numbered{Thing: b.Thing}
+			var err error
+			call.Once = nil // asked again it tells the same
+			n.Number, err = a.s.NumberThing(ctx, commerce.NumberThing{Call: call, Dialect: account.Dialect(b.Dialect), Kind: b.Kind, Thing: b.Thing, Number: b.Number})
+			return n, err
+		}, func(n numbered) numbered { return n })
 }

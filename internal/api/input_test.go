@@ -97,6 +97,7 @@ var bases = map[string]string{
 	"choose-mails":                 `{"optional":false}`,
 	"report-bounce":                `{"message":"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822; gone@example.com\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"}`,
 	"suppress-address":             `{"address":"gone@example.com","reason":"manual"}`,
+	"settle-door-number":           `{"dialect":"paykickstart","kind":"product","thing":"{prd}"}`,
 	"set-affiliate-program":        `{"slug":"tea-two","landing":"https://tea.example/","terms":{"first":{"percent":"30"},"rebill":{"percent":"10"},"hold_days":30,"cookie_days":60}}`,
 	"set-campaign-affiliate":       `{"affiliate":"{aff}","standing":"approved"}`,
 	"create-material":              `{"kind":"text","title":"Words","body":"Good tea."}`,

@@ -5,11 +5,14 @@ import (
 	"strconv"
 	"time"
 
+	"perennial/internal/account"
+	"perennial/internal/affiliate"
 	"perennial/internal/alias"
 	"perennial/internal/catalog"
 	"perennial/internal/coupon"
 	"perennial/internal/customer"
 	"perennial/internal/db"
+	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/invoice"
 	"perennial/internal/payment"
@@ -147,4 +150,73 @@ func (s *Service) NumberNew(ctx context.Context, acc id.Account, dialect, kind s
 // Number gives names their numbers, in their order. seen is as for alias.Space.Give.
 func (s *Service) Number(ctx context.Context, space alias.Space, names []string, seen int64) error {
 	return s.db.Update(ctx, func(tx *db.Tx) error { return space.Give(tx, names, seen) })
+}
+
+// NumberThing tells or settles by which number clients of another system know a thing.
+type NumberThing struct {
+	Call
+	Dialect account.Dialect
+	Kind    string // "campaign", "product", "coupon" or "affiliate"
+	Thing   string // public id
+	// Number is the one that it had there; 0 takes the one that it has, or the next.
+	Number int64
+}
+
+// NumberThing tells by which number clients of another system know a thing, or settles it
+// when it has none: with the number that it had there, so that nothing has to be changed.
+func (s *Service) NumberThing(ctx context.Context, c NumberThing) (int64, error) {
+	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, _ time.Time) (int64, error) {
+		if err := numberable(tx, a, c); err != nil {
+			return 0, err
+		}
+		space := alias.Space{Account: a.ID, Dialect: string(c.Dialect), Kind: c.Kind}
+		known, err := space.Numbers(tx, []string{c.Thing})
+		if err != nil {
+			return 0, err
+		}
+		if n, ok := known[c.Thing]; ok {
+			if c.Number != 0 && c.Number != n {
+				return n, fault.New(fault.Conflict, "it is known by number %d already, which clients may have kept", n).WithCode("number_settled")
+			}
+			return n, nil
+		}
+		if c.Number != 0 {
+			return c.Number, space.Bring(tx, []alias.Numbered{{Number: c.Number, Name: c.Thing}})
+		}
+		if err := space.Give(tx, []string{c.Thing}, 0); err != nil {
+			return 0, err
+		}
+		known, err = space.Numbers(tx, []string{c.Thing})
+		return known[c.Thing], err
+	})
+}
+
+// numberable refuses a thing that is not there.
+func numberable(tx *db.Tx, a account.Account, c NumberThing) error {
+	var err error
+	switch c.Kind {
+	case "campaign":
+		err = idNamed(c.Thing, func(v id.Campaign) error { _, err := catalog.LoadCampaign(tx, a.ID, v); return err })
+	case "product":
+		err = idNamed(c.Thing, func(v id.Product) error { _, err := catalog.LoadProduct(tx, a.ID, v); return err })
+	case "coupon":
+		err = idNamed(c.Thing, func(v id.Coupon) error { _, err := coupon.Load(tx, a.ID, v); return err })
+	case "affiliate":
+		err = idNamed(c.Thing, func(v id.Affiliate) error { _, err := affiliate.Load(tx, a.ID, v); return err })
+	default:
+		return fault.BadField("kind", "must be campaign, product, coupon or affiliate")
+	}
+	if c.Dialect != account.PayKickstart {
+		return fault.BadField("dialect", "must be paykickstart: other systems' clients are shown numbers by their own lists")
+	}
+	return refersTo(err, "thing")
+}
+
+// idNamed loads the thing that an id names.
+func idNamed[I id.Identifier](text string, load func(I) error) error {
+	v, err := id.Parse[I](text)
+	if err != nil {
+		return err
+	}
+	return load(v)
 }

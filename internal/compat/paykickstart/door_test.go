@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"perennial/internal/account"
 	"perennial/internal/commerce"
 	"perennial/internal/compat/paykickstart"
 	"perennial/internal/db"
+	"perennial/internal/fault"
 	"perennial/internal/subscription"
 )
 
@@ -300,6 +302,33 @@ func TestSecretOpensSeveralPages(t *testing.T) {
 		w.clock.Add(31 * time.Minute)
 		if _, err := w.s.UseSignIn(w.Context(), secret); err == nil {
 			w.Error("after half an hour it still works")
+		}
+	})
+}
+
+// TestNumbersOfBefore proves that a campaign and a product may keep the numbers that scripts
+// name, for ever.
+func TestNumbersOfBefore(t *testing.T) {
+	onBoth(t, func(w *world) {
+		call := w.call()
+		campaign, err := w.s.CreateCampaign(w.Context(), commerce.CreateCampaign{Call: call, Name: "Old"})
+		w.ok(err)
+		settle := commerce.NumberThing{Call: call, Dialect: account.PayKickstart, Kind: "campaign", Thing: campaign.ID.String(), Number: 21500}
+		for range 2 {
+			n, err := w.s.NumberThing(w.Context(), settle)
+			w.ok(err)
+			if n != 21500 {
+				w.Errorf("it has number %d", n)
+			}
+		}
+		w.must(jsonClient, nil, "/promo-material", pair{"campaign_id", "21500"})
+		settle.Number = 7
+		if _, err := w.s.NumberThing(w.Context(), settle); fault.As(err).Code != "number_settled" {
+			w.Errorf("another number: %v", err)
+		}
+		settle.Thing, settle.Number = w.campaign.ID.String(), 0
+		if n, err := w.s.NumberThing(w.Context(), settle); err != nil || n != 1 {
+			w.Errorf("the first campaign has number %d: %v", n, err)
 		}
 	})
 }
