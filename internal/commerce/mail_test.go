@@ -280,8 +280,8 @@ func TestMailToConfirmComesLate(t *testing.T) {
 		}
 		m, err := report.New(w.db, w.clock).Mail(w.Context(), call.Account, confirm[0].ID)
 		w.ok(err)
-		if !strings.Contains(m.Message.Text, notice.LinkMarker+"lnk_") {
-			t.Error(m.Message.Text)
+		if !strings.Contains(m.Message.Text, notice.LinkMarker+m.Message.Link) || !strings.HasPrefix(m.Message.Link, "lnk_") {
+			t.Errorf("the link %q in\n%s", m.Message.Link, m.Message.Text)
 		}
 	})
 }

@@ -174,7 +174,7 @@ func (w *mailing) write(tx *db.Tx, d outbox.Delivery) (m written, err error) {
 		from = brand.Name
 	}
 	m.Body = notice.Message{Kind: l.kind, To: to, ToName: name, FromName: from, ReplyTo: brand.ReplyTo, Copy: w.settings.Mails[l.kind].Copy,
-		Subject: composed.Subject, Text: composed.Text, HTML: composed.HTML, At: e.At.Unix(), Held: sandbox, Optional: mail.Must == "" && !mail.Team}.Body()
+		Subject: composed.Subject, Text: composed.Text, HTML: composed.HTML, Link: l.facts.Link, At: e.At.Unix(), Held: sandbox, Optional: mail.Must == "" && !mail.Team}.Body()
 	if sandbox || w.endpoint.Secret == "" && !w.service.mailServer {
 		m.Fate = outbox.Keep
 	}

@@ -198,21 +198,24 @@ var (
 	dashboardMarker = regexp.MustCompile(regexp.QuoteMeta(notice.DashboardMarker) + `/[a-zA-Z0-9_/-]*`)
 )
 
-// Reveal puts the addresses of links where a message has their markers.
+// Reveal puts addresses where a message has its markers: of its own link and of pages of the
+// dashboard. Whatever else looks like a marker is somebody's text: a customer who calls
+// themselves by the marker of another's link gets no link by it.
 func (s *Sender) Reveal(ctx context.Context, account id.Account, m notice.Message) (notice.Message, error) {
-	found := map[string]string{}
-	for _, mark := range linkMarker.FindAllString(m.Text+m.HTML, -1) {
-		if found[mark] != "" {
-			continue
-		}
-		address, err := s.o.Link(ctx, account, strings.TrimPrefix(mark, notice.LinkMarker))
-		if err != nil {
+	own, address := notice.LinkMarker+m.Link, ""
+	if m.Link != "" && strings.Contains(m.Text+m.HTML, own) {
+		var err error
+		if address, err = s.o.Link(ctx, account, m.Link); err != nil {
 			return m, err
 		}
-		found[mark] = address
 	}
 	put := func(text string, escape func(string) string) string {
-		text = linkMarker.ReplaceAllStringFunc(text, func(mark string) string { return escape(found[mark]) })
+		text = linkMarker.ReplaceAllStringFunc(text, func(mark string) string {
+			if mark != own || address == "" {
+				return mark
+			}
+			return escape(address)
+		})
 		return dashboardMarker.ReplaceAllStringFunc(text, func(mark string) string {
 			return escape(s.o.Base + strings.TrimPrefix(mark, notice.DashboardMarker))
 		})

@@ -177,7 +177,8 @@ func delivery(m notice.Message) outbox.Delivery {
 
 func message() notice.Message {
 	return notice.Message{Kind: notice.Receipt, To: "ada@example.com", ToName: "Ada Example", FromName: "Tea House", ReplyTo: "help@shop.example", Subject: "Zahlungsbeleg €29 – Größe",
-		Text: "Hello\n\nLink: " + notice.LinkMarker + "lnk_01\nApp: " + notice.DashboardMarker + "/app/acc_1\n.\nfrom here", HTML: `<a href="` + notice.LinkMarker + `lnk_01">x</a>`, At: 1_800_000_000}
+		Text: "Hello\n\nLink: " + notice.LinkMarker + "lnk_01\nApp: " + notice.DashboardMarker + "/app/acc_1\n.\nfrom here", HTML: `<a href="` + notice.LinkMarker + `lnk_01">x</a>`,
+		Link: "lnk_01", At: 1_800_000_000}
 }
 
 func (p *post) deliver(t *testing.T, m notice.Message) outbox.Answer {
@@ -335,6 +336,28 @@ func TestHangingServer(t *testing.T) {
 	s.o.Clock = clock.NewManual(clock.System{}.Now().Add(-totalTimeout + 300*time.Millisecond)) // most of the time is over
 	if a := s.Deliver(t.Context(), outbox.Endpoint{Account: 5}, delivery(message())); a.Verdict != outbox.Failed {
 		t.Errorf("%+v", a)
+	}
+}
+
+// A mail tells the address of its own link. Ids can be guessed: who writes the marker of
+// another's link where their name stands gets none by it.
+func TestNobodyElsesLink(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, StartTLS, true)
+	for _, own := range []string{"lnk_01", ""} {
+		m := message()
+		m.Link = own
+		m.Text += "\nHello " + notice.LinkMarker + "lnk_02, " + notice.LinkMarker + "lnk_011"
+		m.HTML += "<p>Hello " + notice.LinkMarker + "lnk_02</p>"
+		got, err := p.sender().Reveal(t.Context(), 5, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for text, known := range map[string]bool{"/l/lnk_01?": own != "", "/l/lnk_02": false, "/l/lnk_011": false, notice.LinkMarker + "lnk_02": true} {
+			if strings.Contains(got.Text+got.HTML, text) != known {
+				t.Errorf("of the link %q, %q is there: %v\n%s", own, text, !known, got.Text)
+			}
+		}
 	}
 }
 

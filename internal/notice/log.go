@@ -107,7 +107,8 @@ type Message struct {
 	Subject  string `json:"subject"`
 	Text     string `json:"text"`
 	HTML     string `json:"html"`
-	At       int64  `json:"at"` // of the event, in seconds since 1970: the Date of every try
+	Link     string `json:"link,omitempty"` // the id of the secure link whose address is put where LinkMarker names it
+	At       int64  `json:"at"`             // of the event, in seconds since 1970: the Date of every try
 	// Held says that the mail is never sent: it is a sandbox's.
 	Held bool `json:"held,omitempty"`
 	// Optional says that the receiver may switch mails of this kind off.
