@@ -208,8 +208,11 @@ func (s *Service) refundTold(ctx context.Context, t payment.Told, at time.Time) 
 	if fault.Is(err, fault.NotFound) {
 		return s.stranger(ctx, t, at)
 	}
-	if err != nil || r.State != payment.Pending {
+	if err != nil {
 		return err
+	}
+	if r.State != payment.Pending {
+		return s.refundAfterAll(ctx, r, at)
 	}
 	return s.askRefund(ctx, r, at, event.Clock)
 }

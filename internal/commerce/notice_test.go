@@ -32,6 +32,7 @@ type outside struct {
 	*world
 	gateway id.GatewayAccount
 	bank    *sandbox.Gateway
+	theirs  *db.DB // the books of the bank
 }
 
 const hookSecret = "whsec_of_the_test"
@@ -53,7 +54,7 @@ func newOutside(t *testing.T, engine string) *outside {
 		Secrets: payment.GatewaySecrets{APIKey: "sk_canary", WebhookSecrets: []string{hookSecret}}})
 	w.ok(err)
 	w.others = map[string]payment.Gateway{made.ID.String(): bank}
-	return &outside{w, made.ID, bank}
+	return &outside{w, made.ID, bank, theirs}
 }
 
 // told is everything that the gateway has to tell by an instant.
@@ -394,7 +395,7 @@ func TestNeverSentLate(t *testing.T) {
 // The comparison of the books tells what only one side knows.
 func TestReconcile(t *testing.T) {
 	onBoth(t, func(w *world) {
-		_, err := w.sell(w.price(monthly), "tok_visa")
+		sale, err := w.sell(w.price(monthly), "tok_visa")
 		w.ok(err)
 		done, err := w.s.Reconcile(w.Context(), commerce.Reconcile{Call: w.call})
 		w.ok(err)
@@ -411,6 +412,11 @@ func TestReconcile(t *testing.T) {
 		same(w, "kind", done.Differences[0].Kind, "missing_here")
 		same(w, "key", done.Differences[0].Key, stray)
 		same(w, "event", w.kinds()[event.GatewayReconciled], 2)
+		_, err = w.s.Refund(w.Context(), commerce.Refund{Call: w.call, Payment: sale.Payment.ID, Amount: 300, Recorded: true})
+		w.ok(err)
+		done, err = w.s.Reconcile(w.Context(), commerce.Reconcile{Call: w.call})
+		w.ok(err)
+		same(w, "differences with a refund that no gateway made", len(done.Differences), 1)
 		w.strays = 1
 	})
 }

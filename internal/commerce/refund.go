@@ -59,7 +59,7 @@ func (s *Service) Refund(ctx context.Context, c Refund) (payment.Refund, error) 
 			return err
 		}
 		if c.Recorded {
-			if err := settleRefundIn(tx, a, r.ID, payment.Result{Outcome: payment.Succeeded}, c.Actor, r.CreatedAt); err != nil {
+			if err := s.settleRefundIn(tx, a, r.ID, payment.Result{Outcome: payment.Succeeded}, c.Actor, r.CreatedAt); err != nil {
 				return err
 			}
 			r.State = payment.Paid
@@ -200,15 +200,18 @@ func (s *Service) settleRefund(ctx context.Context, r payment.Refund, result pay
 		if when.IsZero() {
 			when = a.Now(s.clock.Now())
 		}
-		return settleRefundIn(tx, a, r.ID, result, by, when)
+		return s.settleRefundIn(tx, a, r.ID, result, by, when)
 	})
 }
 
 // settleRefundIn writes the outcome of a refund inside a transaction.
-func settleRefundIn(tx *db.Tx, a account.Account, refund id.Refund, result payment.Result, by event.Actor, at time.Time) error {
+func (s *Service) settleRefundIn(tx *db.Tx, a account.Account, refund id.Refund, result payment.Result, by event.Actor, at time.Time) error {
 	fresh, err := payment.LoadRefund(tx, a.ID, refund)
-	if err != nil || fresh.State != payment.Pending {
+	if err != nil {
 		return err
+	}
+	if fresh.State != payment.Pending { // somebody else settled it first
+		return s.refundContradicted(tx, fresh, result, at)
 	}
 	waited := fresh.Waits
 	fresh.Settle(result, at)
@@ -234,6 +237,49 @@ func settleRefundIn(tx *db.Tx, a account.Account, refund id.Refund, result payme
 		return event.Append(tx, a.ID, event.New(a.ID, at, by, event.RefundFailed, int64(fresh.ID), v.Customer, event.Data(facts)))
 	}
 	return nil
+}
+
+// refundContradicted tells people when a gateway says another thing of a refund than it was
+// settled with: it gave money back that could be given a second time, or what it gave came
+// back to it.
+func (s *Service) refundContradicted(tx *db.Tx, r payment.Refund, result payment.Result, at time.Time) error {
+	reason := ""
+	switch {
+	case r.State == payment.Failed && result.Outcome == payment.Succeeded:
+		reason = givenAfterRefusal
+	case r.State == payment.Paid && result.Outcome == payment.Declined:
+		reason = refundFailedAfterwards
+	default:
+		return nil
+	}
+	p, err := payment.Load(tx, r.Account, r.Payment)
+	if err != nil {
+		return err
+	}
+	return s.contradicts(tx, p, &r, reason, result.Reference, at)
+}
+
+// refundAfterAll looks whether a gateway says of a settled refund what it was settled with.
+func (s *Service) refundAfterAll(ctx context.Context, r payment.Refund, at time.Time) error {
+	var p payment.Payment
+	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
+		p, err = payment.Load(tx, r.Account, r.Payment)
+		return err
+	})
+	if err != nil || r.Recorded {
+		return err
+	}
+	g, err := s.gateway(ctx, r.Account, p.Gateway)
+	if err != nil {
+		return err
+	}
+	asking, cancel := context.WithTimeout(ctx, gatewayTimeout)
+	result, err := g.Find(asking, payment.Inquiry{Account: r.Account, Key: r.Key(), Refund: true, Reference: r.Reference, Asked: r.CreatedAt, Now: at})
+	cancel()
+	if err != nil {
+		return err
+	}
+	return s.db.Update(ctx, func(tx *db.Tx) error { return s.refundContradicted(tx, r, result, at) })
 }
 
 // refundDone writes the credit note of a refund that went through.

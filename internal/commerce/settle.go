@@ -195,6 +195,9 @@ func (s *Service) settlePayments(tx *db.Tx, list []*collection) ([]*collection, 
 		}
 		if c.payment.State != payment.Pending {
 			skip[i] = true
+			if err := s.tooLate(tx, c, c.payment); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		c.waited = c.payment.Waits
@@ -218,8 +221,8 @@ func (s *Service) settlePayments(tx *db.Tx, list []*collection) ([]*collection, 
 		if now.State == payment.Pending {
 			return nil, db.VersionConflict()
 		}
-		if c.result.Outcome == payment.Succeeded && now.State != payment.Paid {
-			s.log.Error("the gateway took money that the books call declined: run perennial books", "payment", c.payment.ID, "account", c.payment.Account)
+		if err := s.tooLate(tx, c, now); err != nil {
+			return nil, err
 		}
 		skip[index[n]] = true
 	}
@@ -230,6 +233,15 @@ func (s *Service) settlePayments(tx *db.Tx, list []*collection) ([]*collection, 
 		}
 	}
 	return kept, nil
+}
+
+// tooLate tells people of an outcome for a payment that somebody else settled first, when
+// money was taken that the books call declined.
+func (s *Service) tooLate(tx *db.Tx, c *collection, now payment.Payment) error {
+	if c.result.Outcome != payment.Succeeded || now.State != payment.DeclinedState {
+		return nil
+	}
+	return s.contradicts(tx, now, nil, paidAfterDecline, c.result.Reference, c.at)
 }
 
 func (w *settlement) add(c *collection, kind event.Kind, subject int64, data string) {

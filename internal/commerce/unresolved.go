@@ -99,11 +99,25 @@ func (s *Service) paidAfterAll(ctx context.Context, p payment.Payment, at time.T
 	if err != nil || r.Outcome != payment.Succeeded {
 		return err
 	}
-	s.log.Error("a gateway took money for a payment that the books call declined", "payment", p.ID, "account", p.Account)
-	return s.db.Update(ctx, func(tx *db.Tx) error {
-		return event.Append(tx, p.Account, event.New(p.Account, at, event.Clock, event.PaymentMismatch, int64(p.ID), p.Customer, event.Data(map[string]any{
-			"reason": "paid_after_decline", "reference": r.Reference, "gateway": p.Gateway, "amount": p.Amount.Minor, "currency": p.Amount.Currency, "invoice": p.Invoice})))
-	})
+	return s.db.Update(ctx, func(tx *db.Tx) error { return s.contradicts(tx, p, nil, paidAfterDecline, r.Reference, at) })
+}
+
+// The reasons for which what a gateway says contradicts what was settled before.
+const (
+	paidAfterDecline       = "paid_after_decline"
+	givenAfterRefusal      = "given_after_refusal"
+	refundFailedAfterwards = "refund_failed_afterwards"
+)
+
+// contradicts tells people that a gateway says another thing of a payment, or of a refund of
+// it, than it was settled with. Nothing is booked: only they can find out who is right.
+func (s *Service) contradicts(tx *db.Tx, p payment.Payment, refund *payment.Refund, reason, reference string, at time.Time) error {
+	s.log.Error("a gateway contradicts what was settled", "reason", reason, "payment", p.ID, "account", p.Account)
+	facts := map[string]any{"reason": reason, "reference": reference, "gateway": p.Gateway, "amount": p.Amount.Minor, "currency": p.Amount.Currency, "invoice": p.Invoice}
+	if refund != nil {
+		facts["refund"], facts["amount"] = refund.ID, refund.Amount.Minor
+	}
+	return event.Append(tx, p.Account, event.New(p.Account, at, event.Clock, event.PaymentMismatch, int64(p.ID), p.Customer, event.Data(facts)))
 }
 
 // MarkPayment says what became of a payment that waits.

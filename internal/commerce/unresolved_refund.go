@@ -77,7 +77,7 @@ func (s *Service) MarkRefund(ctx context.Context, c MarkRefund) (payment.Refund,
 		if c.Given {
 			result.Outcome, result.Code = payment.Succeeded, ""
 		}
-		if err := settleRefundIn(tx, a, r.ID, result, c.Actor, now); err != nil {
+		if err := s.settleRefundIn(tx, a, r.ID, result, c.Actor, now); err != nil {
 			return r, err
 		}
 		if r, err = payment.LoadRefund(tx, a.ID, r.ID); err != nil {

@@ -511,7 +511,7 @@ func Movements(tx *db.Tx, account id.Account, gateway string, since time.Time) (
 			}
 			if p := of[r.Payment]; p.Gateway == gateway {
 				m := r.movement()
-				m.ByHand = p.Trouble == ByHand
+				m.ByHand = p.Trouble == ByHand || r.Recorded
 				found = append(found, m)
 			}
 		}

@@ -45,7 +45,9 @@ var gatewayTellings = map[event.Kind]telling{
 }
 
 var mismatchWords = map[string]string{
-	"amount_differs":     "The gateway moved another amount than was asked for; nothing was booked",
-	"unknown_payment":    "A gateway told of a payment that this account does not have",
-	"paid_after_decline": "A gateway took money for a payment that counts as declined here",
+	"amount_differs":           "The gateway moved another amount than was asked for; nothing was booked",
+	"unknown_payment":          "A gateway told of a payment that this account does not have",
+	"paid_after_decline":       "A gateway took money for a payment that counts as declined here",
+	"given_after_refusal":      "A gateway gave back money of a refund that counts as failed here",
+	"refund_failed_afterwards": "A refund that counts as given here did not arrive, and the money is at the gateway again",
 }
