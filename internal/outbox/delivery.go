@@ -125,6 +125,7 @@ func (d Delivery) Settle(a Answer, now time.Time) Delivery {
 	}
 	d.Tries++
 	d.TriedAt, d.Answer, d.Failure = now, a.Status, cut(a.Failure, MaxFailure)
+	d.NextAt = time.Time{} // until here the end of the claim
 	switch {
 	case a.Verdict == Accepted:
 		d.State, d.SettledAt, d.Failure = Delivered, now, ""

@@ -112,14 +112,14 @@ func TestSettle(t *testing.T) {
 	t.Parallel()
 	claimed := Delivery{State: Waiting, Attempts: 1, NextAt: start.Add(Lease)}
 	settle := func(a Answer) Delivery { return claimed.Settle(a, start) }
-	if d := settle(Answer{Verdict: Accepted, Status: 204, Failure: "no"}); d.State != Delivered || d.Answer != 204 || d.Failure != "" || !d.SettledAt.Equal(start) {
+	if d := settle(Answer{Verdict: Accepted, Status: 204, Failure: "no"}); d.State != Delivered || d.Answer != 204 || d.Failure != "" || !d.SettledAt.Equal(start) || !d.NextAt.IsZero() {
 		t.Errorf("accepted: %+v", d)
 	}
 	if d := settle(Answer{Verdict: Untried}); d.State != Waiting || d.Attempts != 0 || !d.NextAt.Equal(start) || !d.TriedAt.IsZero() {
 		t.Errorf("untried: %+v", d)
 	}
 	for _, v := range []Verdict{Aborted, Gone} {
-		if d := settle(Answer{Verdict: v, Status: 410}); d.State != Dead {
+		if d := settle(Answer{Verdict: v, Status: 410}); d.State != Dead || !d.NextAt.IsZero() {
 			t.Errorf("verdict %d: %+v", v, d)
 		}
 	}
