@@ -66,7 +66,7 @@ func lived(t *testing.T) *sample {
 	s.add("home-begun", "/app/"+begun[account.Sandbox].String())
 	s.add("home-live", "/app/"+begun[account.Live].String())
 	s.add("customers-none", "/app/"+begun[account.Sandbox].String()+"/customers")
-	for _, list := range []string{"customers", "subscriptions", "invoices", "payments", "products", "developers/keys", "developers/webhooks", "developers/webhooks/new", "developers/clock",
+	for _, list := range []string{"customers", "subscriptions", "invoices", "payments", "products", "developers/keys", "developers/webhooks", "developers/webhooks/new", "developers/doors", "developers/widgets", "settings/questions", "developers/clock",
 		"settings/gateways", "settings/gateways/new", "settings/notices", "settings/billing/limits", "disputes", "payments/waiting", "refunds/waiting"} {
 		s.add(strings.ReplaceAll(list, "/", "-"), at(list))
 	}
@@ -89,6 +89,8 @@ func (s *sample) things(t *testing.T, acc id.Account, at func(...string) string)
 	s.add("cancel", at("subscriptions", sub.ID.String(), "cancel"))
 	s.add("customer", at("customers", sub.Customer.String()))
 	s.add("customer-edit", at("customers", sub.Customer.String(), "edit"))
+	s.add("customer-profile", at("customers", sub.Customer.String(), "profile"))
+	s.add("customer-address", at("customers", sub.Customer.String(), "profile", "address"))
 	s.add("customer-new", at("customers", "new"))
 	s.add("subscribe", at("customers", sub.Customer.String(), "subscribe"))
 	s.add("method", at("customers", sub.Customer.String(), "method"))

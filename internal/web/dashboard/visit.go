@@ -152,7 +152,7 @@ func (v *visit) nav() []web.NavGroup {
 	}
 	var developers []web.NavItem
 	if v.may(keys) {
-		developers = append(developers, item("API keys", "", "", "developers", "keys"), item("Webhooks", "", "w", "developers", "webhooks"))
+		developers = append(developers, item("API keys", "", "", "developers", "keys"), item("Webhooks", "", "w", "developers", "webhooks"), item("Other systems", "", "", "developers", "doors"), item("Widgets", "", "", "developers", "widgets"))
 	}
 	if v.sandbox() && v.may(subscriptions) {
 		developers = append(developers, item("Sandbox clock", "", "t", "developers", "clock"))
@@ -168,7 +168,7 @@ func (v *visit) nav() []web.NavGroup {
 		mails = append(mails, item("E-mail log", "", "", "mails"))
 	}
 	return append(nav, web.NavGroup{Label: "Settings", Icon: "settings", Items: append([]web.NavItem{item("Taxes", "", "", "settings", "tax"), item("Shipping", "", "", "settings", "shipping"),
-		item("Exchange rates", "", "", "settings", "exchange-rates"), item("Billing", "", "", "settings", "billing"), item("Payment gateways", "", "", "settings", "gateways")}, mails...)})
+		item("Exchange rates", "", "", "settings", "exchange-rates"), item("Billing", "", "", "settings", "billing"), item("Payment gateways", "", "", "settings", "gateways"), item("Questions", "", "", "settings", "questions")}, mails...)})
 }
 
 func (v *visit) newMenu() []web.Link {
@@ -200,6 +200,7 @@ var notices = map[string]*web.Message{
 	"secret-replaced":   {Kind: web.Success, Title: "The signing secrets were saved"},
 	"webhook-on":        {Kind: web.Success, Title: "The webhook is on"},
 	"webhook-off":       {Kind: web.Success, Title: "The webhook is off", Text: "Nothing new is kept for it."},
+	"widget-removed":    {Kind: web.Success, Title: "The widget was removed"},
 	"webhook-removed":   {Kind: web.Success, Title: "The webhook was removed"},
 	"webhook-tested":    {Kind: web.Success, Title: "A test is on its way"},
 	"webhook-again":     {Kind: web.Success, Title: "It is sent again"},
