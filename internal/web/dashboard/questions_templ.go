@@ -293,7 +293,7 @@ func profileLink(v *visit, it profiled, path, verb, what string) templ.Component
 			templ_7745c5c3_Var10 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		if v.may(subscriptions) {
+		if v.may(subscriptions) && (path != "profile/answers" || len(it.answers) > 0) {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<a class=\"text-link\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
