@@ -253,6 +253,8 @@ var probes = map[string][]probe{
 	"GET /v1/metrics/explain":                        measured("metric=recurring_revenue&"),
 	"GET /v1/metrics/plans":                          nil,
 	"GET /v1/metrics/cohorts":                        nil,
+	"GET /v1/metrics/cash-flow":                      nil,
+	"GET /v1/metrics/forecast":                       measured(""),
 	"GET /v1/metrics/definitions":                    nil,
 	"GET /v1/suppressions":                           nil,
 	"POST /v1/suppressions":                          nil,

@@ -333,4 +333,5 @@ func (a *API) metricRoutes() {
 			}), nil
 		})
 	a.measuredRoutes()
+	a.cashRoutes()
 }

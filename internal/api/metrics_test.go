@@ -29,6 +29,8 @@ func TestMetrics(t *testing.T) {
 		s.send("plans", "GET", "/v1/metrics/plans", "")
 		s.send("cohorts", "GET", "/v1/metrics/cohorts", "")
 		s.send("what cohorts bring", "GET", "/v1/metrics/cohorts?of=revenue&as=absolute&from=2026-01", "")
+		s.send("cash", "GET", "/v1/metrics/cash-flow", "")
+		s.send("too little for a forecast", "GET", "/v1/metrics/forecast", "")
 		s.send("one customer", "GET", "/v1/metrics/customers/"+p.customer, "")
 		s.send("nobody", "GET", "/v1/metrics/customers/cus_0000000000001", "")
 		golden(w, "metrics.golden", s.b.String())

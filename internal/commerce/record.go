@@ -24,8 +24,14 @@ import (
 func (s *Service) record(tx *db.Tx) error {
 	var changes []subscription.Changed
 	var events []event.Event
+	var at map[id.Subscription]time.Time
 	for _, n := range tx.Notes() {
 		switch n := n.(type) {
+		case billed:
+			if at == nil {
+				at = map[id.Subscription]time.Time{}
+			}
+			at[n.subscription] = n.at
 		case subscription.Changed:
 			changes = append(changes, n)
 		case event.Appended:
@@ -39,7 +45,7 @@ func (s *Service) record(tx *db.Tx) error {
 	if err != nil {
 		return err
 	}
-	r := &measuring{tx: tx, account: a, events: events, now: a.Now(s.clock.Now())}
+	r := &measuring{tx: tx, account: a, events: events, billed: at, now: a.Now(s.clock.Now())}
 	if err := r.load(changes); err != nil {
 		return err
 	}
@@ -51,11 +57,18 @@ func (s *Service) record(tx *db.Tx) error {
 	return r.write()
 }
 
+// billed notes when a subscription was billed, in a transaction that no event tells of.
+type billed struct {
+	subscription id.Subscription
+	at           time.Time
+}
+
 // measuring is what is written at the end of one transaction.
 type measuring struct {
 	tx       *db.Tx
 	account  account.Account
 	events   []event.Event
+	billed   map[id.Subscription]time.Time
 	now      time.Time
 	history  bool // it tells of times before what is known
 	prices   map[id.Price]catalog.Price
@@ -143,6 +156,9 @@ func (r *measuring) instant(sub *subscription.Subscription) time.Time {
 		if e.Customer == sub.Customer {
 			at = e.At
 		}
+	}
+	if then, told := r.billed[sub.ID]; told {
+		return then
 	}
 	return at
 }

@@ -661,6 +661,11 @@ func (w *claiming) write(tx *db.Tx) error {
 			return err
 		}
 	}
+	if len(w.moved)+len(w.switched) > 0 { // what they bring may be something else from then on
+		for i := range w.invoices {
+			tx.Note(billed{w.invoices[i].Subscription, w.invoices[i].CreatedAt})
+		}
+	}
 	for i, c := range w.issued {
 		c.invoice = w.invoices[i]
 	}

@@ -38,6 +38,10 @@ func (s *story) expect(ctx context.Context, list []string) error {
 		return err
 	case w.is("preview"):
 		return s.preview(ctx, w)
+	case text == "metrics add up":
+		return s.addUp(ctx)
+	case w.is("metric"):
+		return s.standsMetric(ctx, w)
 	}
 	if done, err := s.stands(ctx, w); done || err != nil {
 		return err

@@ -128,7 +128,9 @@ func Run(ctx context.Context, stage Stage, text io.Reader) (Result, error) {
 // line does one line.
 func (s *story) line(ctx context.Context, list []string) error {
 	if list[0] == "expect" {
-		if len(list) < 3 || list[2] != "mails" { // a story about mails need not name what else happened
+		// A story about mails or metrics need not name what else happened.
+		about := append(list, "", "")
+		if about[1] != "metric" && about[1] != "metrics" && about[2] != "mails" {
 			s.expecting = true
 		}
 		s.result.Expectations++
