@@ -52,6 +52,7 @@
     box.setAttribute("aria-label", opts.button_text || "Plans");
     box.style.width = "min(60rem, 94vw)";
     box.style.maxHeight = "90vh";
+    box.style.marginTop = "5vh"; // it grows downwards, so that nothing moves away under the pointer
     box.style.padding = "0.5rem";
     var close = document.createElement("button");
     close.type = "button";
