@@ -74,7 +74,7 @@ func New(s *commerce.Service, r *report.Reader, o Options) http.Handler {
 	mux.Handle("/preferences", web.PreferencesHandler())
 	mux.HandleFunc("GET /app", d.chooser)
 	mux.HandleFunc("GET /app/{$}", d.chooser)
-	for _, list := range []map[string]page{d.pages(), billingPages(), catalogPages(), mailPages(), gatewayPages(), recoveryPages(), webhookPages(), doorPages(), questionPages(), metricPages()} {
+	for _, list := range []map[string]page{d.pages(), billingPages(), catalogPages(), mailPages(), gatewayPages(), recoveryPages(), webhookPages(), doorPages(), questionPages(), metricPages(), affiliatePages()} {
 		for pattern, p := range list {
 			mux.HandleFunc(pattern, d.inside(p))
 		}

@@ -14,6 +14,7 @@ const (
 	taxes         right = "change taxes and billing settings"
 	keys          right = "manage API keys"
 	mailing       right = "change e-mails"
+	promoting     right = "manage affiliates"
 )
 
 // grantors says who has a right, for the page that refuses it.
@@ -25,6 +26,7 @@ var grantors = map[right]string{
 	taxes:         "An owner, admin, or someone in finance",
 	keys:          "An owner, admin or developer",
 	mailing:       "An owner or admin",
+	promoting:     "An owner, admin, or someone in finance",
 }
 
 // may reports whether a role has a right. A developer works in the sandbox only.
@@ -33,9 +35,9 @@ func may(role account.Role, r right, mode account.Mode) bool {
 	case account.Owner, account.Admin:
 		return true
 	case account.Finance, account.Support:
-		return r == see || r == subscriptions || r == refunds || r == taxes && role == account.Finance
+		return r == see || r == subscriptions || r == refunds || (r == taxes || r == promoting) && role == account.Finance
 	case account.Developer:
-		return r == keys || r == see || mode == account.Sandbox && r != products && r != taxes && r != mailing
+		return r == keys || r == see || mode == account.Sandbox && r != products && r != taxes && r != mailing && r != promoting
 	case account.Analyst:
 		return r == see
 	}

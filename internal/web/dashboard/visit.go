@@ -148,7 +148,8 @@ func (v *visit) nav() []web.NavGroup {
 		{Items: []web.NavItem{item("Home", "home", "h"), item("Customers", "people", "c", "customers"), item("Subscriptions", "repeat", "s", "subscriptions"), item("Metrics", "chart", "n", "metrics")}},
 		{Label: "Money", Icon: "money", Items: []web.NavItem{item("Invoices", "", "i", "invoices"), item("Payments", "", "", "payments"), item("Credit notes", "", "", "credit-notes"), item("Disputes", "", "", "disputes")}},
 		{Label: "Recover", Icon: "repeat", Items: []web.NavItem{item("Failed payments", "", "r", "recovery")}},
-		{Label: "Catalog", Icon: "box", Items: []web.NavItem{sold, item("Coupons", "", "o", "coupons"), item("Meters", "", "m", "meters")}},
+		{Label: "Catalog", Icon: "box", Items: []web.NavItem{sold, item("Coupons", "", "o", "coupons"), item("Meters", "", "m", "meters"), item("Licences", "", "", "licenses")}},
+		{Label: "Affiliates", Icon: "share", Items: []web.NavItem{item("Programmes", "", "", "programs"), item("Affiliates", "", "a", "affiliates"), item("Commissions", "", "", "commissions"), item("Payouts", "", "", "payouts"), item("Leads", "", "l", "leads")}},
 	}
 	var developers []web.NavItem
 	if v.may(keys) {
@@ -246,6 +247,8 @@ var notices = map[string]*web.Message{
 	"credit-given":             {Kind: web.Success, Title: "The customer has more credit"},
 	"credit-taken":             {Kind: web.Success, Title: "The customer has less credit"},
 	"units-changed":            {Kind: web.Success, Title: "The units were changed"},
+	"payouts-made":             {Kind: web.Success, Title: "What is due was set aside", Text: "Download the file, pay, and say so on each payout."},
+	"payouts-none":             {Kind: web.Info, Title: "Nothing is due in that currency"},
 	"coupon-created":           {Kind: web.Success, Title: "The coupon was created", Text: "Buyers type its code at the checkout."},
 	"coupon-archived":          {Kind: web.Success, Title: "The coupon is not taken any more", Text: "Discounts that were sold go on."},
 	"coupon-reactivated":       {Kind: web.Success, Title: "The coupon is taken again"},
