@@ -375,8 +375,9 @@ func (w *mailing) charge(l *letter, f mailFacts) {
 		return
 	}
 	l.facts.Invoice, l.facts.Amount, l.facts.From, l.facts.Until = v.Label(), v.Due(), v.Span.From, v.Span.To
+	l.facts.Reference = l.facts.Invoice
 	if v.Number == 0 {
-		l.facts.Invoice = ""
+		l.facts.Invoice, l.facts.Reference = "", v.Order.String() // as the page said that took the order
 	}
 	if v.Tax.Sign() > 0 {
 		l.facts.Tax = v.Tax

@@ -205,15 +205,15 @@ func TestMailOfABankTransfer(t *testing.T) {
 		_, err = w.s.CreateGateway(w.Context(), commerce.CreateGateway{Call: w.call, Kind: manual.Kind, Name: "Bank", Default: true,
 			Settings: payment.GatewaySettings{Instructions: "Pay to DE02 1203 0000 0000 2020 51.\nName the order."}})
 		w.ok(err)
-		if _, err := w.sell(w.price(monthly), manual.BankTransfer); !fault.Is(err, fault.Pending) {
-			w.Fatal(err)
-		}
+		sale, err := w.sell(w.price(monthly), manual.BankTransfer)
+		w.refused(err, fault.Pending, "")
 		w.underWay = 1
 		list := w.mails()
 		if got := kindsOf(list); got != "bank_transfer" {
 			t.Fatal(got)
 		}
-		if m := list[0].Message; !strings.Contains(m.Text, "Pay to DE02 1203 0000 0000 2020 51.\nName the order.") || !strings.Contains(m.HTML, "2020 51.<br>Name the order.") {
+		if m := list[0].Message; !strings.Contains(m.Text, "Pay to DE02 1203 0000 0000 2020 51.\nName the order.") || !strings.Contains(m.HTML, "2020 51.<br>Name the order.") ||
+			!strings.Contains(m.Text, "Payment reference: "+sale.Order.ID.String()) {
 			t.Error(m.Text)
 		}
 	})

@@ -46,6 +46,7 @@ type Facts struct {
 	NextTry           time.Time
 	CreditNote        string
 	Instructions      string // how to transfer money
+	Reference         string // what to name with the transfer
 	Link              string // the id of a secure link, for the marker
 	Dashboard         string // a path of the dashboard, for the marker
 
@@ -229,7 +230,9 @@ func (m Mail) rows(f Facts, v Values, b Brand, l locale.Locale) []Row {
 			plan.Label = w.Bought
 		}
 		return []Row{plan, {w.Period, text["invoice.period"]}, amount, {w.Tax, text["invoice.tax"]}, {w.Method, text["method.name"]}, invoice, charge}
-	case BankTransfer, PaymentProcessing:
+	case BankTransfer:
+		return []Row{plan, amount, invoice, {w.Reference, f.Reference}}
+	case PaymentProcessing:
 		return []Row{plan, amount, invoice, method}
 	case PaymentFailed, PaymentFailedAgain, PaymentFailedLast, ConfirmPayment:
 		return []Row{plan, {w.Owed, text["amount"]}, invoice, method, {w.NextTry, text["next_try.date"]}}
@@ -298,7 +301,8 @@ func Sample(m Mail, now time.Time, currency money.Currency) Facts {
 	case ChangeScheduled:
 		f.ChangeAt = now.AddDate(0, 1, 0)
 	case BankTransfer:
-		f.Instructions = "Account holder: Example Ltd\nIBAN: DE00 0000 0000 0000 0000 00\nReference: INV-000042"
+		f.Instructions = "Account holder: Example Ltd\nIBAN: DE00 0000 0000 0000 0000 00\nBIC: EXAMPLEX"
+		f.Reference = "INV-000042"
 	case ConfirmPayment:
 		f.Refused, f.NextTry = "", time.Time{}
 	case PaymentFailedLast:

@@ -11,7 +11,7 @@ type words struct {
 	Plan, Bought, Price, Amount, Tax, Invoice, Period, Method, MethodOf string
 	Next, First, TrialEnd, Ends, Ended, Requested, From, Until, Reason  string
 	NextTry, Owed, Charged, Credited, CreditNote, RefundTo, Expires     string
-	Terms                                                               string
+	Terms, Reference                                                    string
 
 	NextOn string // amount, day
 	Open   string // a pause without end
@@ -37,6 +37,7 @@ var english = words{
 	Amount:          "Amount",
 	Tax:             "Tax included",
 	Invoice:         "Invoice",
+	Reference:       "Payment reference",
 	Period:          "Period",
 	Method:          "Paid by",
 	MethodOf:        "Payment method",
@@ -83,6 +84,7 @@ var german = words{
 	Amount:          "Betrag",
 	Tax:             "Darin enthaltene Steuer",
 	Invoice:         "Rechnung",
+	Reference:       "Verwendungszweck",
 	Period:          "Zeitraum",
 	Method:          "Bezahlt mit",
 	MethodOf:        "Zahlungsart",
@@ -129,6 +131,7 @@ var french = words{
 	Amount:          "Montant",
 	Tax:             "Dont taxe",
 	Invoice:         "Facture",
+	Reference:       "Référence du virement",
 	Period:          "Période",
 	Method:          "Payé par",
 	MethodOf:        "Moyen de paiement",
@@ -175,6 +178,7 @@ var spanish = words{
 	Amount:          "Importe",
 	Tax:             "Impuesto incluido",
 	Invoice:         "Factura",
+	Reference:       "Concepto del pago",
 	Period:          "Periodo",
 	Method:          "Pagado con",
 	MethodOf:        "Método de pago",
@@ -221,6 +225,7 @@ var greek = words{
 	Amount:          "Ποσό",
 	Tax:             "Περιλαμβανόμενος φόρος",
 	Invoice:         "Τιμολόγιο",
+	Reference:       "Αιτιολογία πληρωμής",
 	Period:          "Περίοδος",
 	Method:          "Τρόπος πληρωμής",
 	MethodOf:        "Τρόπος πληρωμής",
@@ -267,6 +272,7 @@ var bulgarian = words{
 	Amount:          "Сума",
 	Tax:             "В това число данък",
 	Invoice:         "Фактура",
+	Reference:       "Основание за плащане",
 	Period:          "Период",
 	Method:          "Платено с",
 	MethodOf:        "Начин на плащане",

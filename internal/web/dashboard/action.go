@@ -54,7 +54,10 @@ type filled struct {
 	problems []web.Problem
 }
 
-func (f filled) text(name string) string    { return strings.TrimSpace(f.Get(name)) }
+func (f filled) text(name string) string { return strings.TrimSpace(f.Get(name)) }
+
+// lines is a text of several lines. Browsers end each with two characters.
+func (f filled) lines(name string) string   { return strings.ReplaceAll(f.text(name), "\r\n", "\n") }
 func (f filled) problem(name string) string { return web.ProblemOf(f.problems, name) }
 func (f filled) on(name string) bool        { return f.Get(name) != "" }
 

@@ -176,7 +176,7 @@ func (v *visit) createGateway() {
 	}
 	f := filled{Values: v.r.PostForm}
 	c := commerce.CreateGateway{Kind: f.text("kind"), Name: f.text("name"), Default: f.on("default"), Secrets: payment.GatewaySecrets{APIKey: f.text("api_key")},
-		Settings: payment.GatewaySettings{PublishableKey: f.text("publishable_key"), ConnectedAccount: f.text("connected_account"), Instructions: f.text("instructions")}}
+		Settings: payment.GatewaySettings{PublishableKey: f.text("publishable_key"), ConnectedAccount: f.text("connected_account"), Instructions: f.lines("instructions")}}
 	if s := f.text("webhook_secrets"); s != "" {
 		c.Secrets.WebhookSecrets = []string{s}
 	}
@@ -304,7 +304,7 @@ var editGatewayAction = action[payment.GatewayAccount]{path: "edit", title: "Edi
 		return gatewayFields(g.Kind, f, true)
 	},
 	run: func(v *visit, g payment.GatewayAccount, f filled) (story, error) {
-		name, publishable, connected, instructions := f.text("name"), f.text("publishable_key"), f.text("connected_account"), f.text("instructions")
+		name, publishable, connected, instructions := f.text("name"), f.text("publishable_key"), f.text("connected_account"), f.lines("instructions")
 		c := commerce.UpdateGateway{Gateway: g.ID, Name: &name, PublishableKey: &publishable, ConnectedAccount: &connected, Instructions: &instructions}
 		if key := f.text("api_key"); key != "" {
 			c.APIKey = &key

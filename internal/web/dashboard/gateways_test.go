@@ -55,9 +55,12 @@ func TestGatewayPages(t *testing.T) {
 	page("/settings/gateways", "No gateway account yet")
 	send("/settings/gateways/new", url.Values{"kind": {"stripe"}, "name": {"Our Stripe"}, "api_key": {"sk_canary"}, "webhook_secrets": {"whsec_canary"}, "publishable_key": {"pk_shown"}}, http.StatusSeeOther)
 	send("/settings/gateways/new", url.Values{"kind": {"stripe"}, "name": {" "}, "api_key": {"sk_canary"}}, http.StatusUnprocessableEntity)
-	send("/settings/gateways/new", url.Values{"kind": {"manual"}, "name": {"Bank"}, "instructions": {"Pay to DE00."}, "default": {"on"}}, http.StatusSeeOther)
+	send("/settings/gateways/new", url.Values{"kind": {"manual"}, "name": {"Bank"}, "instructions": {"Pay to DE00.\r\nName your order."}, "default": {"on"}}, http.StatusSeeOther)
 	list := must(h.s.Reader.Gateways(ctx, h.acc))(t)
 	bank, stripe := list[0].ID.String(), list[1].ID.String()
+	if got := list[0].Settings.Instructions; got != "Pay to DE00.\nName your order." {
+		t.Errorf("the instructions are %q", got)
+	}
 	page("/settings/gateways", "Our Stripe", "Bank")
 	page("/settings/gateways/"+stripe, "/hooks/"+stripe, "pk_shown", "None yet")
 	page("/settings/gateways/"+bank, "Pay to DE00.")

@@ -532,8 +532,7 @@ func (v *visit) saveSender() {
 		return
 	}
 	f := filled{Values: v.r.PostForm}
-	lines := func(name string) string { return strings.ReplaceAll(f.text(name), "\r\n", "\n") }
-	b := notice.Brand{Name: f.text("name"), Colour: f.text("colour"), Logo: f.text("logo"), FromName: f.text("from_name"), ReplyTo: f.text("reply_to"), Footer: lines("footer"), Legal: lines("legal"), Manage: f.text("manage"), Terms: f.text("terms")}
+	b := notice.Brand{Name: f.text("name"), Colour: f.text("colour"), Logo: f.text("logo"), FromName: f.text("from_name"), ReplyTo: f.text("reply_to"), Footer: f.lines("footer"), Legal: f.lines("legal"), Manage: f.text("manage"), Terms: f.text("terms")}
 	v.submit(f, "", nil, func(any) string { return v.at("settings", "sender") + "?done=saved" + chosen.query("&") }, func(call commerce.Call) (any, error) {
 		return v.commerce.SetBrand(v.r.Context(), commerce.SetBrand{Call: call, Campaign: chosen.campaign, Brand: b})
 	}, func(status int, f filled) { v.showSender(status, f, "look") })
