@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"perennial/internal/account"
@@ -61,6 +62,9 @@ func (s *Service) Receive(ctx context.Context, n Noticed) error {
 
 // told is a notice as it is kept. One that needs nothing to be done is done.
 func told(acc id.Account, gateway string, n payment.Notice, now time.Time) payment.Told {
+	for _, text := range []*string{&n.ID, &n.Type, &n.Key, &n.Reference, &n.Body} {
+		*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "\ufffd"), "\x00", "\ufffd") // what a database would not take
+	}
 	t := payment.Told{Row: id.New[id.GatewayNotice](), Account: acc, Gateway: gateway, Notice: n, State: payment.NoticeWaiting, NextAt: now, ReceivedAt: now}
 	if n.Kind == payment.OtherNotice {
 		t.Done()

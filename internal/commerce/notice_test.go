@@ -208,6 +208,27 @@ func TestForgedNotices(t *testing.T) {
 	}
 }
 
+// A signed notice that holds what no text can is kept like any other, on either engine, and
+// not sent again and again.
+func TestNoticeThatIsNoText(t *testing.T) {
+	for _, engine := range []string{db.SQLite, db.PostgreSQL} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			o := newOutside(t, engine)
+			for _, body := range []string{`{"id":"n\u0000","kind":"other","type":"ping"}`, "{\"id\":\"n2\",\"kind\":\"charge\",\"type\":\"ping\",\"reference\":\"\xff\"}"} {
+				o.send(payment.Notice{Body: body})
+				o.send(payment.Notice{Body: body})
+			}
+			o.run()
+			o.ok(o.db.View(o.Context(), func(tx *db.Tx) error {
+				list, err := payment.Notices(tx, o.acc, 0, 10)
+				same(o.world, "kept", len(list), 2)
+				return err
+			}))
+		})
+	}
+}
+
 // A notice whose gateway cannot be asked is tried again for a day, then it stands there as
 // failed until a person replays it.
 func TestNoticeThatFails(t *testing.T) {
