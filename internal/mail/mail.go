@@ -245,6 +245,8 @@ func reason(err error) string {
 	switch {
 	case errors.As(err, &refused):
 		return refused.Error()
+	case errors.Is(err, errTooMuch):
+		return errTooMuch.Error()
 	case errors.As(err, &answer):
 		return "the mail server answered " + strconv.Itoa(answer.Code) + ": " + clean(answer.Msg)
 	case errors.As(err, &name):

@@ -361,6 +361,34 @@ func TestNobodyElsesLink(t *testing.T) {
 	}
 }
 
+// A server whose answer does not end is left alone before it fills the memory.
+func TestServerWithoutEnd(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, Plain, false)
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		line := []byte("220-" + strings.Repeat("x", 60_000) + "\r\n")
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			for err == nil {
+				_, err = c.Write(line)
+			}
+			_ = c.Close()
+		}
+	}()
+	p.server.Port = l.Addr().(*net.TCPAddr).Port
+	if a := p.deliver(t, message()); a.Verdict != outbox.Failed || a.Failure != errTooMuch.Error() {
+		t.Errorf("%+v", a)
+	}
+}
+
 // What has no way out is kept.
 func TestKept(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -116,22 +117,40 @@ func Unseal(keys *seal.Keys, account id.Account, sealed string) (*Server, error)
 	return &s, s.Check()
 }
 
-// bounded is a connection that ends at an instant, whatever deadlines it is given.
+// maxHeard bounds what a server may say in one connection, in bytes. Whatever it says is
+// gathered until its answer is whole, and an answer need not end.
+const maxHeard = 1 << 20
+
+var errTooMuch = errors.New("the mail server says too much")
+
+// bounded is a connection that ends at an instant, whatever deadlines it is given, and when
+// it has brought too much.
 type bounded struct {
 	net.Conn
 	until time.Time
+	heard int
 }
 
-func (b bounded) clamp(t time.Time) time.Time {
+// Read refuses to go on when too much was read.
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.heard > maxHeard {
+		return 0, errTooMuch
+	}
+	n, err := b.Conn.Read(p)
+	b.heard += n
+	return n, err
+}
+
+func (b *bounded) clamp(t time.Time) time.Time {
 	if t.IsZero() || t.After(b.until) {
 		return b.until
 	}
 	return t
 }
 
-func (b bounded) SetDeadline(t time.Time) error      { return b.Conn.SetDeadline(b.clamp(t)) }
-func (b bounded) SetReadDeadline(t time.Time) error  { return b.Conn.SetReadDeadline(b.clamp(t)) }
-func (b bounded) SetWriteDeadline(t time.Time) error { return b.Conn.SetWriteDeadline(b.clamp(t)) }
+func (b *bounded) SetDeadline(t time.Time) error      { return b.Conn.SetDeadline(b.clamp(t)) }
+func (b *bounded) SetReadDeadline(t time.Time) error  { return b.Conn.SetReadDeadline(b.clamp(t)) }
+func (b *bounded) SetWriteDeadline(t time.Time) error { return b.Conn.SetWriteDeadline(b.clamp(t)) }
 
 // client is a connection to be: whoever dials it has until an instant for everything.
 func (s *Sender) client(server *Server) (*gomail.Client, error) {
@@ -150,7 +169,7 @@ func (s *Sender) client(server *Server) (*gomail.Client, error) {
 			_ = conn.Close()
 			return nil, fmt.Errorf("the server is not on this machine, so it is not spoken to without TLS")
 		}
-		conn = bounded{conn, until}
+		conn = &bounded{Conn: conn, until: until}
 		if server.TLS == Implicit {
 			conn = tls.Client(conn, config)
 		}
