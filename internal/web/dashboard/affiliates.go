@@ -500,3 +500,12 @@ func (v *visit) linkURL(path string) string {
 	}
 	return scheme + v.r.Host + path
 }
+
+// ownPageOf is the address of an affiliate's own page; "" when the server cannot make one.
+func (v *visit) ownPageOf(a affiliate.Affiliate) string {
+	path, err := v.commerce.AffiliatePage(v.acc.ID, a.ID)
+	if err != nil {
+		return ""
+	}
+	return v.linkURL(path)
+}

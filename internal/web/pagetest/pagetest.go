@@ -70,6 +70,7 @@ func On(t testing.TB, d *db.DB, c *clock.Manual) *Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.UseKeys(keys)
 	s.UseGateways(keys, map[string]commerce.Opener{stripe.Kind: stripe.Opener(stripe.Options{Client: far.Client, Clock: c, URL: far.URL}), manual.Kind: manual.Open})
 	r := report.New(d, c)
 	s.UseDialects(paywhirl.Webhooks(s, r, paywhirl.Options{Clock: c, Log: quiet})...)

@@ -125,16 +125,26 @@ func (h *pages) ask(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// asked tells what came of it. It says the same to whoever asks with an address that was
-// used before, so that nobody learns who promotes.
+// asked tells what came of it. Of an address that was used before it tells nothing, so that
+// nobody learns who promotes.
 func (h *pages) asked(w http.ResponseWriter, r *http.Request, j joining, m affiliate.Membership) {
 	p := h.page(r, j, "Thank you")
-	if j.Program.Terms.Approve && m.Standing == affiliate.Approved {
-		p.Lead = "You can promote " + j.Campaign + " from now on. Sign in with your address to find your links."
-	} else {
-		p.Lead = j.Account.Name + " looks at what you wrote. You can sign in with your address to see what they decided."
+	p.Lead = j.Account.Name + " looks at what you wrote, and tells you what they decided."
+	link := ""
+	if m.Version == 1 && m.Standing == affiliate.Approved {
+		who, err := h.report.Affiliate(r.Context(), j.Account.ID, m.Affiliate)
+		if err != nil {
+			h.fail(w, r, err)
+			return
+		}
+		scheme := "http://"
+		if h.o.Secure || r.TLS != nil {
+			scheme = "https://"
+		}
+		p.Lead = "You can promote " + j.Campaign + " from now on."
+		link = scheme + r.Host + j.Program.LinkPath(who.Code)
 	}
-	web.Render(w, r, http.StatusOK, askedPage(p))
+	web.Render(w, r, http.StatusOK, askedPage(p, link))
 }
 
 var fieldNames = map[string]string{"email": "The e-mail address", "name": "The name", "company": "The company", "paypal": "The PayPal address", "country": "The country"}

@@ -1,5 +1,6 @@
-// Package promote is what affiliates and those who follow their links see: the links, and
-// the page where one asks to promote a campaign. A link notes a click, lets the browser
+// Package promote is what affiliates and those who follow their links see: the links, the
+// page where one asks to promote a campaign, and the page on which an affiliate sees what
+// they earn. A link notes a click, lets the browser
 // remember it, and leads on; whoever may not promote the campaign any more leads on too.
 package promote
 
@@ -54,6 +55,7 @@ func New(s *commerce.Service, r *report.Reader, o Options) http.Handler {
 	mux.HandleFunc("POST /affiliates/join/{slug}", h.ask)
 	mux.HandleFunc("GET /affiliates/join/{slug}/{recruiter}", h.join)
 	mux.HandleFunc("POST /affiliates/join/{slug}/{recruiter}", h.ask)
+	mux.HandleFunc("GET /affiliates/of/{account}/{who}/{secret}", h.own)
 	mux.HandleFunc("/", h.missing)
 	forms := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)

@@ -1,10 +1,13 @@
 package promote_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -236,6 +239,48 @@ func TestAskToPromote(t *testing.T) {
 	s.ok(err)
 	b.Goto(s.URL + "/affiliates/join/tea")
 	b.WaitText("Nobody new is taken at the moment")
+}
+
+// An affiliate reads what they earn on a page of their own, whose address nobody can guess.
+func TestOwnPage(t *testing.T) {
+	t.Parallel()
+	s := open(t, db.SQLite)
+	_, err := s.Service.AddMaterial(t.Context(), commerce.AddMaterial{Call: s.call, Campaign: s.campaign, Kind: "text", Title: "Words for a letter", Body: "Good tea.\nEvery month."})
+	s.ok(err)
+	_, err = s.Service.AdjustCommission(t.Context(), commerce.AdjustCommission{Call: s.call, Affiliate: s.mia, Amount: money.Amount{Minor: 1250, Currency: "USD"}, Note: "bonus"})
+	s.ok(err)
+	path, err := s.Service.AffiliatePage(s.call.Account, s.mia)
+	s.ok(err)
+	for _, look := range []struct {
+		width int
+		dark  bool
+	}{{1280, false}, {360, true}} {
+		b := webtest.Open(t)
+		b.Viewport(look.width, 800, look.dark)
+		b.Goto(s.URL + path)
+		b.WaitText("/a/tea/mia")
+		b.WaitText("$12.50")
+		b.WaitText("Every month.")
+		b.Axe()
+		if wide := webtest.Eval[int](b, `document.documentElement.scrollWidth`); wide > look.width {
+			t.Errorf("it is %d px wide on a screen of %d px", wide, look.width)
+		}
+		if dir := os.Getenv("GALLERY"); dir != "" {
+			b.Screenshot(filepath.Join(dir, fmt.Sprintf("own-%d.png", look.width)))
+		}
+	}
+	tom := s.affiliate("tom")
+	for _, wrong := range []string{path[:len(path)-1] + "!", strings.Replace(path, s.mia.String(), tom.String(), 1), "/affiliates/of/x/y/z"} {
+		if got := s.get(http.DefaultClient, wrong, firefox); got.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %d", wrong, got.StatusCode)
+		}
+	}
+	blocked := affiliate.Blocked
+	_, err = s.Service.PutAffiliate(t.Context(), commerce.PutAffiliate{Call: s.call, Affiliate: s.mia, State: &blocked})
+	s.ok(err)
+	if got := s.get(http.DefaultClient, path, firefox); got.StatusCode != http.StatusNotFound {
+		t.Errorf("of somebody who is blocked: %d", got.StatusCode)
+	}
 }
 
 // A host of its own for links leads to the public address, where the browser remembers.
