@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 
 	"perennial/internal/db"
 	"perennial/internal/id"
@@ -47,13 +48,42 @@ func EachCustomer(ctx context.Context, view Viewer, s State, do func(customer in
 	return nil
 }
 
-// Sum is what the roll-ups of an account are, summed from all of its facts.
+// sumBatch is how many facts are handed over at a time.
+const sumBatch = 10_000
+
+// Sum is what the roll-ups of an account are, summed from all of its facts. While some are
+// read, those before them are counted.
 func Sum(ctx context.Context, view Viewer, s State, book Book) (Cells, error) {
 	cells := Cells{}
-	d := NewDeriver(ProfitWell, s.Location(), book.Length)
-	err := EachCustomer(ctx, view, s, func(_ int64, facts []Fact) {
-		cells.Add(d.Lines(facts), book.Plan, 1)
+	read, free := make(chan []Fact, 2), make(chan []Fact, 4)
+	var counting sync.WaitGroup
+	counting.Go(func() {
+		d := NewDeriver(ProfitWell, s.Location(), book.Length)
+		for batch := range read {
+			for rest := batch; len(rest) > 0; {
+				n := 1
+				for n < len(rest) && rest[n].Customer == rest[0].Customer {
+					n++
+				}
+				cells.Add(d.Lines(rest[:n]), book.Plan, 1)
+				rest = rest[n:]
+			}
+			free <- batch[:0]
+		}
 	})
+	for range cap(free) {
+		free <- nil
+	}
+	batch := <-free
+	err := EachCustomer(ctx, view, s, func(_ int64, facts []Fact) {
+		if batch = append(batch, facts...); len(batch) >= sumBatch {
+			read <- batch
+			batch = <-free
+		}
+	})
+	read <- batch
+	close(read)
+	counting.Wait()
 	return cells, err
 }
 

@@ -28,6 +28,7 @@ type bench struct {
 	due      int
 	events   int    // that are stored before B3 and B4
 	hooks    int    // deliveries of B11
+	measured int    // subscriptions of B8
 	profiles string // a folder for processor profiles, "" for none
 	cluster  *cluster
 	contests []*contest
@@ -51,13 +52,14 @@ func main() {
 		return
 	}
 	b := &bench{out: os.Stdout, houses: map[string]*house{}, metered: map[string]*meteredHouse{}}
-	only := flag.String("only", "B1,B2,B3,B4,B5,B6,B7,B11,B12", "the benchmarks to run")
+	only := flag.String("only", "B1,B2,B3,B4,B5,B6,B7,B8,B11,B12", "the benchmarks to run")
 	engines := flag.String("engines", "sqlite,postgres", "the engines to run on")
 	dir := flag.String("dir", "", "where stores are made (a new folder of the system's temporary one; it must be a real disk)")
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds of each; figures are medians")
 	flag.IntVar(&b.due, "due", 100_000, "subscriptions that a renewal run finds due; a multiple of 200")
 	flag.IntVar(&b.events, "events", 500_000, "usage events that are stored before B3 and B4")
 	flag.IntVar(&b.hooks, "hooks", 100_000, "webhook deliveries of B11; at least 100")
+	flag.IntVar(&b.measured, "measured", 1_000_000, "subscriptions of B8, with ten facts each; at least 1000")
 	flag.StringVar(&b.profiles, "profiles", "", "a folder for processor profiles of the product")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -85,7 +87,7 @@ func (b *bench) run(ctx context.Context, dir string, only, engines []string) (er
 	for _, part := range []struct {
 		name string
 		run  func(ctx context.Context, engine string) error
-	}{{"B1", b.customers}, {"B2", b.reads}, {"B3", b.usageSingle}, {"B4", b.usageLists}, {"B5", b.renewals}, {"B6", b.killed}, {"B7", b.slow}, {"B11", b.webhooks}} {
+	}{{"B1", b.customers}, {"B2", b.reads}, {"B3", b.usageSingle}, {"B4", b.usageLists}, {"B5", b.renewals}, {"B6", b.killed}, {"B7", b.slow}, {"B8", b.metrics}, {"B11", b.webhooks}} {
 		if !slices.Contains(only, part.name) {
 			continue
 		}
