@@ -393,8 +393,10 @@ func (s *Service) pollOne(ctx context.Context, g *payment.GatewayAccount, now ti
 	if g.Reconcile.IsZero() || g.Reconcile.After(now) {
 		return nil
 	}
-	g.Reconcile = now.Add(reconcileEvery)
-	_, err = s.Reconcile(ctx, Reconcile{Call: Call{Account: g.Account, Actor: event.Clock}, Since: now.Add(-reconcileBack)})
+	_, err = s.Reconcile(ctx, Reconcile{Call: Call{Account: g.Account, Actor: event.Clock}, Since: now.Add(-reconcileBack), Gateway: g.ID})
+	if err == nil {
+		g.Reconcile = now.Add(reconcileEvery)
+	}
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"perennial/internal/commerce"
+	"perennial/internal/db"
 	"perennial/internal/event"
 	"perennial/internal/fault"
 	"perennial/internal/gateway/sandbox"
@@ -15,6 +16,7 @@ import (
 	"perennial/internal/notice"
 	"perennial/internal/outbox"
 	"perennial/internal/payment"
+	"perennial/internal/report"
 	"perennial/internal/seal"
 )
 
@@ -29,6 +31,16 @@ func (u *unreachable) Notices(ctx context.Context, acc id.Account, after string,
 		return nil, after, fault.New(fault.Unavailable, "the gateway does not answer")
 	}
 	return u.Gateway.Notices(ctx, acc, after, now)
+}
+
+func (u *unreachable) Each(ctx context.Context, acc id.Account, since time.Time, fn func(payment.Record) error) error {
+	if u.away.Load() {
+		return fault.New(fault.Unavailable, "the gateway does not answer")
+	}
+	if err := fn(payment.Record{Reference: "ch_of_another_shop", Amount: usd(700)}); err != nil {
+		return err
+	}
+	return u.Gateway.Each(ctx, acc, since, fn)
 }
 
 // outages are the mails to the team about outages, in order.
@@ -78,6 +90,60 @@ func TestGatewayOutage(t *testing.T) {
 		poll(false, 10*time.Minute)
 		poll(false, time.Hour)
 		w.sameLines(w.outages(), failing, "team_outage_over: The gateway account Outside works again")
+	})
+}
+
+// A gateway whose books cannot be read is named, holds up neither the comparison of another
+// nor the proof of our own books, and is compared when it is there again. What was charged
+// there for another shop is no difference.
+func TestBooksOfAGatewayThatIsAway(t *testing.T) {
+	onBoth(t, func(w *world) {
+		away, here := &unreachable{Gateway: w.bank.Gateway}, &unreachable{Gateway: w.bank.Gateway}
+		keys, err := seal.Parse(seal.New())
+		w.ok(err)
+		w.s.UseGateways(keys, map[string]commerce.Opener{"sandbox": func(_ payment.GatewaySettings, secrets payment.GatewaySecrets) (payment.Gateway, error) {
+			if secrets.APIKey == "away" {
+				return away, nil
+			}
+			return here, nil
+		}})
+		add := func(name string) payment.GatewayAccount {
+			g, err := w.s.CreateGateway(w.Context(), commerce.CreateGateway{Call: w.call, Kind: "sandbox", Name: name, Secrets: payment.GatewaySecrets{APIKey: name}})
+			w.ok(err)
+			return g
+		}
+		gone, other := add("away"), add("here")
+		away.away.Store(true)
+		w.clock.Add(25 * time.Hour)
+		w.run()
+		same(w, "compared", w.kinds()[event.GatewayReconciled], 1)
+		for g, fails := range map[id.GatewayAccount]bool{gone.ID: true, other.ID: false} {
+			w.view(func(tx *db.Tx) error {
+				row, err := payment.LoadGateway(tx, w.acc, g)
+				if (row.Health.LastError != "") != fails {
+					w.Errorf("%s fails: %q", row.Name, row.Health.LastError)
+				}
+				return err
+			})
+		}
+		_, err = w.s.Reconcile(w.Context(), commerce.Reconcile{Call: w.call})
+		if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), gone.ID.String()) {
+			w.Errorf("asked for all: %v", err)
+		}
+		all, err := w.s.GatewaysOf(w.Context(), w.acc)
+		w.ok(err)
+		books, err := report.New(w.db, w.clock).Books(w.Context(), w.acc, all)
+		w.ok(err)
+		if len(books.Differences) != 1 || !strings.Contains(books.Differences[0], gone.ID.String()) {
+			w.Errorf("the books: %q", books.Differences)
+		}
+		away.away.Store(false)
+		w.clock.Add(10 * time.Minute)
+		w.run()
+		same(w, "compared", w.kinds()[event.GatewayReconciled], 2)
+		books, err = report.New(w.db, w.clock).Books(w.Context(), w.acc, all)
+		w.ok(err)
+		same(w, "differences", len(books.Differences), 0)
 	})
 }
 

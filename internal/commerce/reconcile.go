@@ -2,7 +2,6 @@ package commerce
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -18,6 +17,8 @@ import (
 type Reconcile struct {
 	Call
 	Since time.Time // on the machine's clock; zero: everything
+	// Gateway is the only one that is compared; 0 compares all of the account's.
+	Gateway id.GatewayAccount
 }
 
 // Reconciled is what the comparison found.
@@ -68,6 +69,9 @@ func (s *Service) Reconcile(ctx context.Context, c Reconcile) (Reconciled, error
 		return done, err
 	}
 	for _, name := range sortedNames(gateways) {
+		if c.Gateway != 0 && name != c.Gateway.String() {
+			continue
+		}
 		done.Gateways++
 		there := map[string]payment.Record{}
 		err := gateways[name].Each(ctx, c.Account, c.Since, func(r payment.Record) error {
@@ -80,13 +84,19 @@ func (s *Service) Reconcile(ctx context.Context, c Reconcile) (Reconciled, error
 			return nil
 		})
 		if err != nil {
-			return done, fmt.Errorf("the books of the gateway %s: %w", name, err)
+			return done, unreadable(name, err)
 		}
 		if err := s.compare(ctx, c, name, gateways[name], there, &done); err != nil {
-			return done, err
+			return done, unreadable(name, err)
 		}
 	}
 	return done, s.reconciled(ctx, c, done)
+}
+
+// unreadable names the gateway whose books could not be read.
+func unreadable(gateway string, err error) error {
+	f := fault.As(err)
+	return fault.Wrap(f.Kind, err, "the books of the gateway %s could not be compared: %s", gateway, f.Message).WithCode(f.Code)
 }
 
 func sortedNames(gateways map[string]payment.Gateway) []string {

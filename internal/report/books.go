@@ -10,6 +10,7 @@ import (
 	"perennial/internal/coupon"
 	"perennial/internal/credit"
 	"perennial/internal/db"
+	"perennial/internal/fault"
 	"perennial/internal/id"
 	"perennial/internal/invoice"
 	"perennial/internal/ledger"
@@ -52,13 +53,19 @@ func (b *Books) wrong(format string, args ...any) {
 func (r *Reader) Books(ctx context.Context, acc id.Account, gateways map[string]payment.Gateway) (Books, error) {
 	var b Books
 	charged := map[string]money.Amount{} // by the key under which a gateway knows it
-	for _, g := range gateways {
+	silent := map[string]error{}         // why a gateway's records could not be read
+	for name, g := range gateways {
 		err := g.Each(ctx, acc, time.Time{}, func(rec payment.Record) error {
-			charged[rec.Key] = rec.Amount
+			if rec.Key != "" { // else it was asked for elsewhere, with the same account there
+				charged[rec.Key] = rec.Amount
+			}
 			return nil
 		})
+		if ctx.Err() != nil {
+			return b, ctx.Err()
+		}
 		if err != nil {
-			return b, err
+			silent[name] = err
 		}
 	}
 	moved := map[string]int64{} // what our rows say went through
@@ -94,9 +101,12 @@ func (r *Reader) Books(ctx context.Context, acc id.Account, gateways map[string]
 		}
 		delete(moved, key)
 	}
+	for name, err := range silent {
+		b.wrong("the records of the gateway %s could not be read, so that nothing is proven about it: %s", name, fault.As(err).Message)
+	}
 	for key, minor := range moved {
-		if b.byHand[key] {
-			continue // a person said so; a gateway need not know
+		if b.byHand[key] || len(silent) > 0 {
+			continue // a person said so and a gateway need not know; or one may know that does not answer
 		}
 		found, err := foundAt(ctx, gateways, acc, key)
 		if err != nil {
