@@ -114,6 +114,7 @@ const (
 	MaxMetadataKey   = 40
 	MaxMetadataValue = 500
 	maxName          = 200
+	maxPhone         = 40
 	maxAddress       = 500
 )
 
@@ -148,7 +149,7 @@ func (c Customer) Check() error {
 	text("company", c.Buyer.Company, maxName, false)
 	text("first_name", c.Contact.FirstName, maxName, false)
 	text("last_name", c.Contact.LastName, maxName, false)
-	f.Check(len(c.Contact.Phone) <= 40 && plain(c.Contact.Phone, false), "phone", "must be plain text of at most 40 bytes")
+	text("phone", c.Contact.Phone, maxPhone, false)
 	for name, s := range map[string]string{"source": c.Source.Source, "medium": c.Source.Medium, "campaign": c.Source.Campaign, "term": c.Source.Term,
 		"content": c.Source.Content, "group": c.Source.Group} {
 		text("source."+name, s, maxName, false)

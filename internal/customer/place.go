@@ -48,11 +48,10 @@ func (p PlaceFacts) Check() error {
 		most     int
 		lines    bool
 	}{{"first_name", p.FirstName, maxName, false}, {"last_name", p.LastName, maxName, false}, {"address", p.Lines, maxAddress, true}, {"city", p.City, 100, false},
-		{"region", p.Region, 60, false}, {"postal_code", p.PostalCode, 20, false}, {"metadata", p.Metadata, 2000, true}} {
+		{"region", p.Region, 60, false}, {"postal_code", p.PostalCode, 20, false}, {"metadata", p.Metadata, 2000, true}, {"phone", p.Phone, maxPhone, false}} {
 		f.Check(len(c.s) <= c.most && plain(c.s, c.lines), c.field, "must be plain text of at most %d bytes", c.most)
 		f.Check(!cardnumber.In(c.s), c.field, "must not hold a card number")
 	}
-	f.Check(len(p.Phone) <= 40 && plain(p.Phone, false), "phone", "must be plain text of at most 40 bytes")
 	f.Check(p.Country == "" || isCountry(p.Country), "country", "must be two capital letters of ISO 3166, for example DE")
 	return f.Err()
 }
