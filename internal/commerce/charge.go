@@ -40,6 +40,7 @@ type ChargeOnce struct {
 	Items    []BilledItem   // 1 to MaxBilledItems
 	Method   id.Method      // 0 means the customer's newest usable one
 	Note     string         // printed
+	Untaxed  bool           // the amounts are all that is asked for, whatever the account's taxes
 	Present  bool           // the customer is in the browser and can confirm
 	Consent  payment.Consent
 }
@@ -73,7 +74,7 @@ func (s *Service) ChargeOnce(ctx context.Context, c ChargeOnce) (Charged, error)
 			work, err = s.halfCharged(tx, a, made, now)
 			return err
 		}
-		v, lines, err := s.draftByHand(tx, a, c.Customer, c.Currency, c.Items, c.Note, now)
+		v, lines, err := draftByHand(tx, a, BillByHand{Customer: c.Customer, Currency: c.Currency, Items: c.Items, Note: c.Note, Untaxed: c.Untaxed}, now)
 		if err != nil {
 			return err
 		}
@@ -143,16 +144,17 @@ func usableOf(tx *db.Tx, acc id.Account, of id.Customer, method id.Method) (paym
 }
 
 // draftByHand computes an invoice of amounts that somebody bills, taxed as the account
-// taxes, and lets the customer's credit pay for it.
-func (s *Service) draftByHand(tx *db.Tx, a account.Account, of id.Customer, in money.Currency, items []BilledItem, note string, now time.Time) (invoice.Invoice, []invoice.Line, error) {
+// taxes unless they say otherwise, and lets the customer's credit pay for it.
+func draftByHand(tx *db.Tx, a account.Account, c BillByHand, now time.Time) (invoice.Invoice, []invoice.Line, error) {
 	var v invoice.Invoice
+	in := c.Currency
 	if in == "" {
 		in = a.Currency
 	}
-	if err := checkItems(in, items); err != nil {
+	if err := checkItems(in, c.Items); err != nil {
 		return v, nil, err
 	}
-	buyer, err := present(tx, a, of)
+	buyer, err := present(tx, a, c.Customer)
 	if err != nil {
 		return v, nil, refersTo(err, "customer")
 	}
@@ -160,13 +162,17 @@ func (s *Service) draftByHand(tx *db.Tx, a account.Account, of id.Customer, in m
 	if a.Settings.TaxProfile != 0 {
 		profiles = []int64{int64(a.Settings.TaxProfile)}
 	}
-	book, err := openTaxBook(tx, a, profiles, []int64{int64(of)}, false)
+	book, err := openTaxBook(tx, a, profiles, []int64{int64(c.Customer)}, false)
 	if err != nil {
 		return v, nil, err
 	}
-	b := billing{priced: priced{currency: in}, account: a, tax: book.taxes(a.Settings.TaxProfile, of, catalog.Product{}, now)}
+	var what catalog.Product
+	if c.Untaxed {
+		what.Settings.TaxKind = catalog.Untaxed
+	}
+	b := billing{priced: priced{currency: in}, account: a, tax: book.taxes(a.Settings.TaxProfile, c.Customer, what, now)}
 	var list []draft
-	for i, t := range items {
+	for i, t := range c.Items {
 		unit, quantity := money.Amount{Minor: t.Amount, Currency: in}, max(t.Quantity, 1)
 		amount, err := unit.Times(quantity)
 		if err != nil {
@@ -178,8 +184,8 @@ func (s *Service) draftByHand(tx *db.Tx, a account.Account, of id.Customer, in m
 	if err != nil {
 		return v, nil, err
 	}
-	v = invoice.Invoice{ID: id.New[id.Invoice](), Account: a.ID, Customer: of, State: invoice.Draft, Reason: invoice.ByHand, Seller: a.Profile, Buyer: buyer.Version, CreatedAt: now,
-		Notes: invoice.Notes{Text: note}}
+	v = invoice.Invoice{ID: id.New[id.Invoice](), Account: a.ID, Customer: c.Customer, State: invoice.Draft, Reason: invoice.ByHand, Seller: a.Profile, Buyer: buyer.Version, CreatedAt: now,
+		Notes: invoice.Notes{Text: c.Note}}
 	if err := v.Notes.Check(); err != nil {
 		return v, nil, err
 	}
@@ -252,6 +258,7 @@ type BillByHand struct {
 	Items    []BilledItem   // 1 to MaxBilledItems
 	Method   id.Method      // that Collect charges; 0 means the customer's newest usable one then
 	Note     string         // printed
+	Untaxed  bool           // the amounts are all that is asked for, whatever the account's taxes
 }
 
 // BillByHand writes an open invoice of amounts. It is owed until somebody collects it, or
@@ -259,7 +266,7 @@ type BillByHand struct {
 func (s *Service) BillByHand(ctx context.Context, c BillByHand) (Charged, error) {
 	return update(ctx, s, c.Call, func(tx *db.Tx, a account.Account, now time.Time) (Charged, error) {
 		var done Charged
-		v, lines, err := s.draftByHand(tx, a, c.Customer, c.Currency, c.Items, c.Note, now)
+		v, lines, err := draftByHand(tx, a, c, now)
 		if err != nil {
 			return done, err
 		}

@@ -142,6 +142,7 @@ func (d *Door) createCharge(ctx context.Context, c *caller, v *params.Values) (a
 	if item.Description == "" {
 		item.Description = defaultDescription
 	}
+	untaxed := !v.Bool("require_tax") // plans opt in to taxes, and so does this
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
@@ -149,7 +150,7 @@ func (d *Door) createCharge(ctx context.Context, c *caller, v *params.Values) (a
 	if err != nil {
 		return nil, err
 	}
-	charge := commerce.ChargeOnce{Customer: of, Currency: in, Items: []commerce.BilledItem{item}}
+	charge := commerce.ChargeOnce{Customer: of, Currency: in, Items: []commerce.BilledItem{item}, Untaxed: untaxed}
 	if charge.Method, err = d.cardOf(ctx, c, v, of); err != nil {
 		return nil, err
 	}
