@@ -66,7 +66,7 @@
       frames = frames.filter(function (known) { return known.frame !== f; });
       box.remove();
     });
-    document.body.appendChild(box);
+    (document.body || document.documentElement).appendChild(box);
     box.showModal();
   }
 
@@ -89,16 +89,17 @@
   }
 
   function paywhirl(action, opts, id) {
+    if (typeof opts === "string") opts = { domain: opts }; // as the first pages have it
     opts = opts || {};
     var script = document.getElementById(id);
-    if (!script) return;
+    if (!script && action !== "modal_cart") return; // which a page calls when it wants to
     var widget = "/widget/" + encodeURIComponent(opts.uuid || opts.domain || "");
     var popup = "&popup=1" + (opts.subscription_id ? "&subscription_id=" + encodeURIComponent(opts.subscription_id) : "");
     switch (action) {
       case "create": return embed(script, address("/login", opts, ""), id, opts);
       case "widget": return embed(script, address(widget, opts, ""), id, opts);
       case "cart": return embed(script, address("/cart", opts, ""), id, opts);
-      case "modal_cart": return button(script, address("/cart", opts, popup), id, opts);
+      case "modal_cart": return open(address("/cart", opts, popup), id, opts);
       case "button": return button(script, address(widget, opts, popup), id, opts);
     }
   }

@@ -246,6 +246,15 @@ func TestOnASite(t *testing.T) {
 			b.Click("Close")
 			b.WaitGone("dialog")
 
+			s.page = `<script src="` + s.frames + `/js/widget.js"></script><script id="pw_4">paywhirl("create", "` + uuid + `", "pw_4")</script>` // the domain alone
+			b.Goto(s.site)
+			fits("#pwframe_pw_4")
+			webtest.Eval[bool](b, `paywhirl("modal_cart", {domain: "`+uuid+`"}, "nowhere") || true`)
+			b.WaitFor("dialog[open] iframe")
+			fits("#pwframe_nowhere")
+			b.Click("Close")
+			b.WaitGone("dialog")
+
 			for page, path := range map[string]string{"table": "/widget/" + uuid, "login": "/login?domain=" + uuid, "account": "/login?domain=" + uuid + "&multiauth=" + s.token()} {
 				b.Goto(s.frames + path)
 				b.WaitFor("main")
