@@ -26,6 +26,7 @@ func (d *Door) invoiceRoutes() []route {
 		{http.MethodGet, "/invoices", d.invoices},
 		{http.MethodPost, "/invoices", d.createInvoice},
 		{http.MethodGet, "/invoices/{id}", d.invoicesOf},
+		{http.MethodGet, "/invoices/{id}/{all}", d.invoicesOf}, // where the first Ruby clients say all
 		{http.MethodGet, "/invoice/{id}", d.invoice},
 		{http.MethodPost, "/delete/invoice", d.deleteInvoice},
 	}
@@ -296,6 +297,9 @@ func (d *Door) invoice(ctx context.Context, c *caller, _ *params.Values) (any, e
 }
 
 func (d *Door) invoicesOf(ctx context.Context, c *caller, v *params.Values) (any, error) {
+	if all, ok := c.path["all"]; ok {
+		v.Put("all", all)
+	}
 	of, err := pathThing[id.Customer](ctx, d, c, commerce.NumberCustomers)
 	if err != nil {
 		return nil, err
@@ -374,7 +378,7 @@ func (d *Door) createInvoice(ctx context.Context, c *caller, v *params.Values) (
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
-	b := commerce.BillByHand{Currency: in}
+	b := commerce.BillByHand{Currency: in, Untaxed: !v.Bool("require_tax")}
 	for _, t := range v.List("items") {
 		t.Require("amount")
 		item := commerce.BilledItem{Description: t.Text("description"), Quantity: t.Int("quantity", 1, commerce.MaxBilledQuantity), Amount: amountOf(t, "amount", in).Minor}

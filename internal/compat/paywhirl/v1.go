@@ -127,7 +127,7 @@ func (d *Door) spellSubscriber(ctx context.Context, c *caller, w customerWire) (
 
 // pageV1 reads the paging words of version 1: "id desc", ten rows unless more are asked for.
 func pageV1(v *params.Values) page {
-	p := page{after: numberOf(v, "after_id"), before: numberOf(v, "before_id"), limit: int(v.Int("limit", 1, maxPage))}
+	p := page{after: boundOf(v, "after_id"), before: boundOf(v, "before_id"), limit: int(v.Int("limit", 1, maxPage))}
 	if p.limit == 0 {
 		p.limit = 10
 	}
@@ -368,7 +368,7 @@ func (d *Door) updatePlanV1(ctx context.Context, c *caller, v *params.Values) (a
 	w, err := d.changePlan(ctx, c, of, v, func(_ context.Context, _ *caller, v *params.Values, was report.Plan) report.Plan {
 		return planSentV1(v, was)
 	})
-	return spellPlanV1(w), err
+	return spellPlanV1(w), renamed(err, map[string]string{"require_shipping": "shipping"})
 }
 
 // planSentV1 reads the fields that version 1 can change over those that were there.

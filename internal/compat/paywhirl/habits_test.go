@@ -1,0 +1,107 @@
+package paywhirl_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"perennial/internal/db"
+)
+
+// The first Ruby clients say in the address whether they want all invoices.
+func TestAllInTheAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, db.SQLite)
+	plan := w.send(php, "POST", "/create/plan", monthly("Box")...).id()
+	of := w.send(php, "POST", "/create/customer", person("ada")...).id()
+	w.send(php, "POST", "/create/card", pair{"customer_id", of}, pair{"number", good})
+	w.send(php, "POST", "/subscribe/customer", pair{"customer_id", of}, pair{"plan_id", plan})
+	for all, want := range map[string]int{"0": 1, "1": 2} {
+		if got := len(w.send(ruby, "GET", fmt.Sprintf("/invoices/%d/%s", of, all)).rows()); got != want {
+			t.Errorf("all %s: %d invoices, want %d", all, got, want)
+		}
+	}
+	for path, want := range map[string]int{fmt.Sprintf("/invoices/%d/many", of): http.StatusUnprocessableEntity, "/invoices/99/1": http.StatusNotFound} {
+		if got := w.do(w.request(ruby, "GET", path)); got.status != want {
+			t.Errorf("%s: %d %s", path, got.status, got.raw)
+		}
+	}
+}
+
+// A loop over all begins with a bound of 0, which is none.
+func TestLoopsBeginWithZero(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, db.SQLite)
+	for i := range 3 {
+		w.send(php, "POST", "/create/customer", person(fmt.Sprintf("ada%d", i))...)
+	}
+	for path, bounds := range map[string][]string{"/customers": {"after_id", "before_id"}, "/plans": {"after_id"}, "/subscribers": {"starting_after", "starting_before"}, "/api/subscribers": {"after_id", "before_id"}} {
+		for _, bound := range bounds {
+			got := w.send(v1, "GET", path, pair{bound, 0}).rows()
+			if want := len(w.send(v1, "GET", path).rows()); len(got) != want || path != "/plans" && path != "/subscribers" && want != 3 {
+				t.Errorf("%s with %s 0: %d rows, want %d", path, bound, len(got), want)
+			}
+			if refused := w.do(w.request(v1, "GET", path, pair{bound, -1})); refused.status != http.StatusUnprocessableEntity {
+				t.Errorf("%s with %s -1: %d", path, bound, refused.status)
+			}
+		}
+	}
+}
+
+// What a client charges is charged: tax comes on top only when it says so.
+func TestChargesAreWhatTheyAre(t *testing.T) {
+	onBoth(t, func(w *world) {
+		w = w.stocked("taxed")
+		of := w.send(php, "POST", "/create/customer", person("ada")...).id()
+		w.send(php, "POST", "/create/card", pair{"customer_id", of}, pair{"number", good})
+		for _, taxed := range []bool{false, true} {
+			want, tax := "10.95", "0.00"
+			if taxed {
+				want, tax = "11.63", "0.68"
+			}
+			charge := w.send(php, "POST", "/create/charge", pair{"customer_id", of}, pair{"amount", "10.95"}, pair{"currency", "USD"}, pair{"require_tax", taxed})
+			made := w.send(node, "POST", "/invoices", pair{"customer_id", of}, pair{"currency", "USD"}, pair{"require_tax", taxed}, pair{"items", []group{{{"description", "Repair"}, {"amount", "10.95"}}}})
+			bill := w.send(php, "GET", fmt.Sprintf("/invoice/%v", made.field("invoice_id")))
+			for what, got := range map[string]reply{"charge": charge, "invoice": bill} {
+				if got.field("amount_due") != json.Number(want) || got.field("tax") != json.Number(tax) {
+					t.Errorf("%s, taxed %t: %s", what, taxed, got.raw)
+				}
+			}
+		}
+		w.balanced()
+	})
+}
+
+// A telephone number that is a card's is one, and no field keeps those.
+func TestNoCardNumberAsPhone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, db.SQLite)
+	of := w.send(php, "POST", "/create/customer", person("ada")...).id()
+	address := w.send(php, "POST", "/customer/address", pair{"customer_id", of}, pair{"address", "2 Side St"}, pair{"country", "US"}).id()
+	for _, number := range []string{good, "4242 4242 4242 4242"} {
+		phone := pair{"phone", number}
+		for _, got := range []reply{
+			w.do(w.request(php, "POST", "/create/customer", pair{"first_name", "Bo"}, pair{"last_name", "Li"}, pair{"email", "bo@example.com"}, pair{"currency", "USD"}, phone)),
+			w.do(w.request(php, "POST", "/update/customer", pair{"id", of}, phone)),
+			w.do(w.request(php, "POST", "/customer/address", pair{"customer_id", of}, pair{"address", "3 Side St"}, pair{"country", "US"}, phone)),
+			w.do(w.request(php, "PATCH", fmt.Sprintf("/customer/address/%d", address), phone)),
+			w.do(w.request(v1, "POST", "/api/subscriber/update", pair{"id", of}, phone)),
+		} {
+			if told, _ := got.field("errors").(map[string]any); got.status != http.StatusUnprocessableEntity || told["phone"] == nil {
+				t.Errorf("%d %s", got.status, got.raw)
+			}
+		}
+	}
+}
+
+// Version 1 calls a wrong field as it was sent.
+func TestFirstVersionsNames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, db.SQLite)
+	plan := w.send(php, "POST", "/create/plan", monthly("Box")...).id()
+	got := w.do(w.request(v1, "POST", "/api/plan/update", pair{"id", plan}, pair{"shipping", "maybe"}))
+	if told, _ := got.field("errors").(map[string]any); got.status != http.StatusUnprocessableEntity || told["shipping"] == nil {
+		t.Errorf("%d %s", got.status, got.raw)
+	}
+}
