@@ -335,10 +335,29 @@ func (d *Door) updateCustomer(ctx context.Context, c *caller, v *params.Values) 
 	if err != nil {
 		return nil, orFields(v, err)
 	}
+	if err := d.sameCard(ctx, c, of, v); err != nil {
+		return nil, err
+	}
 	if err := d.changeCustomer(ctx, c, of, v); err != nil {
 		return nil, err
 	}
 	return d.oneCustomer(ctx, c, of)
+}
+
+// sameCard refuses another default card, because nothing here keeps one: not to charge the
+// card that a client chose would be worse than to say so.
+func (d *Door) sameCard(ctx context.Context, c *caller, of id.Customer, v *params.Values) error {
+	sent := numberOf(v, "default_card")
+	if sent == 0 {
+		return v.Err()
+	}
+	list, err := d.customersWire(ctx, c, []id.Customer{of})
+	if err != nil {
+		return err
+	}
+	same := len(list) == 1 && list[0].DefaultCard != nil && *list[0].DefaultCard == sent
+	v.Check(same, "default_card", "is always the newest card; give a subscription its card by /update/subscription")
+	return v.Err()
 }
 
 func (d *Door) changeCustomer(ctx context.Context, c *caller, of id.Customer, v *params.Values) error {

@@ -105,3 +105,54 @@ func TestFirstVersionsNames(t *testing.T) {
 		t.Errorf("%d %s", got.status, got.raw)
 	}
 }
+
+// A promo as the page of a client shows it: what it is not is sent as 0 or null. Other numbers
+// of 0 are none too.
+func TestZeroIsNone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, db.SQLite)
+	shown := []pair{{"user_id", 1}, {"code", "50OFF"}, {"amount_off", 0}, {"percent_off", 100}, {"duration", "once"}, {"duration_uses", 0}, {"max_redemptions", 1},
+		{"times_redeemed", 3}, {"is_valid", 1}, {"one_use", 1}, {"apply_to", "subtotal"}, {"plans", nil}}
+	made := w.send(paywhirljs, "POST", "/create/promo", shown...)
+	if made.field("percent_off") != json.Number("100") || made.field("amount_off") != nil || made.field("times_redeemed") != json.Number("0") {
+		t.Error(made.raw)
+	}
+	fixed := w.send(python, "POST", "/create/promo", pair{"code", "FIVE"}, pair{"amount_off", 5}, pair{"percent_off", "0.00"}, pair{"duration", "once"})
+	if fixed.field("amount_off") != json.Number("5.00") || fixed.field("percent_off") != nil {
+		t.Error(fixed.raw)
+	}
+	if none := w.do(w.request(python, "POST", "/create/promo", pair{"code", "NIL"}, pair{"amount_off", 0}, pair{"percent_off", 0}, pair{"duration", "once"})); none.status != http.StatusUnprocessableEntity {
+		t.Errorf("%d %s", none.status, none.raw)
+	}
+	plan := w.send(php, "POST", "/create/plan", monthly("Box")...).id()
+	of := w.send(php, "POST", "/create/customer", append(person("ada"), pair{"gateway_id", 0})...).id()
+	w.send(php, "POST", "/create/card", pair{"customer_id", of}, pair{"number", good}, pair{"gateway_id", 0})
+	sub := w.send(php, "POST", "/subscribe/customer", pair{"customer_id", of}, pair{"plan_id", plan}, pair{"promo_id", 0}, pair{"trial_end", 0}).id()
+	w.send(php, "POST", "/update/subscription", pair{"subscription_id", sub}, pair{"plan_id", plan}, pair{"quantity", 2}, pair{"address_id", 0}, pair{"card_id", 0}, pair{"installments_left", 0}, pair{"trial_end", 0})
+	for path, name := range map[string]string{"/update/customer": "id", "/unsubscribe/customer": "subscription_id", "/delete/card": "id", "/delete/invoice": "id"} {
+		if got := w.do(w.request(php, "POST", path, pair{name, 0})); got.status != http.StatusNotFound {
+			t.Errorf("%s of 0: %d %s", path, got.status, got.raw)
+		}
+	}
+}
+
+// Another default card than the newest is refused and not passed over; one that is sent back as
+// it was changes nothing.
+func TestDefaultCard(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, db.SQLite)
+	of := w.send(php, "POST", "/create/customer", person("ada")...).id()
+	older := w.send(php, "POST", "/create/card", pair{"customer_id", of}, pair{"number", good}).id()
+	newer := w.send(php, "POST", "/create/card", pair{"customer_id", of}, pair{"token", "tok_mastercard"}).id()
+	for _, kept := range []any{newer, 0, nil} {
+		if got := w.send(python, "POST", "/update/customer", pair{"id", of}, pair{"default_card", kept}, pair{"city", "Springfield"}); got.field("default_card") != json.Number(fmt.Sprint(newer)) {
+			t.Error(got.raw)
+		}
+	}
+	for _, other := range []any{older, 99, "x"} {
+		got := w.do(w.request(python, "POST", "/update/customer", pair{"id", of}, pair{"default_card", other}))
+		if told, _ := got.field("errors").(map[string]any); got.status != http.StatusUnprocessableEntity || told["default_card"] == nil {
+			t.Errorf("%v: %d %s", other, got.status, got.raw)
+		}
+	}
+}

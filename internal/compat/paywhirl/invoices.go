@@ -570,7 +570,7 @@ func (d *Door) invoiceItems(ctx context.Context, c *caller, v *params.Values) (a
 			updated++
 		}
 	}
-	wanted.Check(len(wanted.Names()) > 0, "", "must name items and their new quantities")
+	v.Check(len(wanted.Names()) > 0, "items", "must name items and their new quantities")
 	if err := v.Err(); err != nil {
 		return nil, err
 	}

@@ -18,12 +18,9 @@ type page struct {
 	ascending     bool
 }
 
-// boundOf is a number beyond which a page begins; 0 is none: loops over all begin with it.
-func boundOf(v *params.Values, name string) int64 { return v.Int(name, 0, 1<<63-1) }
-
 // pageOf reads the paging words of version 2.
 func pageOf(v *params.Values) page {
-	p := page{after: boundOf(v, "after_id"), before: boundOf(v, "before_id"), limit: int(v.Int("limit", 1, maxPage))}
+	p := page{after: numberOf(v, "after_id"), before: numberOf(v, "before_id"), limit: int(v.Int("limit", 1, maxPage))}
 	if p.limit == 0 {
 		p.limit = maxPage
 	}

@@ -205,6 +205,13 @@ func (d *Door) createPromo(ctx context.Context, c *caller, v *params.Values) (an
 // promoWorth reads what a promo takes off: an amount or a share.
 func (d *Door) promoWorth(c *caller, v *params.Values, m *coupon.Coupon) {
 	amount, percent := v.Decimal("amount_off"), v.Decimal("percent_off")
+	nothing := func(s string) bool { return strings.Trim(s, "0.") == "" }
+	switch { // clients send 0 for what a promo is not
+	case nothing(amount) && !nothing(percent):
+		amount = ""
+	case nothing(percent) && !nothing(amount):
+		percent = ""
+	}
 	v.Check((amount == "") != (percent == ""), "amount_off", "or percent_off must be given, and not both")
 	if percent != "" {
 		m.Kind = coupon.Percent

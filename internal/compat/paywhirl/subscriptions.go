@@ -215,7 +215,7 @@ func (d *Door) subscribers(ctx context.Context, c *caller, v *params.Values) (an
 	if !v.Has("limit") {
 		p.limit = subscribersPage
 	}
-	p.after, p.before = boundOf(v, "starting_after"), boundOf(v, "starting_before")
+	p.after, p.before = numberOf(v, "starting_after"), numberOf(v, "starting_before")
 	order := strings.ToLower(v.Text("order"))
 	switch order {
 	case "asc":

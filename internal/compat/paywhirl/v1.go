@@ -127,7 +127,7 @@ func (d *Door) spellSubscriber(ctx context.Context, c *caller, w customerWire) (
 
 // pageV1 reads the paging words of version 1: "id desc", ten rows unless more are asked for.
 func pageV1(v *params.Values) page {
-	p := page{after: boundOf(v, "after_id"), before: boundOf(v, "before_id"), limit: int(v.Int("limit", 1, maxPage))}
+	p := page{after: numberOf(v, "after_id"), before: numberOf(v, "before_id"), limit: int(v.Int("limit", 1, maxPage))}
 	if p.limit == 0 {
 		p.limit = 10
 	}

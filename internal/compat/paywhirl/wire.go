@@ -82,8 +82,9 @@ func instantOf(v *params.Values, name string) time.Time {
 	return time.Unix(s, 0).UTC()
 }
 
-// numberOf is the number of a thing that was sent under a name; 0 when it is absent.
-func numberOf(v *params.Values, name string) int64 { return v.Int(name, 1, 1<<63-1) }
+// numberOf is the number of a thing that was sent under a name; 0 when it is absent, which is
+// also what clients send who mean none.
+func numberOf(v *params.Values, name string) int64 { return v.Int(name, 0, 1<<63-1) }
 
 // parseNumber reads a number from a path; 0 when it is none.
 func parseNumber(s string) int64 {
