@@ -26,11 +26,13 @@ type narrowed struct {
 	Currency string `help:"A currency." placeholder:"CODE"`
 	Country  string `help:"Where customers live." placeholder:"CODE"`
 	Source   string `help:"Where customers came from." placeholder:"WORD"`
-	Trait    string `help:"A category and a word, such as tier:pro." placeholder:"CATEGORY:WORD"`
+
+	Affiliate string `help:"Who brought the customers." placeholder:"AFFILIATE"`
+	Trait     string `help:"A category and a word, such as tier:pro." placeholder:"CATEGORY:WORD"`
 }
 
 func (n narrowed) text() report.MeasureText {
-	return report.MeasureText{Set: n.Set, Plan: n.Plan, Campaign: n.Campaign, Coupon: n.Coupon, Interval: n.Interval, Currency: n.Currency, Country: n.Country, Source: n.Source, Trait: n.Trait}
+	return report.MeasureText{Set: n.Set, Plan: n.Plan, Campaign: n.Campaign, Coupon: n.Coupon, Interval: n.Interval, Currency: n.Currency, Country: n.Country, Source: n.Source, Affiliate: n.Affiliate, Trait: n.Trait}
 }
 
 type showMetrics struct {

@@ -82,6 +82,19 @@ func ReferralsOfSubscriptions(tx *db.Tx, account id.Account, subs []int64) (map[
 	return found, err
 }
 
+// FirstReferrals are the oldest referrals of customers that were not denied, of those whom
+// somebody brought.
+func FirstReferrals(tx *db.Tx, account id.Account, customers []int64) (map[id.Customer]Referral, error) {
+	list, err := referrals(tx, account, "and "+tx.AnyOf("customer_id", 2)+" and denied = '' order by customer_id, id", tx.List(customers))
+	found := make(map[id.Customer]Referral, len(list))
+	for _, r := range list {
+		if _, known := found[r.Customer]; !known {
+			found[r.Customer] = r
+		}
+	}
+	return found, err
+}
+
 // LatestReferral is a customer's newest referral that was not denied; NotFound when
 // nobody brought them.
 func LatestReferral(tx *db.Tx, account id.Account, customer id.Customer) (Referral, error) {

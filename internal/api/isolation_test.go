@@ -264,7 +264,7 @@ var probes = map[string][]probe{
 
 // measured are the ids by which figures are narrowed.
 func measured(rest string) []probe {
-	return []probe{{field: "plan", kind: "prc", query: rest + "plan={A}"}, {field: "campaign", kind: "cam", query: rest + "campaign={A}"}, {field: "coupon", kind: "cpn", query: rest + "coupon={A}"}}
+	return []probe{{field: "plan", kind: "prc", query: rest + "plan={A}"}, {field: "campaign", kind: "cam", query: rest + "campaign={A}"}, {field: "coupon", kind: "cpn", query: rest + "coupon={A}"}, {field: "affiliate", kind: "aff", query: rest + "affiliate={A}"}}
 }
 
 var sale = []probe{

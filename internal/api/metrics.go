@@ -21,12 +21,14 @@ type MetricFilter struct {
 	Currency string `query:"currency" maxLength:"3" example:"EUR"`
 	Country  string `query:"country" maxLength:"2" example:"DE"`
 	Source   string `query:"source" maxLength:"100" doc:"Where customers came from."`
-	Trait    string `query:"trait" maxLength:"200" example:"tier:pro" doc:"A category and a word."`
+
+	Affiliate string `query:"affiliate" maxLength:"40" doc:"Whoever brought the customers."`
+	Trait     string `query:"trait" maxLength:"200" example:"tier:pro" doc:"A category and a word."`
 }
 
 // text is the question that a filter asks.
 func (f MetricFilter) text() report.MeasureText {
-	return report.MeasureText{Set: f.Set, Plan: f.Plan, Campaign: f.Campaign, Coupon: f.Coupon, Interval: f.Interval, Currency: f.Currency, Country: f.Country, Source: f.Source, Trait: f.Trait}
+	return report.MeasureText{Set: f.Set, Plan: f.Plan, Campaign: f.Campaign, Coupon: f.Coupon, Interval: f.Interval, Currency: f.Currency, Country: f.Country, Source: f.Source, Affiliate: f.Affiliate, Trait: f.Trait}
 }
 
 // inQuery says that the wrong fields of a refusal stand in the query.

@@ -12,6 +12,7 @@ import (
 	"perennial/internal/db"
 	"perennial/internal/fault"
 	"perennial/internal/id"
+	"perennial/internal/metrics"
 	"perennial/internal/report"
 )
 
@@ -99,6 +100,44 @@ func TestCommissionsOfASale(t *testing.T) {
 			same(w, "leo after a refund", p.earned(p.leo), refund.leo)
 			same(w, "mia after a refund", p.earned(p.mia), refund.mia)
 		}
+	})
+}
+
+// Who was brought by an affiliate is measured as such: by the first who brought them, and
+// not by one who was denied.
+func TestAffiliateOfAMeasuredCustomer(t *testing.T) {
+	onBoth(t, func(w *world) {
+		p := promote(w, nil)
+		price := w.price(monthly)
+		sell := func(email string, r commerce.Referred) {
+			_, err := w.s.Sell(w.Context(), commerce.Sell{Call: w.call, Buyer: &commerce.CreateCustomer{Email: email}, Price: price, Token: "tok_visa", Referred: r})
+			w.ok(err)
+		}
+		sell("ada@example.com", commerce.Referred{Affiliate: p.leo})
+		sell("ada@example.com", commerce.Referred{Affiliate: p.mia})
+		sell("leo@partners.example", commerce.Referred{Clicks: []id.Click{p.click("leo")}})
+		sell("cem@example.com", commerce.Referred{})
+		reader := report.New(w.db, w.clock)
+		mrr := func(of string) int64 {
+			m, err := report.MeasureText{Affiliate: of}.Measure()
+			w.ok(err)
+			f, err := reader.Metrics(w.Context(), w.acc, m)
+			w.ok(err)
+			last := f.Points[len(f.Points)-1]
+			for _, one := range metrics.Metrics() {
+				if one.Name == "recurring_revenue" {
+					return last.Value(one).N
+				}
+			}
+			return -1
+		}
+		same(w, "leo brought", mrr(p.leo.String()), 2000)
+		same(w, "mia brought", mrr(p.mia.String()), 0)
+		same(w, "all bring", mrr(""), 4000)
+		m, err := report.MeasureText{Affiliate: "aff_0000000000001"}.Measure()
+		w.ok(err)
+		_, err = reader.Metrics(w.Context(), w.acc, m)
+		w.refused(err, fault.Invalid, "")
 	})
 }
 

@@ -147,7 +147,7 @@ func (s *Service) ExcludeMeasured(ctx context.Context, c ExcludeMeasured) error 
 const maxTrait = 255
 
 // reservedTraits are the categories that the program fills itself.
-var reservedTraits = map[string]bool{metrics.Country: true, metrics.Source: true}
+var reservedTraits = map[string]bool{metrics.Country: true, metrics.Source: true, metrics.Affiliate: true}
 
 func checkCategory(f *fault.Fields, category string) {
 	f.Check(category != "" && len(category) <= maxTrait, "category", "must be 1 to %d bytes", maxTrait)

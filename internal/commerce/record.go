@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"perennial/internal/account"
+	"perennial/internal/affiliate"
 	"perennial/internal/catalog"
 	"perennial/internal/clock"
 	"perennial/internal/coupon"
@@ -172,9 +173,16 @@ func (r *measuring) write() error {
 func attributesOf(acc id.Account) func(tx *db.Tx, customers []int64) (map[int64]metrics.Attributes, error) {
 	return func(tx *db.Tx, customers []int64) (map[int64]metrics.Attributes, error) {
 		found, err := customer.ByID(tx, acc, customers)
+		if err != nil {
+			return nil, err
+		}
+		brought, err := affiliate.FirstReferrals(tx, acc, customers)
 		out := make(map[int64]metrics.Attributes, len(found))
 		for c, who := range found {
 			out[int64(c)] = attributes(who)
+			if r, known := brought[c]; known {
+				out[int64(c)][metrics.Affiliate] = r.Affiliate.String()
+			}
 		}
 		return out, err
 	}

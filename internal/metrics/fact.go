@@ -119,4 +119,6 @@ func Monthly(a money.Amount, every period.Interval) (money.Amount, error) {
 const (
 	Country = "country" // ISO 3166-1 alpha-2
 	Source  = "source"  // where the customer came from
+	// Affiliate is the id of whoever brought the customer before they were measured first.
+	Affiliate = "affiliate"
 )

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"perennial/internal/affiliate"
 	"perennial/internal/catalog"
 	"perennial/internal/coupon"
 	"perennial/internal/db"
@@ -24,7 +25,9 @@ type MeasureText struct {
 	Currency string
 	Country  string
 	Source   string
-	Trait    string // a category, a colon and a word
+
+	Affiliate string // who brought the customers
+	Trait     string // a category, a colon and a word
 }
 
 // In is the question about one period, a month or a day; "" is the running month.
@@ -54,7 +57,7 @@ func (t MeasureText) Measure() (Measure, error) {
 	m.To, err = periodText(t.To)
 	wrong.Add("to", err)
 	t.things(&m.Filter, &wrong)
-	for category, word := range map[string]string{metrics.Country: strings.ToUpper(t.Country), metrics.Source: t.Source} {
+	for category, word := range map[string]string{metrics.Country: strings.ToUpper(t.Country), metrics.Source: t.Source, metrics.Affiliate: t.Affiliate} {
 		if word != "" {
 			m.Filter.Traits[category] = word
 		}
@@ -77,6 +80,7 @@ func (t MeasureText) things(f *metrics.Filter, wrong *fault.Fields) {
 	}
 	f.Campaign = refer[id.Campaign](wrong, "campaign", t.Campaign)
 	f.Coupon = refer[id.Coupon](wrong, "coupon", t.Coupon)
+	refer[id.Affiliate](wrong, "affiliate", t.Affiliate)
 }
 
 // nameless is said of an id that leads nowhere.
@@ -128,6 +132,16 @@ func knows(tx *db.Tx, acc id.Account, f metrics.Filter) error {
 			return err
 		}
 		wrong.Check(err == nil, "coupon", nameless)
+	}
+	if text := f.Traits[metrics.Affiliate]; text != "" {
+		a, err := id.Parse[id.Affiliate](text)
+		if err == nil {
+			_, err = affiliate.Load(tx, acc, a)
+		}
+		if err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Invalid) {
+			return err
+		}
+		wrong.Check(err == nil, "affiliate", nameless)
 	}
 	return wrong.Err()
 }

@@ -288,10 +288,10 @@ func (w *world) checkFields(newest, ascii *receiver) {
 	w.Helper()
 	var sale, once posted
 	for _, p := range newest.of("sales") {
-		switch {
-		case p.values["amount"] == "10.00":
+		switch p.values["amount"] {
+		case "10.00":
 			sale = p
-		case p.values["amount"] == "25.00":
+		case "25.00":
 			once = p
 		}
 	}

@@ -75,7 +75,7 @@ type measuredAs struct {
 }
 
 // narrowing are the words of an address that narrow figures.
-var narrowing = []string{"set", "plan", "campaign", "coupon", "interval", "currency", "country", "source", "trait"}
+var narrowing = []string{"set", "plan", "campaign", "coupon", "interval", "currency", "country", "source", "affiliate", "trait"}
 
 func (v *visit) asked() measuredAs {
 	q := v.r.URL.Query()
@@ -92,7 +92,7 @@ func (v *visit) asked() measuredAs {
 	}
 	get := m.query.Get
 	m.text = report.MeasureText{Set: get("set"), Grain: "month", Plan: get("plan"), Campaign: get("campaign"), Coupon: get("coupon"), Interval: get("interval"), Currency: get("currency"),
-		Country: get("country"), Source: get("source"), Trait: get("trait")}
+		Country: get("country"), Source: get("source"), Affiliate: get("affiliate"), Trait: get("trait")}
 	n := 0
 	if _, err := fmt.Sscanf(strings.TrimPrefix(m.reach, "d"), "%d", &n); err == nil {
 		now := v.now.In(v.zone)
@@ -169,8 +169,15 @@ func (v *visit) metricFilter(m measuredAs, action string, file string) (web.Filt
 	if err != nil {
 		return web.FilterSet{}, err
 	}
+	affiliates, err := v.report.Affiliates(v.r.Context(), v.acc.ID, 0, maxChoices)
+	if err != nil {
+		return web.FilterSet{}, err
+	}
 	get := m.query.Get
-	planOptions, campaignOptions := []web.Option{{Label: "All"}}, []web.Option{{Label: "All"}}
+	planOptions, campaignOptions, affiliateOptions := []web.Option{{Label: "All"}}, []web.Option{{Label: "All"}}, []web.Option{{Label: "All"}}
+	for _, a := range affiliates {
+		affiliateOptions = append(affiliateOptions, web.Option{Value: a.ID.String(), Label: a.Name})
+	}
 	for _, p := range plans {
 		planOptions = append(planOptions, web.Option{Value: planID(p.Plan, p.Pushed), Label: p.Name})
 	}
@@ -190,6 +197,7 @@ func (v *visit) metricFilter(m measuredAs, action string, file string) (web.Filt
 		{Name: "interval", Label: "Interval", Options: web.Choices(get("interval"), intervals...)},
 		{Name: "currency", Label: "Currency", Type: "text", Value: get("currency"), Hint: "EUR"},
 		{Name: "country", Label: "Country", Type: "text", Value: get("country"), Hint: "DE"},
+		{Name: "affiliate", Label: "Affiliate", Options: web.Choices(get("affiliate"), affiliateOptions...)},
 		{Name: "trait", Label: "Trait", Type: "text", Value: get("trait"), Hint: "tier:pro"},
 	}}
 	for _, name := range narrowing {
@@ -200,6 +208,8 @@ func (v *visit) metricFilter(m measuredAs, action string, file string) (web.Filt
 				label = optionLabel(planOptions, value)
 			case "campaign":
 				label = optionLabel(campaignOptions, value)
+			case "affiliate":
+				label = optionLabel(affiliateOptions, value)
 			case "set":
 				label = optionLabel(setOptions, value)
 			}
