@@ -66,8 +66,8 @@ func (a *API) doorKeyRoutes() {
 		}, func(r revoked) revoked { return r })
 	type doorNumber struct {
 		Body struct {
-			Dialect string `json:"dialect" enum:"paykickstart" doc:"The system that the clients were written for."`
-			Kind    string `json:"kind" enum:"campaign,product,coupon,affiliate"`
+			Dialect string `json:"dialect" enum:"paykickstart,paywhirl" doc:"The system that the clients were written for."`
+			Kind    string `json:"kind" enum:"campaign,product,coupon,affiliate,account,customer,plan,subscription,payment,payment_method" doc:"PayKickstart's are campaign, product, coupon and affiliate; PayWhirl's the others and coupon. A plan is the first price of its line."`
 			Thing   string `json:"thing" minLength:"1" maxLength:"40" doc:"Its id here."`
 			Number  int64  `json:"number,omitempty" minimum:"1" maximum:"4503599627370496" doc:"The one that it had there; left out, the one that it has, or the next."`
 		}
@@ -77,7 +77,7 @@ func (a *API) doorKeyRoutes() {
 		Number int64  `json:"number"`
 	}
 	write(a, operation{id: "settle-door-number", path: "/v1/door-numbers", status: http.StatusOK, tag: "Account", summary: "By which number clients of another system know a thing", unkept: true,
-		text: "Tells it, and settles it when there is none yet: with the number that the thing had there, so that scripts which name it go on unchanged. It never changes again."},
+		text: "Tells it, and settles it when there is none yet: with the number that the thing had there, so that scripts which name it go on unchanged. It never changes again. Clients of PayWhirl that ask for a list, and its webhooks, number what has none: settle before them."},
 		func(ctx context.Context, call commerce.Call, in *doorNumber) (numbered, error) {
 			b := in.Body
 			n := numbered{Thing: b.Thing}

@@ -206,7 +206,7 @@ var probes = map[string][]probe{
 	"GET /v1/event-schemas":                           nil,
 	"GET /v1/event-schemas/{type}":                    nil,
 	"POST /v1/quotes":                                 {{field: "price", kind: "prc", body: `{"price":"{A}"}`}, {field: "customer", kind: "cus", body: `{"price":"{B:prc}","customer":"{A}"}`}},
-	"POST /v1/door-numbers":                           {{field: "thing", kind: "prd", body: `{"dialect":"paykickstart","kind":"product","thing":"{A}"}`}},
+	"POST /v1/door-numbers":                           {{field: "thing", kind: "prd", body: `{"dialect":"paykickstart","kind":"product","thing":"{A}"}`}, {field: "thing", kind: "cus", body: `{"dialect":"paywhirl","kind":"customer","thing":"{A}","number":9001}`}, {field: "thing", kind: "prc", body: `{"dialect":"paywhirl","kind":"plan","thing":"{A}","number":9002}`}},
 	"GET /v1/affiliate-programs":                      nil,
 	"GET /v1/affiliates":                              nil,
 	"POST /v1/affiliates":                             nil,

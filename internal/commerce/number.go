@@ -2,7 +2,10 @@ package commerce
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"perennial/internal/account"
@@ -156,7 +159,7 @@ func (s *Service) Number(ctx context.Context, space alias.Space, names []string,
 type NumberThing struct {
 	Call
 	Dialect account.Dialect
-	Kind    string // "campaign", "product", "coupon" or "affiliate"
+	Kind    string // one of the dialect's: PayKickstart's "campaign", "product", "coupon", "affiliate"; PayWhirl's Number… or "account"
 	Thing   string // public id
 	// Number is the one that it had there; 0 takes the one that it has, or the next.
 	Number int64
@@ -183,6 +186,9 @@ func (s *Service) NumberThing(ctx context.Context, c NumberThing) (int64, error)
 		if c.Number != 0 {
 			return c.Number, space.Bring(tx, []alias.Numbered{{Number: c.Number, Name: c.Thing}})
 		}
+		if numbered[c.Kind] != nil && c.Dialect == account.PayWhirl { // in the order of creation, when the first client asks
+			return 0, fault.BadField("number", "must be given: it has none yet")
+		}
 		if err := space.Give(tx, []string{c.Thing}, 0); err != nil {
 			return 0, err
 		}
@@ -191,32 +197,59 @@ func (s *Service) NumberThing(ctx context.Context, c NumberThing) (int64, error)
 	})
 }
 
-// numberable refuses a thing that is not there.
-func numberable(tx *db.Tx, a account.Account, c NumberThing) error {
-	var err error
-	switch c.Kind {
-	case "campaign":
-		err = idNamed(c.Thing, func(v id.Campaign) error { _, err := catalog.LoadCampaign(tx, a.ID, v); return err })
-	case "product":
-		err = idNamed(c.Thing, func(v id.Product) error { _, err := catalog.LoadProduct(tx, a.ID, v); return err })
-	case "coupon":
-		err = idNamed(c.Thing, func(v id.Coupon) error { _, err := coupon.Load(tx, a.ID, v); return err })
-	case "affiliate":
-		err = idNamed(c.Thing, func(v id.Affiliate) error { _, err := affiliate.Load(tx, a.ID, v); return err })
-	default:
-		return fault.BadField("kind", "must be campaign, product, coupon or affiliate")
-	}
-	if c.Dialect != account.PayKickstart {
-		return fault.BadField("dialect", "must be paykickstart: other systems' clients are shown numbers by their own lists")
-	}
-	return refersTo(err, "thing")
+// numberables are the kinds of things whose numbers can be settled, for the clients of each
+// system. What loads a thing refuses one that is not there.
+var numberables = map[account.Dialect]map[string]func(tx *db.Tx, a account.Account, thing string) error{
+	account.PayKickstart: {
+		"campaign": loads(catalog.LoadCampaign), "product": loads(catalog.LoadProduct), NumberCoupons: loads(coupon.Load), "affiliate": loads(affiliate.Load),
+	},
+	account.PayWhirl: {
+		NumberCustomers: loads(customer.Load), NumberPlans: firstOfPlan, NumberSubscriptions: loads(subscription.Load), NumberPayments: loads(payment.Load),
+		NumberMethods: loads(payment.LoadMethod), NumberCoupons: loads(coupon.Load), "account": theAccount,
+	},
 }
 
-// idNamed loads the thing that an id names.
-func idNamed[I id.Identifier](text string, load func(I) error) error {
-	v, err := id.Parse[I](text)
+// numberable refuses a thing that is not there.
+func numberable(tx *db.Tx, a account.Account, c NumberThing) error {
+	kinds := numberables[c.Dialect]
+	if kinds == nil {
+		return fault.BadField("dialect", "must be paykickstart or paywhirl: others' clients know no numbers")
+	}
+	load := kinds[c.Kind]
+	if load == nil {
+		return fault.BadField("kind", "must be one of %s", strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
+	}
+	return refersTo(load(tx, a, c.Thing), "thing")
+}
+
+// loads is a check that loads the thing that a public id names.
+func loads[I id.Identifier, T any](load func(tx *db.Tx, of id.Account, thing I) (T, error)) func(tx *db.Tx, a account.Account, thing string) error {
+	return func(tx *db.Tx, a account.Account, thing string) error {
+		v, err := id.Parse[I](thing)
+		if err != nil {
+			return err
+		}
+		_, err = load(tx, a.ID, v)
+		return err
+	}
+}
+
+// firstOfPlan refuses a price that is not the first of its line, by which a plan is known.
+func firstOfPlan(tx *db.Tx, a account.Account, thing string) error {
+	v, err := id.Parse[id.Price](thing)
 	if err != nil {
 		return err
 	}
-	return load(v)
+	p, err := catalog.LoadPrice(tx, a.ID, v)
+	if err == nil && p.Plan() != v {
+		err = fault.BadField("thing", "must be the first price of the plan, %s", p.Plan())
+	}
+	return err
+}
+
+func theAccount(_ *db.Tx, a account.Account, thing string) error {
+	if thing != a.ID.String() {
+		return fault.New(fault.NotFound, "there is no such account")
+	}
+	return nil
 }

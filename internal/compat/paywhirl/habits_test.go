@@ -6,7 +6,13 @@ import (
 	"net/http"
 	"testing"
 
+	"perennial/internal/account"
+	"perennial/internal/commerce"
+	"perennial/internal/customer"
 	"perennial/internal/db"
+	"perennial/internal/fault"
+	"perennial/internal/money"
+	"perennial/internal/period"
 )
 
 // The first Ruby clients say in the address whether they want all invoices.
@@ -155,4 +161,64 @@ func TestDefaultCard(t *testing.T) {
 			t.Errorf("%v: %d %s", other, got.status, got.raw)
 		}
 	}
+}
+
+// What comes from there keeps the ids that code and pages name; what comes later has greater
+// ones.
+func TestIDsAreKept(t *testing.T) {
+	onBoth(t, func(w *world) {
+		ctx := w.Context()
+		var people []customer.Customer
+		for i := range 3 {
+			who, err := w.s.CreateCustomer(ctx, commerce.CreateCustomer{Call: w.call(), Email: fmt.Sprintf("ada%d@example.com", i), Buyer: customer.Buyer{Name: "Ada"}})
+			w.ok(err)
+			people = append(people, who)
+		}
+		product, err := w.s.CreateProduct(ctx, commerce.CreateProduct{Call: w.call(), Name: "Box"})
+		w.ok(err)
+		price, err := w.s.CreatePrice(ctx, commerce.CreatePrice{Call: w.call(), Product: product.ID, Amount: money.Amount{Minor: 1000, Currency: "USD"}, Interval: period.Interval{Unit: period.Month, Count: 1}})
+		w.ok(err)
+		sold, err := w.s.Sell(ctx, commerce.Sell{Call: w.call(), Customer: people[1].ID, Price: price.ID, Token: "tok_visa", Source: "test"})
+		w.ok(err)
+		settle := func(kind, thing string, number int64) error {
+			_, err := w.s.NumberThing(ctx, commerce.NumberThing{Call: w.call(), Dialect: account.PayWhirl, Kind: kind, Thing: thing, Number: number})
+			return err
+		}
+		for range 2 { // twice is once
+			w.ok(settle(commerce.NumberCustomers, people[0].ID.String(), 226713))
+			w.ok(settle(commerce.NumberCustomers, people[1].ID.String(), 226000))
+			w.ok(settle(commerce.NumberPlans, price.ID.String(), 5150))
+			w.ok(settle(commerce.NumberSubscriptions, sold.Subscription.ID.String(), 88001))
+			w.ok(settle("account", w.acc.ID.String(), 4711))
+		}
+		for what, err := range map[string]error{
+			"another number":    settle(commerce.NumberCustomers, people[0].ID.String(), 1),
+			"a taken number":    settle(commerce.NumberCustomers, people[2].ID.String(), 226713),
+			"nothing there":     settle(commerce.NumberCustomers, "cus_0000000000000", 5),
+			"another kind":      settle(commerce.NumberCustomers, price.ID.String(), 5),
+			"no number":         settle(commerce.NumberCustomers, people[2].ID.String(), 0),
+			"a foreign account": settle("account", people[0].ID.String(), 5),
+			"an unknown kind":   settle("campaign", product.ID.String(), 5),
+		} {
+			if k := fault.KindOf(err); k != fault.Invalid && k != fault.Conflict {
+				w.Errorf("%s: %v", what, err)
+			}
+		}
+		got := w.send(php, "GET", "/customer/226713")
+		if got.field("email") != "ada0@example.com" || got.field("user_id") != json.Number("4711") {
+			w.Error(got.raw)
+		}
+		sub := w.send(python, "GET", "/subscription/88001")
+		if sub.field("customer_id") != json.Number("226000") || sub.field("plan_id") != json.Number("5150") {
+			w.Error(sub.raw)
+		}
+		later := w.send(node, "POST", "/create/customer", person("bo")...).id()
+		var ids []string
+		for _, row := range w.send(ruby, "GET", "/customers", pair{"order_direction", "asc"}).rows() {
+			ids = append(ids, fmt.Sprint(row["id"]))
+		}
+		if fmt.Sprint(ids) != "[226000 226713 226714 226715]" || later != 226715 {
+			w.Errorf("%v, and then %d", ids, later)
+		}
+	})
 }
