@@ -3,6 +3,7 @@ package commerce
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -42,6 +43,9 @@ type Import struct {
 	Call
 	Rows   []ImportRow // at most MaxImport
 	DryRun bool        // check and count, and write nothing
+	// Numbers says that the names of customers and subscriptions are the numbers by which
+	// that system's clients know them, and shall go on knowing them; "" for plain names.
+	Numbers account.Dialect
 }
 
 // MaxImport is the most rows of one Import.
@@ -75,11 +79,79 @@ type importing struct {
 	prices    map[string]catalog.Price
 	saved     map[int]instrument // by place in Rows
 
+	numbers map[string]*numbering // of customers and subscriptions, when they are kept
+
 	newCustomers []customer.Customer
 	newMethods   []payment.Method
 	newSubs      []subscription.Subscription
 	aliases      map[string][]alias.Pair
 	events       []event.Event
+}
+
+// numbering is the numbers of one kind of thing that an import keeps.
+type numbering struct {
+	alias.Space
+	taken map[int64]string // what those of the rows stand for already
+	list  []alias.Numbered
+}
+
+// keepNumbers makes the import keep the numbers that its rows have as names.
+func (w *importing) keepNumbers(tx *db.Tx, c Import) error {
+	switch c.Numbers {
+	case "":
+		return nil
+	case account.PayWhirl:
+	default:
+		return fault.BadField("numbers", "must be paywhirl")
+	}
+	w.numbers = map[string]*numbering{}
+	for kind, of := range map[string]func(ImportRow) string{NumberCustomers: func(r ImportRow) string { return r.Customer }, NumberSubscriptions: func(r ImportRow) string { return r.ID }} {
+		n := &numbering{Space: alias.Space{Account: w.a.ID, Dialect: string(c.Numbers), Kind: kind}}
+		var list []int64
+		for _, name := range c.names(of) {
+			if number, err := parseNumber(name); err == nil {
+				list = append(list, number)
+			}
+		}
+		var err error
+		if n.taken, err = n.Names(tx, list); err != nil {
+			return err
+		}
+		w.numbers[kind] = n
+	}
+	return nil
+}
+
+func parseNumber(text string) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 || n > alias.MaxNumber || strconv.FormatInt(n, 10) != text {
+		return 0, fault.New(fault.Invalid, "must be the number that the other system has for it, from 1 up")
+	}
+	return n, nil
+}
+
+// fits refuses a name that shall be kept as a number and cannot.
+func (w *importing) fits(kind, field, name string) error {
+	kept := w.numbers[kind]
+	if kept == nil {
+		return nil
+	}
+	n, err := parseNumber(name)
+	if err != nil {
+		return fault.BadField(field, "%s", err)
+	}
+	if kept.taken[n] != "" {
+		return fault.BadField(field, "is a number that stands for something else already")
+	}
+	return nil
+}
+
+// keep keeps the number of a thing whose name fits.
+func (w *importing) keep(kind, name, ours string) {
+	if kept := w.numbers[kind]; kept != nil {
+		n, _ := parseNumber(name) // it fits
+		kept.list = append(kept.list, alias.Numbered{Number: n, Name: ours})
+	}
 }
 
 // Import brings subscriptions that began elsewhere, in one transaction. A row that
@@ -172,6 +244,9 @@ func (w *importing) bring(tx *db.Tx, c Import, done *Imported) error {
 	if err != nil {
 		return err
 	}
+	if err := w.keepNumbers(tx, c); err != nil {
+		return err
+	}
 	if w.customers, err = alias.Find(tx, w.a.ID, dialect, "customer", c.names(func(r ImportRow) string { return r.Customer })); err != nil {
 		return err
 	}
@@ -206,12 +281,18 @@ func (w *importing) row(tx *db.Tx, i int, r ImportRow, taken map[string]id.Custo
 	if _, err := r.Unit.Times(r.Quantity); err != nil || r.Unit.Minor < 0 || r.Quantity < 1 {
 		return fault.BadField("amount", "must be 0 or more and not too large with its quantity")
 	}
+	if err := w.fits(NumberSubscriptions, "id", r.ID); err != nil {
+		return err
+	}
 	price, err := w.price(tx, r)
 	if err != nil {
 		return err
 	}
 	owner, seen := w.customers[r.Customer]
 	if !seen {
+		if err := w.fits(NumberCustomers, "customer", r.Customer); err != nil {
+			return err
+		}
 		if _, used := taken[r.Email]; used && r.Email != "" {
 			return customer.ErrEmailTaken
 		}
@@ -219,6 +300,7 @@ func (w *importing) row(tx *db.Tx, i int, r ImportRow, taken map[string]id.Custo
 		if err := checkCustomer(&made); err != nil {
 			return err
 		}
+		w.keep(NumberCustomers, r.Customer, made.ID.String())
 		owner = int64(made.ID)
 		w.customers[r.Customer] = owner
 		taken[r.Email] = made.ID
@@ -236,6 +318,7 @@ func (w *importing) row(tx *db.Tx, i int, r ImportRow, taken map[string]id.Custo
 	}
 	terms := subscription.Terms{Product: price.Product, Price: price.ID, UnitAmount: r.Unit, Quantity: r.Quantity, Interval: r.Interval, Zone: w.a.Zone}
 	sub := subscription.Bring(id.New[id.Subscription](), w.a.ID, buyer, method, terms, r.Started, w.now)
+	w.keep(NumberSubscriptions, r.ID, sub.ID.String())
 	if r.Canceled {
 		sub.End(w.now, subscription.Imported)
 	}
@@ -316,6 +399,14 @@ func (w *importing) write(tx *db.Tx) error {
 	}
 	for _, kind := range []string{"customer", "subscription"} {
 		if err := alias.Keep(tx, w.a.ID, dialect, kind, w.aliases[kind]); err != nil {
+			return err
+		}
+	}
+	for _, n := range w.numbers {
+		if len(n.list) == 0 {
+			continue
+		}
+		if err := n.Bring(tx, n.list); err != nil {
 			return err
 		}
 	}

@@ -112,7 +112,7 @@ func (i Import) pass(ctx context.Context, s *commerce.Service, phase string, dry
 	seen := map[string]int{} // ids of this file, and their lines
 	batch := make([]commerce.ImportRow, 0, commerce.MaxImport)
 	flush := func() error {
-		done, err := s.Import(ctx, commerce.Import{Call: i.Call, Rows: batch, DryRun: dry})
+		done, err := s.Import(ctx, commerce.Import{Call: i.Call, Rows: batch, DryRun: dry, Numbers: i.Mapping.numbers()})
 		if err != nil {
 			return err
 		}

@@ -252,3 +252,60 @@ func FuzzParseMapping(f *testing.F) {
 		}
 	})
 }
+
+// Who comes from PayWhirl keeps the numbers by which its clients know them; what comes later
+// has greater ones.
+func TestNumbersAreKept(t *testing.T) {
+	t.Parallel()
+	dbtest.Engines(t, func(t *testing.T, open func() *db.DB) {
+		h := newHouse(t, open())
+		const mapping = "id = {sub}\ncustomer = {cus}\nproduct = Paper\namount = 10.00\nstarted = 2026-11-01\nnumbers = paywhirl"
+		sum, err := h.bring(t, mapping, "sub,cus\n4711,226713\n4712,226713\n4713,0\nx,226714\n", nil)
+		if err != nil || sum.Made != 2 || len(sum.Problems) != 2 {
+			t.Fatalf("%+v, %v", sum, err)
+		}
+		for i, field := range []string{"customer", "id"} {
+			if p := sum.Problems[i]; p.Line != 4+i || !strings.Contains(p.Message, field) || !strings.Contains(p.Message, "number") {
+				t.Errorf("problem %d: %+v", i, p)
+			}
+		}
+		if sum, err = h.bring(t, mapping, "sub,cus\n4711,226713\n4712,226713\n", nil); err != nil || sum.Known != 2 || sum.Made != 0 {
+			t.Errorf("again: %+v, %v", sum, err)
+		}
+		call := commerce.Call{Account: h.account.ID, Actor: event.Actor{Kind: event.ByOperator, Name: "test"}}
+		subs, err := h.reader.Subscriptions(t.Context(), h.account.ID, subscription.Filter{Limit: 10}, report.Expand{})
+		if err != nil || len(subs) != 2 {
+			t.Fatalf("%d subscriptions, %v", len(subs), err)
+		}
+		number := func(kind, thing string) int64 {
+			n, err := h.service.NumberThing(t.Context(), commerce.NumberThing{Call: call, Dialect: account.PayWhirl, Kind: kind, Thing: thing})
+			if err != nil {
+				t.Error(err)
+			}
+			return n
+		}
+		for i, want := range []int64{4712, 4711} { // the newest first
+			if n := number(commerce.NumberSubscriptions, subs[i].Subscription.ID.String()); n != want {
+				t.Errorf("a subscription is number %d, want %d", n, want)
+			}
+		}
+		if n := number(commerce.NumberCustomers, subs[0].Subscription.Customer.String()); n != 226713 {
+			t.Errorf("the customer is number %d", n)
+		}
+		late, err := h.service.CreateCustomer(t.Context(), commerce.CreateCustomer{Call: call, Email: "late@example.com"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.service.NumberNew(t.Context(), h.account.ID, string(account.PayWhirl), commerce.NumberCustomers); err != nil {
+			t.Fatal(err)
+		}
+		if n := number(commerce.NumberCustomers, late.ID.String()); n != 226714 {
+			t.Errorf("who came later is number %d", n)
+		}
+	})
+	for _, bad := range []string{"numbers = {cus}", "numbers = profitwell", "numbers ="} {
+		if _, err := importer.ParseMapping(strings.NewReader("id = {sub}\nproduct = x\namount = 1\nstarted = 2026-01-01\n" + bad)); err == nil {
+			t.Errorf("%s is taken", bad)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"perennial/internal/account"
 	"perennial/internal/fault"
 )
 
@@ -37,6 +38,7 @@ var parts = map[string]string{
 	"quantity": "a whole number; 1 when it is left out",
 	"started":  "a date, 2026-01-31, or an age, 14 months ago (required)",
 	"canceled": "yes or no (also true/false, 1/0); no when it is left out",
+	"numbers":  "paywhirl when id and customer are PayWhirl's numbers, by which its clients go on knowing them",
 	"method":   "the payment gateway's token for the card; none when it is left out",
 }
 
@@ -91,12 +93,23 @@ func ParseMapping(r io.Reader) (*Mapping, error) {
 	if err := lines.Err(); err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "the mapping cannot be read")
 	}
+	if t, given := m.parts["numbers"]; given && (len(t) != 1 || t[0] != piece{text: string(account.PayWhirl)}) {
+		return nil, fault.New(fault.Invalid, "numbers of the mapping must be %s", account.PayWhirl)
+	}
 	for _, required := range []string{"id", "product", "amount", "started"} {
 		if _, ok := m.parts[required]; !ok {
 			return nil, fault.New(fault.Invalid, "the mapping must say what %q is taken from: %s", required, parts[required])
 		}
 	}
 	return m, nil
+}
+
+// numbers is the system whose numbers the ids are; "" for none.
+func (m *Mapping) numbers() account.Dialect {
+	if _, given := m.parts["numbers"]; given {
+		return account.PayWhirl
+	}
+	return ""
 }
 
 func partNames() []string {
