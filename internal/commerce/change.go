@@ -171,7 +171,9 @@ func (s *Service) carryOut(tx *db.Tx, a account.Account, sub *subscription.Subsc
 		}
 	}
 	if len(p.Lines) > 0 {
-		if err := c.openChange(tx, a, p, now); err != nil {
+		if err := c.openChange(tx, a, p, now); db.IsUnique(err) {
+			return nil, db.VersionConflict() // another change came between; look again
+		} else if err != nil {
 			return nil, err
 		}
 		c.change.row.Invoice = c.invoice.ID

@@ -63,7 +63,8 @@ func TestEverythingThatGivesBackAtOnce(t *testing.T) {
 					given = v.Credited
 				}
 			}
-			if given < 700 || given > 1000 {
+			// Credit of an earlier round can have paid a part, and a refund gives back the rest.
+			if given < min(700, 1000-sale.Invoice.CreditUsed) || given > 1000 {
 				w.Errorf("%d of 1000 was given back", given)
 			}
 			for _, p := range w.payments(sale.Invoice.ID) {

@@ -84,6 +84,14 @@ func (s *Service) promise(tx *db.Tx, a account.Account, c Refund) (payment.Refun
 	if err != nil {
 		return payment.Refund{}, p, err
 	}
+	v, sub, err := owed(tx, a, p.Invoice)
+	if err != nil {
+		return payment.Refund{}, p, err
+	}
+	// Read again after what is saved below: what another refund took off meanwhile counts.
+	if p, err = payment.Load(tx, a.ID, p.ID); err != nil {
+		return payment.Refund{}, p, err
+	}
 	whole := c.Amount == 0
 	if whole {
 		c.Amount = p.Amount.Minor - p.Refunded
@@ -91,7 +99,7 @@ func (s *Service) promise(tx *db.Tx, a account.Account, c Refund) (payment.Refun
 	if err := p.CheckRefund(c.Amount); err != nil {
 		return payment.Refund{}, p, err
 	}
-	if c.Amount, err = s.refundable(tx, a, p, c.Amount, whole); err != nil {
+	if c.Amount, err = refundable(tx, v, sub, p, c.Amount, whole); err != nil {
 		return payment.Refund{}, p, err
 	}
 	if err := mayRefund(tx, a, p, c.Actor, c.Amount, a.Now(s.clock.Now())); err != nil {
@@ -118,11 +126,7 @@ func (s *Service) promise(tx *db.Tx, a account.Account, c Refund) (payment.Refun
 // change of terms on its way. It returns the amount: of the whole, what was not credited.
 // It saves the subscription, so that of a refund and a change
 // that begin at the same moment the second looks again.
-func (s *Service) refundable(tx *db.Tx, a account.Account, p payment.Payment, amount int64, whole bool) (int64, error) {
-	v, sub, err := owed(tx, a, p.Invoice)
-	if err != nil {
-		return amount, err
-	}
+func refundable(tx *db.Tx, v invoice.Invoice, sub *subscription.Subscription, p payment.Payment, amount int64, whole bool) (int64, error) {
 	left := v.Total.Minor - v.Credited - (p.Refunded - v.Refunded)
 	if whole && left > 0 {
 		amount = min(amount, left)
