@@ -188,16 +188,6 @@ func OfInvoices(tx *db.Tx, account id.Account, invoices []int64) (map[id.Invoice
 	return found, err
 }
 
-// OfReferrals are the commissions of referrals, oldest first.
-func OfReferrals(tx *db.Tx, account id.Account, referrals []int64) (map[id.Referral][]Commission, error) {
-	list, err := commissions(tx, account, "and "+tx.AnyOf("referral_id", 2)+" order by id", tx.List(referrals))
-	found := make(map[id.Referral][]Commission, len(referrals))
-	for _, c := range list {
-		found[c.Referral] = append(found[c.Referral], c)
-	}
-	return found, err
-}
-
 // OfAffiliate are an affiliate's commissions older than before, newest first: their statement.
 func OfAffiliate(tx *db.Tx, account id.Account, a id.Affiliate, before id.Commission, limit int) ([]Commission, error) {
 	return commissions(tx, account, "and affiliate_id = $2 and id < $3 order by id desc limit $4", a, oldest(int64(before)), limit)

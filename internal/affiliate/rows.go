@@ -148,16 +148,6 @@ func List(tx *db.Tx, account id.Account, before id.Affiliate, limit int) ([]Affi
 	return affiliates(tx, account, "and id < $2 order by id desc limit $3", oldest(int64(before)), limit)
 }
 
-// After is the ids of up to limit affiliates that came after one, oldest first.
-func After(tx *db.Tx, account id.Account, after id.Affiliate, limit int) ([]id.Affiliate, error) {
-	list, err := affiliates(tx, account, "and id > $2 order by id limit $3", after, limit)
-	ids := make([]id.Affiliate, len(list))
-	for i, a := range list {
-		ids[i] = a.ID
-	}
-	return ids, err
-}
-
 // PutProgram writes a programme, new or over the version that was loaded. A slug that is
 // taken is a Conflict.
 func PutProgram(tx *db.Tx, p Program) error {

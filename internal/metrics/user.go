@@ -182,11 +182,6 @@ func FindSubscription(tx *db.Tx, acc id.Account, sub id.MetricSubscription, alia
 	return list[0], nil
 }
 
-// SubscriptionsOf are the subscriptions of a user, oldest first.
-func SubscriptionsOf(tx *db.Tx, acc id.Account, user id.MetricUser) ([]Subscription, error) {
-	return subscriptions(tx, acc, "user_id = $2 order by id", user)
-}
-
 func plans(tx *db.Tx, acc id.Account, where string, args ...any) ([]PushedPlan, error) {
 	var list []PushedPlan
 	err := tx.Each(func(row db.Scan) error {

@@ -84,26 +84,9 @@ func Load(tx *db.Tx, account id.Account, q id.Question) (Question, error) {
 	return one(list(tx, account, "and id = $2"+tx.Lock(), q))
 }
 
-// ByName is the question with that name, or NotFound.
-func ByName(tx *db.Tx, account id.Account, name string) (Question, error) {
-	return one(list(tx, account, "and name = $2", name))
-}
-
 // Every is an account's questions, those that are asked no more too, in their order.
 func Every(tx *db.Tx, account id.Account) ([]Question, error) {
 	return list(tx, account, "and id > $2 order by position, id", 0)
-}
-
-// All is an account's questions that are asked, in their order.
-func All(tx *db.Tx, account id.Account) ([]Question, error) {
-	found, err := Every(tx, account)
-	asked := found[:0]
-	for _, q := range found {
-		if !q.Archived {
-			asked = append(asked, q)
-		}
-	}
-	return asked, err
 }
 
 // Put keeps an answer in the place of an earlier one; an empty one takes it away.
@@ -127,19 +110,6 @@ func Answers(tx *db.Tx, account id.Account, customer id.Customer) ([]Answer, err
 		out = append(out, a)
 		return err
 	}, "select question_id, address_id, answer, at from question_answer where account_id = $1 and customer_id = $2 order by question_id, address_id", account, customer)
-	return out, err
-}
-
-// AnswersOf are what several customers answered.
-func AnswersOf(tx *db.Tx, account id.Account, customers []int64) (map[id.Customer][]Answer, error) {
-	out := make(map[id.Customer][]Answer, len(customers))
-	err := tx.Each(func(row db.Scan) error {
-		var a Answer
-		err := row(&a.Customer, &a.Question, &a.Address, &a.Text, db.ScanTime(&a.At))
-		out[a.Customer] = append(out[a.Customer], a)
-		return err
-	}, "select customer_id, question_id, address_id, answer, at from question_answer where account_id = $1 and "+tx.AnyOf("customer_id", 2)+" order by customer_id, question_id, address_id",
-		account, tx.List(customers))
 	return out, err
 }
 
